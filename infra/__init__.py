@@ -1,0 +1,1 @@
+"""What AWS runs: one component per file."""

@@ -1,0 +1,1 @@
+"""What a hybrid node runs at first boot."""
