@@ -1,0 +1,22 @@
+"""Typed, validated settings of a stack: the only reader of Pulumi configuration.
+
+Pure: importing this package imports no pulumi package; `load` does so when called.
+"""
+
+from settings.advice import warnings
+from settings.model import HybridNode, ManagedNodes, NodeadmSha256, Settings
+from settings.problems import PROJECT, SettingsError
+from settings.reading import load, parse, schema_defaults
+
+__all__ = [
+    "PROJECT",
+    "HybridNode",
+    "ManagedNodes",
+    "NodeadmSha256",
+    "Settings",
+    "SettingsError",
+    "load",
+    "parse",
+    "schema_defaults",
+    "warnings",
+]

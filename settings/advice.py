@@ -1,0 +1,90 @@
+"""What is allowed but worth knowing before the stack is built."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Final
+
+from infra import versions
+from settings.model import Settings
+from settings.problems import full_key, set_command
+from settings.values import EVERYWHERE, EXAMPLE_PUBLIC, nodeadm_release
+
+# Calico wants Typha between its nodes and the API server above this; the manifest used here has none.
+# https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/onpremises
+_NODES_WITHOUT_TYPHA: Final = 50
+
+_SUPPORT_NOTICE: Final = timedelta(days=60)
+
+
+def warnings(settings: Settings, today: date) -> list[str]:
+    """Say what a person should know about these settings today; each text names its setting and what to do."""
+    return [
+        *_open_to_the_world(settings),
+        *_too_many_nodes(settings),
+        *_nodeadm(settings, today),
+        *_standard_support(settings, today),
+    ]
+
+
+def _open_to_the_world(settings: Settings) -> Iterator[str]:
+    lists = {
+        "apiAllowedCidrs": (
+            settings.api_allowed_cidrs,
+            "the Kubernetes API (which still asks for IAM credentials)",
+        ),
+        "albAllowedCidrs": (settings.alb_allowed_cidrs, "the sample application"),
+    }
+    for name, (cidrs, what) in lists.items():
+        if EVERYWHERE in cidrs:
+            path = f"{name}[{cidrs.index(EVERYWHERE)}]"
+            yield (
+                f"{full_key(path)} {EVERYWHERE} lets the whole internet reach {what}."
+                f" Narrow it, e.g. {set_command(path, EXAMPLE_PUBLIC)}"
+            )
+
+
+def _too_many_nodes(settings: Settings) -> Iterator[str]:
+    managed, hybrid = settings.managed_nodes.max, len(settings.hybrid_nodes)
+    if managed + hybrid > _NODES_WITHOUT_TYPHA:
+        yield (
+            f"{full_key('managedNodes.max')} {managed} and {hybrid} hybrid nodes make {managed + hybrid} nodes."
+            f" Above {_NODES_WITHOUT_TYPHA} Calico wants Typha, which its manifest does not have:"
+            " each node then watches the API server on its own"
+        )
+
+
+def _nodeadm(settings: Settings, today: date) -> Iterator[str]:
+    version, expires = settings.nodeadm_version, versions.NODEADM_SIGNING_KEY_EXPIRES
+    if version == "latest":
+        yield (
+            f"{full_key('nodeadmVersion')} latest is a different program after each release, so two nodes may differ."
+            f" Pin it, e.g. {set_command('nodeadmVersion', versions.NODEADM_DEFAULT)}"
+        )
+    elif today > expires and nodeadm_release(version) <= nodeadm_release(versions.NODEADM_DEFAULT):
+        # A release newer than the ones known here may have a newer key.
+        yield (
+            f"{full_key('nodeadmVersion')} {version} carries an SSM signing key that expired on {expires}:"
+            " new hybrid nodes will not join. Choose a newer release of https://github.com/aws/eks-hybrid,"
+            f" e.g. {set_command('nodeadmVersion', 'latest')}"
+        )
+
+
+def _standard_support(settings: Settings, today: date) -> Iterator[str]:
+    version = settings.kubernetes_version
+    ends = versions.STANDARD_SUPPORT_ENDS[version]
+    if today < ends - _SUPPORT_NOTICE:
+        return
+    when = (
+        f"left EKS standard support on {ends}" if today > ends else f"leaves EKS standard support on {ends}"
+    )
+    minors = sorted(versions.STANDARD_SUPPORT_ENDS, key=lambda minor: int(minor.partition(".")[2]))
+    newer = minors[minors.index(version) + 1 :]
+    upgrade = (
+        f", e.g. {set_command('kubernetesVersion', newer[0])}"
+        if newer
+        else " to a newer release of this program"
+    )
+    yield (
+        f"{full_key('kubernetesVersion')} {version} {when}; after it the control plane costs six times as much."
+        f" Upgrade{upgrade}"
+    )

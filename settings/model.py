@@ -1,0 +1,287 @@
+"""The settings themselves: names, types, defaults, and what each value must be on its own.
+
+The same names, types and defaults stand in the schema of Pulumi.yaml, which the Pulumi CLI applies; a test keeps
+the two equal. What concerns two settings at once is in `settings.checks`. A field's description completes
+the sentence "VALUE is not ...".
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from infra import addressing, instances, versions
+from settings.values import (
+    EVERYWHERE,
+    EXAMPLE_PUBLIC,
+    EXAMPLE_SHA256,
+    NODE_NAME_LENGTH,
+    AnySource,
+    InstanceType,
+    InstanceTypes,
+    NodeadmVersion,
+    PublicSource,
+    Sha256,
+    Whole,
+    matching,
+    network_range,
+    one_of,
+    optional,
+    sized,
+    structured,
+    unique,
+)
+
+OPERATING_SYSTEMS = ("ubuntu-24.04", "ubuntu-22.04", "al2023")
+CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+
+# The snapshots that the AMIs start from are smaller; images and logs need the rest. 16 TiB is gp3's limit.
+_Disk = Annotated[Whole, Field(ge=20, le=16384, description="a disk of 20 to 16384 GiB")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        coerce_numbers_to_str=True,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+    )
+
+
+class ManagedNodes(_Model):
+    """The managed node group in the EKS VPC. `instance_types` are of one architecture."""
+
+    instance_types: InstanceTypes = Field(
+        ("t4g.medium",),
+        alias="instanceType",
+        description="an EC2 instance type, or several separated by commas",
+        examples=["t4g.medium"],
+    )
+    # EKS allows 450 nodes in a group. CoreDNS and Calico's controllers run here, so one node is the least.
+    min: Whole = Field(1, ge=0, le=450, description="a number of nodes from 0 to 450")
+    max: Whole = Field(3, ge=1, le=450, description="a number of nodes from 1 to 450")
+    desired: Whole = Field(2, ge=1, le=450, description="a number of nodes from 1 to 450")
+    spot: bool = Field(False, description="true or false")
+    disk_gib: _Disk = Field(30, alias="diskGiB")
+
+    @property
+    def architecture(self) -> instances.Architecture:
+        """The architecture that all the instance types have."""
+        return instances.architecture(self.instance_types[0])
+
+
+class HybridNode(_Model):
+    """One hybrid node in the on-prem VPC."""
+
+    name: Annotated[
+        str,
+        matching(
+            rf"[a-z0-9]([a-z0-9-]{{0,{NODE_NAME_LENGTH - 2}}}[a-z0-9])?",
+            what=f"a DNS label of at most {NODE_NAME_LENGTH} characters (a-z, 0-9, - inside)",
+            example="hybrid-{number}",
+        ),
+    ] = Field(description="a name for the node", examples=["hybrid-{number}"])
+    instance_type: InstanceType = Field("t4g.medium", description="an EC2 instance type")
+    os: Annotated[str, one_of(OPERATING_SYSTEMS, example="ubuntu-24.04")] = Field(
+        "ubuntu-24.04", description="the name of an operating system"
+    )
+    disk_gib: _Disk = Field(30, alias="diskGiB")
+
+    @property
+    def architecture(self) -> instances.Architecture:
+        """The architecture of the instance type."""
+        return instances.architecture(self.instance_type)
+
+
+class NodeadmSha256(_Model):
+    """The digests of the pinned nodeadm, one per architecture in use."""
+
+    arm64: Sha256 | None = Field(None, description="a SHA-256 digest", examples=[EXAMPLE_SHA256])
+    amd64: Sha256 | None = Field(None, description="a SHA-256 digest", examples=[EXAMPLE_SHA256])
+
+
+class Settings(_Model):
+    """All settings of a stack, as `settings.parse` made them; sizes in GiB, CIDRs in canonical form."""
+
+    region: Annotated[
+        str,
+        matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", what="the name of an AWS region", example="ap-northeast-1"),
+    ] = Field(alias="aws:region", description="the AWS region to build in", examples=["ap-northeast-1"])
+    profile: Annotated[str | None, optional] = Field(
+        None, alias="aws:profile", description="a name", examples=["default"]
+    )
+
+    # The pattern is the API's. https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
+    cluster_name: Annotated[
+        str,
+        matching(
+            r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}",
+            what="a cluster name of at most 100 letters, digits, - and _ that starts with a letter or digit",
+            example="eks-hybrid",
+        ),
+    ] = Field("eks-hybrid", description="a name")
+    kubernetes_version: Annotated[
+        str, one_of(tuple(versions.STANDARD_SUPPORT_ENDS), example=versions.KUBERNETES_DEFAULT)
+    ] = Field(versions.KUBERNETES_DEFAULT, description="a Kubernetes version")
+    calico_version: Annotated[str, one_of(tuple(versions.CALICO), example=versions.CALICO_DEFAULT)] = Field(
+        versions.CALICO_DEFAULT, description="a Calico version"
+    )
+    calico_manifest: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"https://.+|(?!.*://).+",
+                what="an https:// address or the path of a file",
+                example=versions.CALICO[versions.CALICO_DEFAULT].manifest_url,
+            ),
+        ]
+        | None,
+        optional,
+    ] = Field(None, description="an address or a path", examples=["calico-vxlan.yaml"])
+    calico_manifest_sha256: Annotated[Sha256 | None, optional] = Field(
+        None, description="a SHA-256 digest", examples=[EXAMPLE_SHA256]
+    )
+    nodeadm_version: NodeadmVersion = Field(
+        versions.NODEADM_DEFAULT, description="a nodeadm release, vX.Y.Z or latest"
+    )
+    nodeadm_sha256: Annotated[NodeadmSha256, structured] = Field(
+        NodeadmSha256(),
+        description="a map of digests by architecture, arm64 and amd64",
+        examples=[EXAMPLE_SHA256],
+        json_schema_extra={"part": ".arm64"},
+    )
+
+    vpc_cidr: Annotated[
+        str,
+        network_range(
+            example="10.10.0.0/16",
+            largest=16,
+            smallest=24,
+            why="a subnet is an eighth of the VPC, and an ALB needs /27",
+        ),
+    ] = Field("10.10.0.0/16", description="an IPv4 CIDR")
+    on_prem_vpc_cidr: Annotated[
+        str,
+        network_range(
+            example="10.90.0.0/16",
+            largest=16,
+            smallest=25,
+            why="a subnet is an eighth of the VPC, and AWS wants /28",
+        ),
+    ] = Field("10.90.0.0/16", description="an IPv4 CIDR")
+    pod_cidr: Annotated[
+        str,
+        network_range(
+            example="192.168.0.0/16",
+            largest=8,
+            smallest=addressing.POD_BLOCK_PREFIX,
+            why="each node takes a /26 of it",
+        ),
+    ] = Field("192.168.0.0/16", description="an IPv4 CIDR")
+    # https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html
+    service_cidr: Annotated[
+        str,
+        network_range(
+            example="172.16.0.0/16",
+            largest=12,
+            smallest=24,
+            why="EKS takes no other size",
+            within=addressing.RFC_1918,
+        ),
+    ] = Field("172.16.0.0/16", description="an IPv4 CIDR")
+    availability_zones: Whole = Field(2, ge=2, le=3, description="a number of availability zones, 2 or 3")
+
+    managed_nodes: Annotated[ManagedNodes, structured] = Field(
+        ManagedNodes(),
+        description="a map of settings for the managed nodes",
+        examples=["t4g.medium"],
+        json_schema_extra={"part": ".instanceType"},
+    )
+    # Systems Manager registers 1000 machines per account and region in its standard tier.
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-configure-instance-tiers.html
+    hybrid_nodes: Annotated[
+        tuple[HybridNode, ...],
+        structured,
+        sized(
+            1,
+            1000,
+            what="hybrid nodes",
+            why="Systems Manager registers no more",
+            part="[0].name",
+            example="hybrid-1",
+        ),
+    ] = Field(
+        (HybridNode(name="hybrid-1"),),
+        description="a list of hybrid nodes",
+        examples=["hybrid-1"],
+        json_schema_extra={"part": "[0].name"},
+    )
+
+    # EKS takes 40 ranges; the program adds the addresses of the two NAT gateways.
+    # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
+    api_allowed_cidrs: Annotated[
+        tuple[PublicSource, ...],
+        structured,
+        unique,
+        sized(
+            1,
+            38,
+            what="ranges",
+            why="EKS takes 40, and the two NAT gateways need theirs",
+            part="[0]",
+            example=EXAMPLE_PUBLIC,
+        ),
+    ] = Field(
+        (EVERYWHERE,),
+        description="a list of IPv4 CIDRs",
+        examples=[EXAMPLE_PUBLIC],
+        json_schema_extra={"part": "[0]"},
+    )
+    # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+    alb_allowed_cidrs: Annotated[
+        tuple[AnySource, ...],
+        structured,
+        unique,
+        sized(
+            1,
+            60,
+            what="ranges",
+            why="a security group takes 60 rules",
+            part="[0]",
+            example=EXAMPLE_PUBLIC,
+        ),
+    ] = Field(
+        (EVERYWHERE,),
+        description="a list of IPv4 CIDRs",
+        examples=[EXAMPLE_PUBLIC],
+        json_schema_extra={"part": "[0]"},
+    )
+    sample_node_port: Whole = Field(30080, ge=30000, le=32767, description="a port from 30000 to 32767")
+    control_plane_logs: Annotated[
+        tuple[Annotated[str, one_of(CONTROL_PLANE_LOGS, example="audit")], ...], structured, unique
+    ] = Field(
+        (),
+        description=f"a list of logs, of {', '.join(CONTROL_PLANE_LOGS)}",
+        examples=["audit"],
+        json_schema_extra={"part": "[0]"},
+    )
+
+    @property
+    def calico_release(self) -> versions.CalicoRelease:
+        """The row of the version table that `calico_version` names."""
+        return versions.CALICO[self.calico_version]
+
+    @property
+    def manifest_source(self) -> str:
+        """The https:// address or the path that Calico's manifest is read from."""
+        return self.calico_manifest or self.calico_release.manifest_url
+
+    @property
+    def manifest_sha256(self) -> str:
+        """The digest that the manifest must have: the one given with it, else that of the release."""
+        return self.calico_manifest_sha256 or self.calico_release.sha256
+
+    def nodeadm_digest(self, architecture: instances.Architecture) -> str | None:
+        """The digest that nodeadm must have; None to trust the one published beside it."""
+        return self.nodeadm_sha256.arm64 if architecture == "arm64" else self.nodeadm_sha256.amd64

@@ -1,0 +1,250 @@
+"""The kinds of value a setting can have. Each checks one value on its own, without looking at the others."""
+
+import json
+import re
+from collections.abc import Collection
+from ipaddress import IPv4Network
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from infra import addressing, instances, versions
+
+# The error type of everything rejected here; settings.reading renders its context.
+REJECTED: Final = "rejected"
+
+# Docker's bridge. A node that has it cannot reach addresses in it.
+# https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+DOCKER_BRIDGE: Final = "172.17.0.0/16"
+
+# Addresses that never come from the internet. EKS takes no reserved address in its allow-list.
+# https://docs.aws.amazon.com/eks/latest/userguide/config-cluster-endpoint.html
+_NOT_PUBLIC: Final = (
+    *addressing.PRIVATE,
+    "0.0.0.0/8",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+)
+EVERYWHERE: Final = "0.0.0.0/0"
+EXAMPLE_PUBLIC: Final = "203.0.113.0/24"
+
+_NETWORK_FORM: Final = "Write the network and its prefix length"
+EXAMPLE_SHA256: Final = "0123456789abcdef" * 4
+
+# A node's name is the value of a label (63 characters), and resources add "-" and eight digits to it.
+NODE_NAME_LENGTH: Final = 63 - 9
+
+# CreateNodegroup takes 20 at most.
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateNodegroup.html
+_MOST_INSTANCE_TYPES: Final = 20
+
+
+def rejected(
+    wrong: str, advice: str, *, example: object = None, part: str = "", remove: bool = False
+) -> PydanticCustomError:
+    """Build the error for a value.
+
+    Args:
+        wrong: continues the sentence that starts with the setting and the value seen.
+        advice: what is allowed.
+        example: a value that would do.
+        part: where below the setting to set or remove, e.g. "[1]".
+        remove: whether the fix is to remove that part instead of setting it.
+
+    """
+    context = {"wrong": wrong, "advice": advice, "example": example, "part": part, "remove": remove}
+    return PydanticCustomError(REJECTED, "{wrong}", context)
+
+
+def _network(text: str, example: str = EXAMPLE_PUBLIC) -> IPv4Network:
+    """Read a CIDR in the one form that AWS takes: network address, slash, prefix length."""
+    try:
+        network = IPv4Network(text, strict=False)
+    except ValueError:
+        raise rejected("is not an IPv4 CIDR", _NETWORK_FORM, example=example) from None
+    if text != str(network):
+        if "/" not in text:
+            wrong = "has no prefix length"
+        elif text.startswith(f"{network.network_address}/"):
+            wrong = "is not in the form network/prefix"
+        else:
+            wrong = "has host bits set"
+        raise rejected(wrong, _NETWORK_FORM, example=str(network))
+    return network
+
+
+def network_range(
+    *, example: str, largest: int, smallest: int, why: str, within: Collection[str] = addressing.PRIVATE
+) -> AfterValidator:
+    """Check a private range between two prefix lengths; `why` gives the reason for them."""
+
+    def check(text: str) -> str:
+        network = _network(text, example)
+        if not largest <= network.prefixlen <= smallest:
+            wrong = "is too large" if network.prefixlen < largest else "is too small"
+            raise rejected(wrong, f"Choose /{largest} to /{smallest}: {why}", example=example)
+        if not addressing.lies_within(text, within):
+            raise rejected("is not private", f"Choose a range inside {', '.join(within)}", example=example)
+        if addressing.overlap(text, DOCKER_BRIDGE):
+            raise rejected(
+                f"overlaps {DOCKER_BRIDGE}, the bridge of Docker", "Choose another range", example=example
+            )
+        return text
+
+    return AfterValidator(check)
+
+
+def _any_source(text: str) -> str:
+    _network(text)
+    return text
+
+
+def _public_source(text: str) -> str:
+    _network(text)
+    hidden = next((each for each in _NOT_PUBLIC if addressing.overlap(text, each)), None)
+    if text != EVERYWHERE and hidden is not None:
+        raise rejected(
+            f"overlaps {hidden}, which is not public",
+            "The API endpoint sees public addresses only",
+            example=EXAMPLE_PUBLIC,
+        )
+    return text
+
+
+def sized(least: int, most: int, *, what: str, why: str, part: str, example: str) -> AfterValidator:
+    """Check the length of a list; `part` and `example` say what to set where it is too short."""
+
+    def check(values: tuple[object, ...]) -> tuple[object, ...]:
+        wrong, allowed = f"has {len(values)} {what}", f"{least} to {most} are possible ({why})"
+        if len(values) < least:
+            raise rejected(wrong, allowed, part=part, example=example)
+        if len(values) > most:
+            raise rejected(wrong, allowed, part=f"[{most}]", remove=True)
+        return values
+
+    return AfterValidator(check)
+
+
+def one_of(allowed: Collection[str], *, example: str) -> AfterValidator:
+    """Check that a text is one of a closed set."""
+
+    def check(text: str) -> str:
+        if text not in allowed:
+            raise rejected(f"is not one of {', '.join(allowed)}", "Choose one of them", example=example)
+        return text
+
+    return AfterValidator(check)
+
+
+def matching(pattern: str, *, what: str, example: str) -> AfterValidator:
+    """Check that a text has a form; `what` names the form."""
+    form = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if form.fullmatch(text) is None:
+            raise rejected(f"is not {what}", "Set one", example=example)
+        return text
+
+    return AfterValidator(check)
+
+
+def nodeadm_release(version: str) -> tuple[int, ...]:
+    """Read `v1.0.20` as (1, 0, 20), for comparing."""
+    return tuple(int(number) for number in version.removeprefix("v").split("."))
+
+
+def _nodeadm_version(text: str) -> str:
+    if text == "latest":
+        return text
+    if re.fullmatch(r"v\d+\.\d+\.\d+", text) is None:
+        raise rejected(
+            "is not a nodeadm release", "Write vX.Y.Z, or latest", example=versions.NODEADM_DEFAULT
+        )
+    if nodeadm_release(text) < nodeadm_release(versions.NODEADM_FLOOR):
+        raise rejected(
+            f"is below {versions.NODEADM_FLOOR}",
+            "Older releases carry an SSM signing key that expired on 2026-07-15; choose a newer one",
+            example=versions.NODEADM_DEFAULT,
+        )
+    return text
+
+
+def _instance_type(text: str) -> str:
+    if not instances.is_instance_type(text):
+        raise rejected("is not an EC2 instance type", "Write family.size", example="t4g.medium")
+    if instances.is_too_small(text):
+        raise rejected("is too small for a node", "Choose 2 GiB of memory or more", example="t4g.medium")
+    return text
+
+
+def _instance_types(value: object) -> object:
+    """Split `t4g.medium,t4g.large`: a spot group finds more capacity with several types."""
+    if not isinstance(value, str):
+        return value
+    types = tuple(dict.fromkeys(_instance_type(each.strip()) for each in value.split(",")))
+    if len(types) > _MOST_INSTANCE_TYPES:
+        raise rejected(
+            f"names {len(types)} types", f"Name {_MOST_INSTANCE_TYPES} at most", example=",".join(types[:2])
+        )
+    first = instances.architecture(types[0])
+    same = [each for each in types if instances.architecture(each) == first]
+    if len(same) < len(types):
+        raise rejected(
+            "mixes arm64 and amd64",
+            "A node group has one AMI, so name types of one architecture",
+            example=",".join(same),
+        )
+    return types
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise rejected(f"has {value} twice", "Remove one of them", part=f"[{index}]", remove=True)
+    return values
+
+
+def _from_json(value: object) -> object:
+    """Read a list or a map. Pulumi passes them as JSON; what is not JSON is rejected later, by its type."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _no_boolean(value: object) -> object:
+    # `pulumi config set --path managedNodes.min true` stores a boolean, and Python takes True for 1.
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "not a number")
+    return value
+
+
+def _empty_is_none(value: object) -> object:
+    # The schema in Pulumi.yaml gives an optional text the default "": a setting without default is required.
+    return None if value == "" else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+structured = BeforeValidator(_from_json)
+unique = AfterValidator(_unique)
+optional = BeforeValidator(_empty_is_none)
+
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+AnySource = Annotated[str, AfterValidator(_any_source)]
+PublicSource = Annotated[str, AfterValidator(_public_source)]
+NodeadmVersion = Annotated[str, AfterValidator(_nodeadm_version)]
+InstanceType = Annotated[str, AfterValidator(_instance_type)]
+InstanceTypes = Annotated[tuple[str, ...], BeforeValidator(_instance_types)]
+Sha256 = Annotated[
+    str,
+    matching(r"[0-9a-f]{64}", what="a SHA-256 digest of 64 hex digits", example=EXAMPLE_SHA256),
+    BeforeValidator(_lower),
+]
