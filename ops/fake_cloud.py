@@ -1,7 +1,7 @@
-"""Plausible answers for what only AWS knows: identities, addresses, the values a resource gets when it is created.
+"""Plausible answers for what only AWS knows: identities, addresses, values that creation gives.
 
-Nothing here is true of any account. Every value is derived from the resource's URN, so a plan is the same each time
-and every value can be traced back to the resource that it stands for.
+Nothing here is true of any account. Every value is derived from the resource's URN, so a plan is the same each
+time and every value can be traced back to the resource that it stands for.
 """
 
 from __future__ import annotations
@@ -85,7 +85,10 @@ class FakeCloud:
                 "partition": self.partition,
                 "dnsSuffix": self.dns_suffix,
             },
-            "aws:index/getCallerIdentity:getCallerIdentity": {"id": self.account_id, "accountId": self.account_id},
+            "aws:index/getCallerIdentity:getCallerIdentity": {
+                "id": self.account_id,
+                "accountId": self.account_id,
+            },
             "aws:index/getRegion:getRegion": {"id": self.region, "region": self.region},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "id": self.region,
@@ -105,7 +108,10 @@ class FakeCloud:
         if type_ != PACKAGED_CLUSTER:
             return {}
         name = inputs["name"]
-        child = urn.replace(f"{PACKAGED_CLUSTER}::", f"{PACKAGED_CLUSTER}$aws:eks/cluster:Cluster::") + "-eksCluster"
+        child = (
+            urn.replace(f"{PACKAGED_CLUSTER}::", f"{PACKAGED_CLUSTER}$aws:eks/cluster:Cluster::")
+            + "-eksCluster"
+        )
         endpoint = f"https://{digest(urn, 32).upper()}.gr7.{self.region}.eks.{self.dns_suffix}"
         self.resources[child] = (
             name,
@@ -119,7 +125,9 @@ class FakeCloud:
         kubeconfig = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "kubernetes", "cluster": {"server": endpoint, "certificate-authority-data": "Y2E="}}],
+            "clusters": [
+                {"name": "kubernetes", "cluster": {"server": endpoint, "certificate-authority-data": "Y2E="}}
+            ],
             "contexts": [{"name": "aws", "context": {"cluster": "kubernetes", "user": "aws"}}],
             "current-context": "aws",
             "users": [

@@ -95,7 +95,9 @@ class Recording:
         """
         found = [r for r in self.of_type(type_) if name is None or r.name == name]
         if len(found) != 1:
-            raise LookupError(f"{len(found)} of {type_} {name or ''}: {[r.name for r in self.of_type(type_)]}")
+            raise LookupError(
+                f"{len(found)} of {type_} {name or ''}: {[r.name for r in self.of_type(type_)]}"
+            )
         return found[0]
 
     def children(self, urn: str) -> list[Resource]:
@@ -105,8 +107,8 @@ class Recording:
     def waits_for(self, urn: str) -> frozenset[str]:
         """Every URN that must exist before `urn` is created, through any number of steps.
 
-        The engine orders by dependencies, by provider, and by nothing else: a parent's registration is not a wait for
-        the parent's other children.
+        The engine orders by dependencies, by provider, and by nothing else: a parent's registration is not a
+        wait for the parent's other children.
         """
         seen: set[str] = set()
         todo = list(self.direct_waits(urn))
@@ -118,19 +120,28 @@ class Recording:
         return frozenset(seen)
 
     def direct_waits(self, urn: str) -> frozenset[str]:
-        """The URNs that `urn` itself waits for: its dependencies and its explicit provider."""
+        """The URNs that `urn` itself waits for: dependencies, explicit provider, resources it is handed.
+
+        On the wire, a resource that a packaged component is handed is not among its `dependencies`; the children
+        inside that use it wait for it.
+        """
         resource = self.resources.get(urn)
         if resource is None:
             return frozenset()
         provider = resource.options.provider.rpartition("::")[0]
-        return resource.dependencies | ({provider} if provider in self.resources else frozenset())
+        handed = (
+            {value for path, value in leaves(resource.inputs) if path.endswith(".urn")}
+            if resource.remote
+            else set()
+        )
+        return resource.dependencies | frozenset(handed | {provider}) & self.resources.keys()
 
 
 class RecordingMonitor(mocks.MockMonitor):
     """The engine's end of the wire: records each request and answers from `FakeCloud`.
 
-    It never rehydrates a resource reference (the SDK's own mock monitor does, on a worker thread, and then hangs or
-    fails at random with "attached to a different loop"): requests and answers stay protobuf structs.
+    It never rehydrates a resource reference (the SDK's own mock monitor does, on a worker thread, and then
+    hangs or fails at random with "attached to a different loop"): requests and answers stay protobuf structs.
     """
 
     def __init__(self, cloud: FakeCloud, project: str, stack_name: str) -> None:
@@ -201,7 +212,9 @@ class RecordingMonitor(mocks.MockMonitor):
         self.invoked.append(request.tok)
         answer = struct_pb2.Struct()
         answer.update(self.cloud.invoke(request.tok, plain(request.args)[0]))
-        return resource_pb2.ResourceInvokeResponse(**{"return": answer})
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").CopyFrom(answer)
+        return response
 
 
 class _NoMocks(mocks.Mocks):
@@ -224,12 +237,14 @@ def evaluate(
 ) -> Recording:
     """Run `project_dir/__main__.py` for a stack with `config` ("namespace:key" to raw string) and record it.
 
-    May be called any number of times in one process: every run has its own context, and all share one event loop
-    (the SDK's runtime keeps objects that belong to the first loop it sees).
+    May be called any number of times in one process: every run has its own context, and all share one event
+    loop (the SDK's runtime keeps objects that belong to the first loop it sees).
 
     Errors: whatever the program raises, such as SettingsError.
     """
-    return contextvars.copy_context().run(_evaluate, project_dir, stack_name, config, project, cloud or FakeCloud())
+    return contextvars.copy_context().run(
+        _evaluate, project_dir, stack_name, config, project, cloud or FakeCloud()
+    )
 
 
 def _evaluate(
@@ -332,11 +347,14 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(inner, inner_path)
 
 
-def stack_config(project_dir: Path, stack_name: str, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
+def stack_config(
+    project_dir: Path, stack_name: str, overrides: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """The stack's raw configuration as the CLI would hand it to the program.
 
-    Schema defaults of Pulumi.yaml (the CLI applies them, the SDK does not), then Pulumi.<stack>.yaml, then `overrides`
-    (keys without a namespace belong to the project). Structured values are JSON strings, as on the wire.
+    Schema defaults of Pulumi.yaml (the CLI applies them, the SDK does not), then Pulumi.<stack>.yaml, then
+    `overrides` (keys without a namespace belong to the project). Structured values are JSON strings, as on the
+    wire.
 
     Errors: FileNotFoundError when the stack has no Pulumi.<stack>.yaml.
     """
@@ -345,7 +363,9 @@ def stack_config(project_dir: Path, stack_name: str, overrides: Mapping[str, str
     project_file = yaml.safe_load((project_dir / "Pulumi.yaml").read_text())
     namespace = project_file["name"]
     values: dict[str, Any] = {
-        key: schema["default"] for key, schema in project_file.get("config", {}).items() if "default" in schema
+        key: schema["default"]
+        for key, schema in project_file.get("config", {}).items()
+        if "default" in schema
     }
     values = {key if ":" in key else f"{namespace}:{key}": value for key, value in values.items()}
     stack_file = yaml.safe_load((project_dir / f"Pulumi.{stack_name}.yaml").read_text()) or {}

@@ -1,0 +1,154 @@
+"""One EKS cluster, two networks, one pod network: read it from top to bottom."""
+
+from datetime import date
+from pathlib import Path
+
+import pulumi
+
+import settings
+from infra.account import look_up
+from infra.cluster import HybridCluster, HybridClusterArgs
+from infra.core_dns import CoreDns, CoreDnsArgs
+from infra.firewall import Firewall, FirewallArgs
+from infra.hybrid_nodes import HybridNodes, HybridNodesArgs
+from infra.load_balancer import LoadBalancer, LoadBalancerArgs
+from infra.managed_nodes import ManagedNodes, ManagedNodesArgs
+from infra.network import Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
+from infra.outputs import OutputsArgs, export
+from k8s import calico_manifest
+from k8s.calico import Calico, CalicoArgs, CalicoControllers
+from k8s.nw_check import NwCheck, NwCheckArgs
+from k8s.sample_app import SampleApp, SampleAppArgs
+
+# Settings and the Calico manifest are checked before anything is created.
+config = settings.load()
+for warning in settings.warnings(config, date.today()):
+    pulumi.log.warn(warning)
+manifest = calico_manifest.prepare(
+    source=config.calico_manifest,
+    version=config.calico_version,
+    sha256=config.calico_manifest_sha256,
+    pod_cidr=config.pod_cidr,
+    cache_dir=Path(".cache"),
+)
+account = look_up(region=config.region, profile=config.profile)
+
+# Two networks, one of which plays the data centre.
+vpc = Vpc(
+    "eks",
+    VpcArgs(account=account, cidr=config.vpc_cidr, zones=config.availability_zones, load_balancers=True),
+)
+on_prem = Vpc("on-prem", VpcArgs(account=account, cidr=config.on_prem_vpc_cidr, zones=1))
+peering = VpcPeering("peering", VpcPeeringArgs(account=account, vpc=vpc, on_prem=on_prem))
+firewall = Firewall(
+    "firewall",
+    FirewallArgs(
+        account=account,
+        vpc=vpc,
+        on_prem=on_prem,
+        node_port=config.sample_node_port,
+        client_cidrs=config.alb_allowed_cidrs,
+        operating_systems=[node.os for node in config.hybrid_nodes],
+    ),
+)
+
+# The control plane, without aws-node. Calico needs its API only; nodes need Calico.
+cluster = HybridCluster(
+    "eks",
+    HybridClusterArgs(
+        account=account,
+        cluster_name=config.cluster_name,
+        kubernetes_version=config.kubernetes_version,
+        vpc=vpc,
+        on_prem=on_prem,
+        security_group=firewall.control_plane,
+        service_cidr=config.service_cidr,
+        allowed_cidrs=config.api_allowed_cidrs,
+        log_types=config.control_plane_logs,
+    ),
+)
+in_cluster = pulumi.ResourceOptions(provider=cluster.kubernetes)
+calico = Calico(
+    "calico", CalicoArgs(objects=manifest.before_nodes, cluster=cluster.control_plane), in_cluster
+)
+
+# Both kinds of node, side by side, and the load balancer in front of them.
+managed = ManagedNodes(
+    "managed",
+    ManagedNodesArgs(
+        account=account,
+        cluster=cluster,
+        calico=calico,
+        vpc=vpc,
+        security_group_id=firewall.managed_nodes.id,
+        shape=config.managed_nodes,
+    ),
+)
+hybrid = HybridNodes(
+    "hybrid",
+    HybridNodesArgs(
+        account=account,
+        cluster=cluster,
+        on_prem=on_prem,
+        peering=peering,
+        security_group_id=firewall.hybrid_nodes.id,
+        nodeadm_version=config.nodeadm_version,
+        nodeadm_sha256=config.nodeadm_sha256.model_dump(),
+        nodes=config.hybrid_nodes,
+    ),
+)
+balancer = LoadBalancer(
+    "alb",
+    LoadBalancerArgs(
+        account=account,
+        vpc=vpc,
+        security_group_id=firewall.load_balancer.id,
+        node_port=config.sample_node_port,
+        managed=managed,
+        hybrid=hybrid,
+    ),
+)
+
+# What runs in the cluster: each part waits for the nodes that it runs on, and no others.
+CoreDns("coredns", CoreDnsArgs(account=account, cluster=cluster, nodes=managed))
+CalicoControllers(
+    "calico-controllers",
+    CalicoArgs(objects=manifest.after_nodes, cluster=cluster.control_plane),
+    pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[managed.node_group]),
+)
+NwCheck(
+    "nw-check",
+    NwCheckArgs(
+        cluster=cluster.control_plane,
+        activation_ids=hybrid.activation_ids,
+        hybrid_nodes=hybrid.instances,
+        managed_node_count=managed.desired,
+        managed_nodes=managed.node_group,
+    ),
+    in_cluster,
+)
+SampleApp(
+    "sample",
+    SampleAppArgs(
+        cluster=cluster.control_plane, hybrid_nodes=hybrid.instances, node_port=config.sample_node_port
+    ),
+    in_cluster,
+)
+
+export(
+    OutputsArgs(
+        account=account,
+        vpc=vpc,
+        on_prem=on_prem,
+        peering=peering,
+        cluster=cluster,
+        managed=managed,
+        hybrid=hybrid,
+        balancer=balancer,
+        pod_cidr=config.pod_cidr,
+        service_cidr=config.service_cidr,
+        node_port=config.sample_node_port,
+        minimum=config.managed_nodes.min,
+        maximum=config.managed_nodes.max,
+    )
+)

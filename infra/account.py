@@ -1,0 +1,66 @@
+"""Where the stack runs: partition, region, account and zones, asked once and before anything is created."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+# On everything that takes tags, beside the stack's aws:defaultTags: what `ops verify --destroyed` looks for.
+STACK_TAG = "eks-hybrid-calico:stack"
+
+# EKS does not place control planes in these zones.
+# https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html, "Subnet requirements".
+_ZONES_WITHOUT_EKS = ["use1-az3", "usw1-az2", "cac1-az3"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's."""
+
+    partition: str
+    dns_suffix: str
+    region: str
+    account_id: str
+    zones: tuple[str, ...]
+    profile: str | None
+    tags: Mapping[str, str]
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this account and region, in whatever partition that is."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def managed_policy(self, name: str) -> str:
+        """The ARN of a policy that AWS manages."""
+        return f"arn:{self.partition}:iam::aws:policy/{name}"
+
+    def named(self, name: str) -> dict[str, str]:
+        """The stack's tags and a Name."""
+        return {**self.tags, "Name": name}
+
+
+def look_up(*, region: str, profile: str | None) -> Account:
+    """Ask the provider for what the settings cannot know. Creates nothing.
+
+    Two stacks in one account are told apart by the tag, whatever names they gave their clusters.
+
+    Errors: whatever the AWS provider says when its credentials do not work.
+    """
+    zones = aws.get_availability_zones(
+        state="available",
+        # Local and Wavelength Zones are opted in to and cannot hold these subnets.
+        filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
+        exclude_zone_ids=_ZONES_WITHOUT_EKS,
+    )
+    partition = aws.get_partition()
+    return Account(
+        partition=partition.partition,
+        dns_suffix=partition.dns_suffix,
+        region=region,
+        account_id=aws.get_caller_identity().account_id,
+        zones=tuple(zones.names),
+        profile=profile,
+        tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
+    )

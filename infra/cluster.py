@@ -1,0 +1,207 @@
+"""The EKS cluster: a control plane that knows its remote nodes and never gets aws-node.
+
+pulumi_eks has no argument for remote node networks (pulumi-eks issue 1512), so a transform adds them to the
+aws:eks/cluster:Cluster that the library makes inside. Nothing outside this file knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_eks as eks
+import pulumi_kubernetes as kubernetes
+
+from infra.account import Account
+from infra.iam import HYBRID_NODE_POLICIES, hybrid_node_policy, hybrid_node_trust
+from infra.network import Vpc
+
+Transform = Callable[[pulumi.ResourceTransformArgs], pulumi.ResourceTransformResult | None]
+
+# Long enough to look into yesterday's failure; nobody pays for years of a demonstration's logs.
+_LOG_RETENTION_DAYS = 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class HybridClusterArgs:
+    """What the cluster is for and where it lives.
+
+    `vpc` holds the control plane's network interfaces, `on_prem` the hybrid nodes. `allowed_cidrs` may reach
+    the API's public endpoint. `log_types` are EKS's names of control-plane logs; none is sent when it is empty.
+    """
+
+    account: Account
+    cluster_name: str
+    kubernetes_version: str
+    vpc: Vpc
+    on_prem: Vpc
+    security_group: aws.ec2.SecurityGroup
+    service_cidr: str
+    allowed_cidrs: Sequence[str]
+    log_types: Sequence[str]
+
+
+class HybridCluster(pulumi.ComponentResource):
+    """Control plane, the role hybrid nodes take, and the access entry that lets them in.
+
+    `cluster_name` is the setting. `name` is the output: it exists when the cluster does. `hybrid_cluster_name`
+    exists when hybrid nodes may join, and what takes it is deleted before the cluster is (a `depends_on` a
+    packaged component would order creation only).
+    """
+
+    def __init__(
+        self, name: str, args: HybridClusterArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("ekshybrid:cluster:HybridCluster", name, {}, opts)
+        account = args.account
+        child = pulumi.ResourceOptions(parent=self)
+        self.cluster_name = args.cluster_name
+        self.kubernetes_version = args.kubernetes_version
+        self.arn = account.arn("eks", f"cluster/{args.cluster_name}")
+
+        log_groups = [self._log_group(account)] if args.log_types else []
+        self.control_plane = eks.Cluster(
+            name,
+            name=args.cluster_name,
+            version=args.kubernetes_version,
+            vpc_id=args.vpc.id,
+            # The private ones only: whatever is passed here gets network interfaces of the control plane.
+            private_subnet_ids=args.vpc.private_subnet_ids,
+            cluster_security_group=args.security_group,
+            kubernetes_service_ip_address_range=args.service_cidr,
+            endpoint_public_access=True,
+            # With both endpoints on, the name resolves to public addresses outside the VPC all the same.
+            endpoint_private_access=False,
+            public_access_cidrs=public_access(
+                args.allowed_cidrs, [args.vpc.nat_address, args.on_prem.nat_address]
+            ),
+            authentication_mode=eks.AuthenticationMode.API,
+            enabled_cluster_log_types=args.log_types or None,
+            # No aws-node, no self-managed kube-proxy, no self-managed CoreDNS. `use_default_vpc_cni` reads like
+            # the opposite: it tells the library not to install the vpc-cni add-on.
+            bootstrap_self_managed_addons=False,
+            use_default_vpc_cni=True,
+            skip_default_node_group=True,
+            # Otherwise the library opens the control plane's group to a node group that is not there.
+            skip_default_security_groups=True,
+            provider_credential_opts=(
+                eks.KubeconfigOptionsArgs(profile_name=account.profile) if account.profile else None
+            ),
+            tags=account.tags,
+            opts=pulumi.ResourceOptions.merge(
+                child,
+                pulumi.ResourceOptions(
+                    transforms=[remote_node_networks([args.on_prem.cidr], wait_for=log_groups)],
+                    depends_on=log_groups,
+                ),
+            ),
+        )
+        self.name = self.control_plane.eks_cluster.name
+        self.kubeconfig = pulumi.Output.secret(self.control_plane.kubeconfig_json)
+        self.kubernetes = kubernetes.Provider(
+            name,
+            kubeconfig=pulumi.Output.secret(
+                self.kubeconfig.apply(lambda document: with_profile(document, account.profile))
+            ),
+            # A stable identity: without it a changed kubeconfig would replace every Kubernetes resource.
+            cluster_identifier=self.arn,
+            enable_server_side_apply=True,
+            opts=child,
+        )
+
+        self.hybrid_role, self.hybrid_policies = self._hybrid_role(account)
+        entry = aws.eks.AccessEntry(
+            "hybrid-nodes",
+            cluster_name=self.name,
+            principal_arn=self.hybrid_role.arn,
+            type="HYBRID_LINUX",
+            tags=account.tags,
+            opts=child,
+        )
+        self.hybrid_cluster_name = entry.cluster_name
+        self.register_outputs({"name": self.name})
+
+    def _log_group(self, account: Account) -> aws.cloudwatch.LogGroup:
+        # EKS would create it by itself and leave it behind, with logs kept for ever.
+        return aws.cloudwatch.LogGroup(
+            "control-plane",
+            name=f"/aws/eks/{self.cluster_name}/cluster",
+            retention_in_days=_LOG_RETENTION_DAYS,
+            tags=account.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _hybrid_role(self, account: Account) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
+        child = pulumi.ResourceOptions(parent=self)
+        here = {"partition": account.partition, "region": account.region, "account_id": account.account_id}
+        role = aws.iam.Role(
+            "hybrid-node",
+            assume_role_policy=json.dumps(hybrid_node_trust(**here)),
+            description="Taken by hybrid nodes through Systems Manager",
+            tags=account.tags,
+            opts=child,
+        )
+        policies: list[pulumi.Resource] = [
+            aws.iam.RolePolicy(
+                "hybrid-node",
+                role=role.name,
+                policy=json.dumps(hybrid_node_policy(**here, cluster_arn=self.arn)),
+                opts=child,
+            )
+        ]
+        policies += [
+            aws.iam.RolePolicyAttachment(
+                f"hybrid-node-{policy}", role=role.name, policy_arn=account.managed_policy(policy), opts=child
+            )
+            for policy in HYBRID_NODE_POLICIES
+        ]
+        return role, policies
+
+
+def remote_node_networks(cidrs: Sequence[str], *, wait_for: Sequence[pulumi.Resource] = ()) -> Transform:
+    """A transform that declares `cidrs` as remote node networks on the one aws:eks/cluster:Cluster it meets.
+
+    Keys are camelCase, as on the wire: snake_case would go out and be ignored without a word. The cluster
+    inside also waits for `wait_for`, and so is deleted before it; a `depends_on` of the packaged component
+    reaches its creation only. Source:
+    https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteNetworkConfigRequest.html
+    """
+
+    def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+        if args.type_ != "aws:eks/cluster:Cluster":
+            return None
+        return pulumi.ResourceTransformResult(
+            props={**args.props, "remoteNetworkConfig": {"remoteNodeNetworks": {"cidrs": list(cidrs)}}},
+            opts=pulumi.ResourceOptions.merge(
+                args.opts, pulumi.ResourceOptions(depends_on=list(wait_for) or None)
+            ),
+        )
+
+    return transform
+
+
+def with_profile(kubeconfig: str, profile: str | None) -> str:
+    """The kubeconfig (JSON), made to take its token with a named AWS profile.
+
+    pulumi_eks leaves the profile out of the kubeconfig it returns, even when it uses one itself.
+    """
+    if not profile:
+        return kubeconfig
+    document = json.loads(kubeconfig)
+    document["users"][0]["user"]["exec"]["args"] += ["--profile", profile]
+    return json.dumps(document)
+
+
+def public_access(
+    allowed: Sequence[str], nat_addresses: Sequence[pulumi.Output[str]]
+) -> list[pulumi.Input[str]]:
+    """Who may reach the public endpoint: the allow-list and, unless that is the world, the NAT gateways.
+
+    Nodes reach the public endpoint from their NAT gateway's address; an allow-list without it locks them out.
+    """
+    if "0.0.0.0/0" in allowed:
+        return list(allowed)
+    return [*allowed, *(pulumi.Output.concat(address, "/32") for address in nat_addresses)]

@@ -1,0 +1,109 @@
+"""Security groups, with exactly the rules that the flow table asks for.
+
+Every rule is a resource of its own, so that changing one leaves the others alone. Machines in the same VPC are
+named by security group, machines across the peering by address: on-premises machines have no security group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import Account
+from infra.flows import GROUPS, Place, Rule, flows, rules
+from infra.network import Vpc
+
+LISTENER_PORT = 80
+_ANYWHERE = ("0.0.0.0/0",)
+_PURPOSE: Mapping[Place, str] = {
+    "control-plane": "EKS control-plane network interfaces",
+    "managed": "Managed nodes",
+    "hybrid": "Hybrid nodes",
+    "load-balancer": "Load balancer of the sample app",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallArgs:
+    """`client_cidrs` may call the load balancer; `operating_systems` are those of the hybrid nodes."""
+
+    account: Account
+    vpc: Vpc
+    on_prem: Vpc
+    node_port: int
+    client_cidrs: Sequence[str]
+    operating_systems: Sequence[str]
+
+
+class Firewall(pulumi.ComponentResource):
+    """Four security groups: control plane, managed nodes, hybrid nodes, load balancer."""
+
+    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:firewall:Firewall", name, {}, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._groups = {place: self._group(place) for place in GROUPS}
+        self._cidrs: dict[Place, Sequence[str]] = {
+            "clients": args.client_cidrs,
+            "internet": _ANYWHERE,
+            "hybrid": args.on_prem.private_cidrs,
+            "managed": args.vpc.private_cidrs,
+            "control-plane": args.vpc.private_cidrs,
+            "load-balancer": args.vpc.public_cidrs,
+        }
+        ubuntu = any(os.startswith("ubuntu") for os in args.operating_systems)
+        for rule in rules(flows(node_port=args.node_port, listener_port=LISTENER_PORT, ubuntu=ubuntu)):
+            self._open(rule)
+        self.control_plane = self._groups["control-plane"]
+        self.managed_nodes = self._groups["managed"]
+        self.hybrid_nodes = self._groups["hybrid"]
+        self.load_balancer = self._groups["load-balancer"]
+        self.register_outputs({})
+
+    def _group(self, place: Place) -> aws.ec2.SecurityGroup:
+        vpc = self._args.on_prem if place == "hybrid" else self._args.vpc
+        return aws.ec2.SecurityGroup(
+            place,
+            vpc_id=vpc.id,
+            description=_PURPOSE[place],
+            tags=self._args.account.named(place),
+            opts=self._child,
+        )
+
+    def _open(self, rule: Rule) -> None:
+        same_vpc = rule.peer in self._groups and (rule.group == "hybrid") == (rule.peer == "hybrid")
+        if same_vpc:
+            self._create(rule, rule.name, referenced_security_group_id=self._groups[rule.peer].id)
+            return
+        cidrs = self._cidrs[rule.peer]
+        for number, cidr in enumerate(cidrs, start=1):
+            self._create(rule, rule.name if len(cidrs) == 1 else f"{rule.name}-{number}", cidr_ipv4=cidr)
+
+    def _create(
+        self,
+        rule: Rule,
+        name: str,
+        *,
+        cidr_ipv4: str | None = None,
+        referenced_security_group_id: pulumi.Input[str] | None = None,
+    ) -> None:
+        kind = (
+            aws.vpc.SecurityGroupIngressRule
+            if rule.direction == "ingress"
+            else aws.vpc.SecurityGroupEgressRule
+        )
+        kind(
+            name,
+            security_group_id=self._groups[rule.group].id,
+            ip_protocol=rule.protocol,
+            from_port=rule.port,
+            to_port=rule.port,
+            cidr_ipv4=cidr_ipv4,
+            referenced_security_group_id=referenced_security_group_id,
+            description=rule.description,
+            tags=self._args.account.named(name),
+            opts=self._child,
+        )

@@ -1,0 +1,110 @@
+"""Every flow that must be open, as data; the security-group rules are derived from this table and nothing else.
+
+Pure: no pulumi package is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Place = Literal["clients", "load-balancer", "control-plane", "managed", "hybrid", "internet"]
+Direction = Literal["ingress", "egress"]
+
+# Places with a security group of ours. The others are only ever a range of addresses.
+GROUPS: tuple[Place, ...] = ("control-plane", "managed", "hybrid", "load-balancer")
+NODES: tuple[Place, ...] = ("managed", "hybrid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One row: who calls whom, where, and what the reader sees when it is closed."""
+
+    name: str
+    source: Place
+    target: Place
+    protocol: Literal["tcp", "udp"]
+    port: int
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One security-group rule: on `group`, to or from `peer`."""
+
+    name: str
+    group: Place
+    direction: Direction
+    peer: Place
+    protocol: Literal["tcp", "udp"]
+    port: int
+    description: str
+
+
+def flows(*, node_port: int, listener_port: int, ubuntu: bool) -> tuple[Flow, ...]:
+    """The flow table of a stack.
+
+    `node_port` is the sample app's; `ubuntu` says whether a hybrid node runs Ubuntu.
+    Sources: https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html and
+    https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements.
+    """
+    return tuple(_flows(node_port, listener_port, ubuntu))
+
+
+def _flows(node_port: int, listener_port: int, ubuntu: bool) -> Iterator[Flow]:
+    def flow(
+        name: str, source: Place, target: Place, protocol: Literal["tcp", "udp"], port: int, why: str
+    ) -> Flow:
+        return Flow(name=name, source=source, target=target, protocol=protocol, port=port, why=why)
+
+    for node in NODES:
+        yield flow("api", node, "control-plane", "tcp", 443, "pods and Calico to the Kubernetes API")
+        yield flow(
+            "https",
+            node,
+            "internet",
+            "tcp",
+            443,
+            "kubelet to the public endpoint, SSM, ECR, image registries",
+        )
+        yield flow("kubelet", "control-plane", node, "tcp", 10250, "kubectl logs and exec, node metrics")
+        yield flow("node-port", "load-balancer", node, "tcp", node_port, "requests and health checks")
+        for other in NODES:
+            yield flow("vxlan", node, other, "udp", 4789, "the pod network")
+            yield flow("node-port", node, other, "tcp", node_port, "a Service by any node's address")
+    if ubuntu:
+        # Ubuntu's package mirrors for EC2 answer plain http only (packages are signed); nodeadm install runs
+        # apt.
+        yield flow("http", "hybrid", "internet", "tcp", 80, "Ubuntu packages")
+    yield flow("http", "clients", "load-balancer", "tcp", listener_port, "the sample app's URL")
+
+
+def rules(table: Sequence[Flow]) -> tuple[Rule, ...]:
+    """The rules that open exactly these flows.
+
+    A flow needs egress where it starts and ingress where it ends. An egress rule to the internet (any address)
+    already covers the same port to a nearer place, so that place gets no egress rule of its own.
+    """
+    anywhere = {(f.source, f.protocol, f.port) for f in table if f.target == "internet"}
+    found: list[Rule] = []
+    for f in table:
+        covered = f.target != "internet" and (f.source, f.protocol, f.port) in anywhere
+        if f.source in GROUPS and not covered:
+            found.append(_rule(f, "egress", f.source, f.target))
+        if f.target in GROUPS:
+            found.append(_rule(f, "ingress", f.target, f.source))
+    return tuple(found)
+
+
+def _rule(flow: Flow, direction: Direction, group: Place, peer: Place) -> Rule:
+    word = "to" if direction == "egress" else "from"
+    return Rule(
+        name=f"{group}-{direction}-{flow.name}-{word}-{peer}",
+        group=group,
+        direction=direction,
+        peer=peer,
+        protocol=flow.protocol,
+        port=flow.port,
+        description=f"{flow.name} {word} {peer}: {flow.why}",
+    )

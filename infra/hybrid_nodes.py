@@ -1,0 +1,218 @@
+"""Hybrid nodes: EC2 instances in the "on-premises" VPC that join as a machine in a rack would.
+
+Each node is three resources named with the node's generation, a digest of all that shapes it. Another OS, size,
+Kubernetes version or join script is another generation: a new activation and a new instance are made first and
+the old ones are removed after the workloads have moved. (Replacing in place would not do:
+`ignore_changes=["ami"]`, which keeps a node when AWS publishes a new image, would also keep the old image when
+the OS changes.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import Account
+from infra.cluster import HybridCluster
+from infra.instances import Architecture
+from infra.network import Vpc, VpcPeering
+from infra.node_cleanup import NodeCleanup
+from userdata.cloud_config import JoinConfig, generation, render
+
+# The images' owners publish the newest one under these names. 22.04 has no gp3 variant.
+# https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/ and
+# https://docs.aws.amazon.com/linux/al2023/ug/ec2.html
+_IMAGES: Mapping[str, Mapping[str, str]] = {
+    "ubuntu-24.04": {
+        "arm64": "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
+        "amd64": "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+    },
+    "ubuntu-22.04": {
+        "arm64": "/aws/service/canonical/ubuntu/server/22.04/stable/current/arm64/hvm/ebs-gp2/ami-id",
+        "amd64": "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+    },
+    "al2023": {
+        "arm64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
+        "amd64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+    },
+}
+
+
+class HybridNodeSpec(Protocol):
+    """What one node is."""
+
+    @property
+    def name(self) -> str:
+        """A DNS label, unique in the stack."""
+        ...
+
+    @property
+    def os(self) -> str:
+        """An operating system of the image table."""
+        ...
+
+    @property
+    def instance_type(self) -> str:
+        """An EC2 instance type."""
+        ...
+
+    @property
+    def architecture(self) -> Architecture:
+        """The architecture of the instance type."""
+        ...
+
+    @property
+    def disk_gib(self) -> int:
+        """Size of the root volume in GiB."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class HybridNodesArgs:
+    """What all hybrid nodes share; `nodeadm_sha256` maps an architecture to the pinned digest of nodeadm."""
+
+    account: Account
+    cluster: HybridCluster
+    on_prem: Vpc
+    peering: VpcPeering
+    security_group_id: pulumi.Input[str]
+    nodeadm_version: str
+    nodeadm_sha256: Mapping[str, str | None]
+    nodes: Sequence[HybridNodeSpec]
+
+
+def _image_parameter(spec: HybridNodeSpec) -> str:
+    return _IMAGES[spec.os][spec.architecture]
+
+
+class HybridNodes(pulumi.ComponentResource):
+    """All hybrid nodes; each image is looked up once, however many nodes use it."""
+
+    def __init__(self, name: str, args: HybridNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:hybrid_nodes:HybridNodes", name, {}, opts)
+        images = {
+            parameter: aws.ssm.get_parameter_output(name=parameter).insecure_value
+            for parameter in sorted({_image_parameter(spec) for spec in args.nodes})
+        }
+        self.nodes = [
+            HybridNode(
+                spec.name,
+                args,
+                spec,
+                images[_image_parameter(spec)],
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for spec in args.nodes
+        ]
+        self.activation_ids = [node.activation_id for node in self.nodes]
+        self.instances: list[pulumi.Resource] = [node.instance for node in self.nodes]
+        self.addresses = {node.name: node.instance.private_ip for node in self.nodes}
+        self.outputs = [node.output for node in self.nodes]
+        self.register_outputs({})
+
+
+class HybridNode(pulumi.ComponentResource):
+    """One node: its own activation (one registration, 24 hours), its clean-up, its instance."""
+
+    def __init__(
+        self,
+        name: str,
+        args: HybridNodesArgs,
+        spec: HybridNodeSpec,
+        image_id: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("ekshybrid:hybrid_nodes:HybridNode", name, {}, opts)
+        account, cluster = args.account, args.cluster
+        child = pulumi.ResourceOptions(parent=self)
+        join = JoinConfig(
+            cluster_name=cluster.cluster_name,
+            region=account.region,
+            kubernetes_version=cluster.kubernetes_version,
+            nodeadm_version=args.nodeadm_version,
+            nodeadm_sha256=args.nodeadm_sha256.get(spec.architecture),
+            architecture=spec.architecture,
+            os=spec.os,
+            node_name=name,
+        )
+        this = f"{name}-{generation(join, instance_type=spec.instance_type, disk_gib=spec.disk_gib)}"
+        self.name = name
+        activation = aws.ssm.Activation(
+            this,
+            name=name,
+            description=f"Hybrid node {name} of EKS cluster {cluster.cluster_name}",
+            iam_role=cluster.hybrid_role.name,
+            # The default expiry of 24 hours stays: a code that leaks admits nobody, it has been used.
+            registration_limit=1,
+            # Passed on to the machine it registers; the role's policy asks for it.
+            tags={**account.named(name), "EKSClusterARN": cluster.arn},
+            opts=pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(additional_secret_outputs=["activation_code"])
+            ),
+        )
+        cleanup = NodeCleanup(
+            this,
+            activation_id=activation.id,
+            cluster_name=cluster.hybrid_cluster_name,
+            region=account.region,
+            profile=account.profile,
+            opts=child,
+        )
+        self.activation_id = cleanup.activation_id
+        self.instance = self._instance(this, args, spec, image_id, join, activation.activation_code)
+        self.output = {
+            "name": name,
+            "instanceId": self.instance.id,
+            "privateIp": self.instance.private_ip,
+            "activationId": self.activation_id,
+        }
+        self.register_outputs(self.output)
+
+    def _instance(
+        self,
+        this: str,
+        args: HybridNodesArgs,
+        spec: HybridNodeSpec,
+        image_id: pulumi.Input[str],
+        join: JoinConfig,
+        activation_code: pulumi.Output[str],
+    ) -> aws.ec2.Instance:
+        tags = args.account.named(spec.name)
+        user_data = pulumi.Output.all(self.activation_id, activation_code).apply(
+            lambda activation: render(join, activation_id=activation[0], activation_code=activation[1])
+        )
+        return aws.ec2.Instance(
+            this,
+            ami=image_id,
+            instance_type=spec.instance_type,
+            subnet_id=args.on_prem.private_subnet_ids[0],
+            vpc_security_group_ids=[args.security_group_id],
+            associate_public_ip_address=False,
+            # An instance profile could be picked up instead of the hybrid node's credentials, so there is none;
+            # and no key.
+            metadata_options=aws.ec2.InstanceMetadataOptionsArgs(
+                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+            ),
+            root_block_device=aws.ec2.InstanceRootBlockDeviceArgs(
+                encrypted=True,
+                volume_type="gp3",
+                volume_size=spec.disk_gib,
+                delete_on_termination=True,
+                tags=tags,
+            ),
+            user_data=pulumi.Output.secret(user_data),
+            # An activation admits one machine, so a new activation means a new machine.
+            user_data_replace_on_change=True,
+            tags=tags,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # A newer image is no reason to replace a node.
+                ignore_changes=["ami"],
+                # What it needs at its first boot: permissions, and routes to the internet and to the cluster.
+                depends_on=[*args.cluster.hybrid_policies, *args.on_prem.egress, *args.peering.node_routes],
+            ),
+        )

@@ -1,0 +1,137 @@
+"""The load balancer in front of the sample app: one target group for each kind of node.
+
+Targets follow their nodes without a controller: managed nodes through the auto-scaling group, hybrid nodes by
+their address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import Account
+from infra.firewall import LISTENER_PORT
+from infra.hybrid_nodes import HybridNodes
+from infra.managed_nodes import ManagedNodes
+from infra.network import Vpc
+
+# Elastic Load Balancing waits this long for requests in flight; its default of 300 would be five minutes of
+# every destroy.
+_DEREGISTRATION_DELAY_S = 30
+# The largest weight a listener takes:
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupTuple.html
+_MAX_WEIGHT = 999
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerArgs:
+    """Where it stands and whom it asks: `node_port` on every node of both kinds."""
+
+    account: Account
+    vpc: Vpc
+    security_group_id: pulumi.Input[str]
+    node_port: int
+    managed: ManagedNodes
+    hybrid: HybridNodes
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """An internet-facing ALB. It needs the network only and is built beside the control plane."""
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:load_balancer:LoadBalancer", name, {}, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        balancer = aws.lb.LoadBalancer(
+            name,
+            load_balancer_type="application",
+            internal=False,
+            subnets=args.vpc.public_subnet_ids,
+            security_groups=[args.security_group_id],
+            drop_invalid_header_fields=True,
+            tags=args.account.tags,
+            opts=pulumi.ResourceOptions.merge(
+                # AWS refuses one in a VPC without an internet gateway, and keeps the gateway while there is
+                # one.
+                self._child,
+                pulumi.ResourceOptions(depends_on=list(args.vpc.internet)),
+            ),
+        )
+        managed = self._target_group("managed", "instance")
+        hybrid = self._target_group("hybrid", "ip")
+        weight = weights(managed=args.managed.desired, hybrid=len(args.hybrid.nodes))
+        aws.lb.Listener(
+            name,
+            load_balancer_arn=balancer.arn,
+            port=LISTENER_PORT,
+            protocol="HTTP",
+            default_actions=[
+                aws.lb.ListenerDefaultActionArgs(
+                    type="forward",
+                    forward=aws.lb.ListenerDefaultActionForwardArgs(
+                        target_groups=[
+                            aws.lb.ListenerDefaultActionForwardTargetGroupArgs(
+                                arn=managed.arn, weight=weight[0]
+                            ),
+                            aws.lb.ListenerDefaultActionForwardTargetGroupArgs(
+                                arn=hybrid.arn, weight=weight[1]
+                            ),
+                        ]
+                    ),
+                )
+            ],
+            tags=args.account.tags,
+            opts=self._child,
+        )
+        aws.autoscaling.Attachment(
+            "managed",
+            autoscaling_group_name=args.managed.auto_scaling_group,
+            lb_target_group_arn=managed.arn,
+            opts=self._child,
+        )
+        for node, address in args.hybrid.addresses.items():
+            aws.lb.TargetGroupAttachment(
+                f"hybrid-{node}",
+                target_group_arn=hybrid.arn,
+                target_id=address,
+                port=args.node_port,
+                # Addresses outside the load balancer's VPC belong to no zone of it.
+                availability_zone="all",
+                opts=self._child,
+            )
+        self.arn = balancer.arn
+        self.target_group_arns = {"managed": managed.arn, "hybrid": hybrid.arn}
+        self.url = pulumi.Output.concat("http://", balancer.dns_name)
+        self.register_outputs({"url": self.url})
+
+    def _target_group(self, name: str, target_type: str) -> aws.lb.TargetGroup:
+        return aws.lb.TargetGroup(
+            name,
+            vpc_id=self._args.vpc.id,
+            target_type=target_type,
+            port=self._args.node_port,
+            protocol="HTTP",
+            deregistration_delay=_DEREGISTRATION_DELAY_S,
+            health_check=aws.lb.TargetGroupHealthCheckArgs(
+                path="/", matcher="200", interval=10, timeout=5, healthy_threshold=2, unhealthy_threshold=2
+            ),
+            tags=self._args.account.tags,
+            opts=self._child,
+        )
+
+
+def weights(*, managed: int, hybrid: int) -> tuple[int, int]:
+    """Listener weights (managed, hybrid) in proportion to the node counts, within what a listener takes.
+
+    A kind that has nodes never gets weight 0.
+    """
+    largest = max(managed, hybrid, 1)
+    if largest <= _MAX_WEIGHT:
+        return managed, hybrid
+
+    def scaled(count: int) -> int:
+        return min(count, max(1, count * _MAX_WEIGHT // largest))
+
+    return scaled(managed), scaled(hybrid)

@@ -1,0 +1,189 @@
+"""A VPC with public and private subnets (used twice), and the peering that joins the two.
+
+Each VPC has one NAT gateway: this is a place to try hybrid nodes, not one that survives the loss of a zone.
+Pods have no route here: their network is an overlay between nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.account import Account
+from infra.addressing import subnet_layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class VpcArgs:
+    """`cidr` as `subnet_layout` accepts it; `zones`: how many availability zones, with one subnet pair each.
+
+    `load_balancers` marks the subnets for controllers that place load balancers.
+    """
+
+    account: Account
+    cidr: str
+    zones: int
+    load_balancers: bool = False
+
+
+class Vpc(pulumi.ComponentResource):
+    """One VPC.
+
+    `internet` is what a public address needs to work, `egress` what a private machine needs to reach the
+    internet: lists of resources to wait for, so that nobody waits for the whole VPC.
+    """
+
+    def __init__(self, name: str, args: VpcArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:network:Vpc", name, {}, opts)
+        self._name, self._args = name, args
+        self.cidr = args.cidr
+        public, private = subnet_layout(args.cidr, args.zones)
+        self.public_cidrs: tuple[str, ...] = tuple(public)
+        self.private_cidrs: tuple[str, ...] = tuple(private)
+
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._vpc = aws.ec2.Vpc(
+            name,
+            cidr_block=args.cidr,
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            tags=args.account.named(name),
+            opts=self._child,
+        )
+        gateway = aws.ec2.InternetGateway(
+            name, vpc_id=self._vpc.id, tags=args.account.named(name), opts=self._child
+        )
+        self.internet: list[pulumi.Resource] = [gateway]
+
+        self._public_table = self._table("public")
+        self.public_subnet_ids, _ = self._subnets("public", self.public_cidrs, self._public_table)
+        aws.ec2.Route(
+            f"{name}-public-internet",
+            route_table_id=self._public_table.id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway.id,
+            opts=self._child,
+        )
+
+        nat = self._nat(gateway)
+        self._private_table = self._table("private")
+        self.private_subnet_ids, associations = self._subnets(
+            "private", self.private_cidrs, self._private_table
+        )
+        to_nat = aws.ec2.Route(
+            f"{name}-private-internet",
+            route_table_id=self._private_table.id,
+            destination_cidr_block="0.0.0.0/0",
+            nat_gateway_id=nat.id,
+            opts=self._child,
+        )
+        self.egress: list[pulumi.Resource] = [to_nat, *associations]
+
+        # Image layers come from S3 and would otherwise pay for every gigabyte through the NAT gateway.
+        aws.ec2.VpcEndpoint(
+            f"{name}-s3",
+            vpc_id=self._vpc.id,
+            vpc_endpoint_type="Gateway",
+            service_name=f"com.amazonaws.{args.account.region}.s3",
+            route_table_ids=[self._private_table.id],
+            tags=args.account.named(f"{name}-s3"),
+            opts=self._child,
+        )
+        self.id = self._vpc.id
+        self.route_tables = {"public": self._public_table.id, "private": self._private_table.id}
+        self.register_outputs({"id": self.id})
+
+    def _table(self, kind: str) -> aws.ec2.RouteTable:
+        name = f"{self._name}-{kind}"
+        return aws.ec2.RouteTable(
+            name, vpc_id=self._vpc.id, tags=self._args.account.named(name), opts=self._child
+        )
+
+    def _subnets(
+        self, kind: str, cidrs: Sequence[str], table: aws.ec2.RouteTable
+    ) -> tuple[list[pulumi.Output[str]], list[pulumi.Resource]]:
+        account = self._args.account
+        # Where controllers look for subnets:
+        # https://docs.aws.amazon.com/eks/latest/userguide/network-load-balancing.html
+        role = {f"kubernetes.io/role/{'elb' if kind == 'public' else 'internal-elb'}": "1"}
+        ids: list[pulumi.Output[str]] = []
+        associations: list[pulumi.Resource] = []
+        for number, (cidr, zone) in enumerate(zip(cidrs, account.zones, strict=False), start=1):
+            name = f"{self._name}-{kind}-{number}"
+            subnet = aws.ec2.Subnet(
+                name,
+                vpc_id=self._vpc.id,
+                cidr_block=cidr,
+                availability_zone=zone,
+                tags={**account.named(name), **(role if self._args.load_balancers else {})},
+                opts=pulumi.ResourceOptions.merge(
+                    self._child,
+                    # A zone that AWS opens later shifts the list; a subnet cannot move and would be replaced.
+                    pulumi.ResourceOptions(ignore_changes=["availabilityZone"]),
+                ),
+            )
+            associations.append(
+                aws.ec2.RouteTableAssociation(
+                    name, subnet_id=subnet.id, route_table_id=table.id, opts=self._child
+                )
+            )
+            ids.append(subnet.id)
+        return ids, associations
+
+    def _nat(self, gateway: aws.ec2.InternetGateway) -> aws.ec2.NatGateway:
+        name = f"{self._name}-nat"
+        address = aws.ec2.Eip(name, domain="vpc", tags=self._args.account.named(name), opts=self._child)
+        self.nat_address = address.public_ip
+        return aws.ec2.NatGateway(
+            name,
+            allocation_id=address.id,
+            subnet_id=self.public_subnet_ids[0],
+            tags=self._args.account.named(name),
+            # A NAT gateway fails in a VPC whose internet gateway is not attached yet.
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[gateway])),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VpcPeeringArgs:
+    """The two VPCs, in one account and region."""
+
+    account: Account
+    vpc: Vpc
+    on_prem: Vpc
+
+
+class VpcPeering(pulumi.ComponentResource):
+    """The peering, with a route in every route table of both VPCs.
+
+    `node_routes` are the two between the private subnets: what nodes and control plane need to meet.
+    """
+
+    def __init__(self, name: str, args: VpcPeeringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:network:VpcPeering", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        peering = aws.ec2.VpcPeeringConnection(
+            name,
+            vpc_id=args.vpc.id,
+            peer_vpc_id=args.on_prem.id,
+            auto_accept=True,
+            tags=args.account.named(name),
+            opts=child,
+        )
+        self.node_routes: list[pulumi.Resource] = []
+        for side, here, there in (("vpc", args.vpc, args.on_prem), ("on-prem", args.on_prem, args.vpc)):
+            for kind, table in here.route_tables.items():
+                route = aws.ec2.Route(
+                    f"{name}-{side}-{kind}",
+                    route_table_id=table,
+                    destination_cidr_block=there.cidr,
+                    vpc_peering_connection_id=peering.id,
+                    opts=child,
+                )
+                if kind == "private":
+                    self.node_routes.append(route)
+        self.id = peering.id
+        self.register_outputs({"id": self.id})

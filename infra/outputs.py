@@ -1,0 +1,115 @@
+"""What the stack tells: to people, to the stack's page, and to `ops verify`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import pulumi
+
+from infra.account import Account
+from infra.cluster import HybridCluster
+from infra.hybrid_nodes import HybridNodes
+from infra.load_balancer import LoadBalancer
+from infra.managed_nodes import ManagedNodes
+from infra.network import Vpc, VpcPeering
+
+_README = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputsArgs:
+    """The parts of the stack, and the settings that `ops verify` compares the account with."""
+
+    account: Account
+    vpc: Vpc
+    on_prem: Vpc
+    peering: VpcPeering
+    cluster: HybridCluster
+    managed: ManagedNodes
+    hybrid: HybridNodes
+    balancer: LoadBalancer
+    pod_cidr: str
+    service_cidr: str
+    node_port: int
+    minimum: int
+    maximum: int
+
+
+def export(args: OutputsArgs) -> None:
+    """Export every stack output. `kubeconfig` is a secret; nothing else holds one."""
+    for name, value in _outputs(args).items():
+        pulumi.export(name, value)
+
+
+def _outputs(args: OutputsArgs) -> dict[str, Any]:
+    command = pulumi.Output.concat(
+        "aws eks update-kubeconfig --region ",
+        args.account.region,
+        " --name ",
+        args.cluster.name,
+        f" --profile {args.account.profile}" if args.account.profile else "",
+    )
+    shown: dict[str, Any] = {
+        "clusterName": args.cluster.name,
+        "updateKubeconfig": command,
+        "albUrl": args.balancer.url,
+        "managedNodeGroup": {
+            "name": args.managed.name,
+            "autoScalingGroup": args.managed.auto_scaling_group,
+        },
+        "hybridNodes": args.hybrid.outputs,
+    }
+    return {
+        **shown,
+        "kubeconfig": args.cluster.kubeconfig,
+        "checks": _checks(args),
+        "readme": pulumi.Output.all(**shown).apply(lambda values: readme(_README.read_text(), values)),
+    }
+
+
+def _checks(args: OutputsArgs) -> dict[str, Any]:
+    """What `ops verify` needs and cannot read from the cluster."""
+    account = args.account
+    return {
+        "project": pulumi.get_project(),
+        "stack": pulumi.get_stack(),
+        "tags": dict(account.tags),
+        "partition": account.partition,
+        "region": account.region,
+        "accountId": account.account_id,
+        "profile": account.profile or "",
+        "vpcId": args.vpc.id,
+        "vpcCidr": args.vpc.cidr,
+        "onPremVpcId": args.on_prem.id,
+        "onPremVpcCidr": args.on_prem.cidr,
+        "peeringId": args.peering.id,
+        "podCidr": args.pod_cidr,
+        "serviceCidr": args.service_cidr,
+        "remoteNodeNetworks": [args.on_prem.cidr],
+        "hybridRoleArn": args.cluster.hybrid_role.arn,
+        "albArn": args.balancer.arn,
+        "targetGroups": args.balancer.target_group_arns,
+        "nodePort": args.node_port,
+        "managedNodes": {"min": args.minimum, "max": args.maximum},
+    }
+
+
+def readme(template: str, values: Mapping[str, Any]) -> str:
+    """The stack's page: the template with the outputs in place of ${names}; nodes become rows of its table."""
+    rows = "\n".join(
+        f"| {node['name']} | `{node['instanceId']}` | {node['privateIp']} | `{node['activationId']}` |"
+        for node in values["hybridNodes"]
+    )
+    return Template(template).substitute(
+        {
+            "clusterName": values["clusterName"],
+            "updateKubeconfig": values["updateKubeconfig"],
+            "albUrl": values["albUrl"],
+            "managedNodeGroup": values["managedNodeGroup"]["name"],
+            "hybridNodes": rows,
+        }
+    )
