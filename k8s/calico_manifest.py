@@ -1,0 +1,154 @@
+"""Calico's upstream manifest as data: read, four variables set, split around the nodes.
+
+Pure: no pulumi package is imported and no environment variable is read, so `ops plan` and the tests can use it
+without an engine. `prepare` does it all; where the bytes come from is calico_source's concern.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from k8s.calico_source import CalicoManifestError, fetch
+
+KubernetesObject = dict[str, Any]
+
+# libyaml reads the 350 kB in 0.07 s, PyYAML's own parser in 0.55 s; wheels for all common platforms carry it.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# What makes a file Calico's manifest: (kind, name) of the objects that this module reads or moves.
+_CONFIG: Final = ("ConfigMap", "calico-config")
+_NODE: Final = ("DaemonSet", "calico-node")
+_CONTROLLERS: Final = ("Deployment", "calico-kube-controllers")
+_CONTROLLERS_PDB: Final = ("PodDisruptionBudget", "calico-kube-controllers")
+_EXPECTED: Final = (_CONFIG, _NODE, _CONTROLLERS, _CONTROLLERS_PDB)
+
+_CONTAINER: Final = "calico-node"
+_POOL_VXLAN: Final = "CALICO_IPV4POOL_VXLAN"
+
+
+class CalicoManifestContentError(CalicoManifestError):
+    """The bytes are not Calico's VXLAN manifest, or not in a shape that this program knows how to change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalicoManifest:
+    """The configured objects, parted by when they are created.
+
+    `before_nodes` need only the API server; `after_nodes` need a node to run on.
+    """
+
+    before_nodes: list[KubernetesObject]
+    after_nodes: list[KubernetesObject]
+
+
+def prepare(
+    *, source: str | None, version: str, sha256: str | None, pod_cidr: str, cache_dir: Path
+) -> CalicoManifest:
+    """Fetch, verify, configure and split the manifest in one go.
+
+    `source` is an https URL or a path, None for the release's own URL; `version` one of `versions.CALICO`;
+    `sha256` the hex digest expected of a source of one's own, None for the table's. Raises CalicoManifestError.
+    """
+    objects = parse(fetch(source, version, sha256, cache_dir))
+    before, after = split(configure(objects, pod_cidr=pod_cidr))
+    return CalicoManifest(before_nodes=before, after_nodes=after)
+
+
+def parse(content: bytes) -> list[KubernetesObject]:
+    """Read the manifest's objects, in the file's order, without what cannot be sent to an API server.
+
+    Left out are `status`, which is the server's to write, and keys without a value (`creationTimestamp: null`).
+    Raises CalicoManifestContentError for anything that is not Calico's VXLAN manifest.
+    """
+    try:
+        documents = [document for document in yaml.load_all(content, Loader=_LOADER) if document is not None]
+    except yaml.YAMLError as error:
+        raise _not_calico(f"it is not YAML ({' '.join(str(error).split())})") from error
+    objects = []
+    for document in documents:
+        if not isinstance(document, dict) or not isinstance(document.get("metadata"), dict):
+            raise _not_calico("one of its documents is not a Kubernetes object")
+        objects.append(_without_nulls({key: value for key, value in document.items() if key != "status"}))
+    seen = {_identity(obj) for obj in objects}
+    missing = [f"{kind} {name}" for kind, name in _EXPECTED if (kind, name) not in seen]
+    if missing:
+        raise _not_calico(f"it lacks {', '.join(missing)}")
+    backend = _find(objects, _CONFIG).get("data", {}).get("calico_backend")
+    if backend != "vxlan":
+        raise _not_calico(f"its calico_backend is {backend}, not vxlan")
+    return objects
+
+
+def configure(objects: Sequence[KubernetesObject], *, pod_cidr: str) -> list[KubernetesObject]:
+    """Return the objects with four variables of container calico-node set, and nothing else changed.
+
+    The two pool variables count only when Calico starts for the first time in a cluster: it then writes them to
+    an IPPool object, and later changes here no longer reach it. Edit the IPPool instead.
+    Raises CalicoManifestContentError when container or pool variable are not where Calico puts them.
+    """
+    variables = {
+        # Left to itself Calico takes whatever is free on the node that starts first.
+        "CALICO_IPV4POOL_CIDR": pod_cidr,
+        # Upstream has CrossSubnet: nodes in one subnet would then send bare pod packets, which EC2's
+        # source/destination check drops.
+        _POOL_VXLAN: "Always",
+        # The address that the node registered with, and not the first one on some interface.
+        "IP_AUTODETECTION_METHOD": "kubernetes-internal-ip",
+        # With VXLAN the check can stay on. "Disable" would need an IAM right that hybrid nodes do not have.
+        "FELIX_AWSSRCDSTCHECK": "DoNothing",
+    }
+    node = copy.deepcopy(_find(objects, _NODE))
+    containers = node.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [])
+    container = next((c for c in containers if c.get("name") == _CONTAINER), None)
+    if container is None:
+        raise _not_calico(f"its DaemonSet has no container {_CONTAINER}")
+    positions = {variable["name"]: index for index, variable in enumerate(container.get("env", []))}
+    if _POOL_VXLAN not in positions:
+        raise _not_calico(f"its container {_CONTAINER} has no variable {_POOL_VXLAN}")
+    for name, value in variables.items():
+        if name in positions:
+            container["env"][positions[name]] = {"name": name, "value": value}
+        else:
+            container["env"].append({"name": name, "value": value})
+    return [node if _identity(obj) == _NODE else obj for obj in objects]
+
+
+def split(objects: Sequence[KubernetesObject]) -> tuple[list[KubernetesObject], list[KubernetesObject]]:
+    """Part the objects into those created before the nodes and those created after them, keeping the order.
+
+    After them come calico-kube-controllers, whose pod needs a node, and its disruption budget.
+    """
+    later = (_CONTROLLERS, _CONTROLLERS_PDB)
+    before = [obj for obj in objects if _identity(obj) not in later]
+    after = [obj for obj in objects if _identity(obj) in later]
+    return before, after
+
+
+def _identity(obj: Mapping[str, Any]) -> tuple[Any, Any]:
+    return obj.get("kind"), obj["metadata"].get("name")
+
+
+def _find(objects: Sequence[KubernetesObject], identity: tuple[str, str]) -> KubernetesObject:
+    for obj in objects:
+        if _identity(obj) == identity:
+            return obj
+    raise _not_calico(f"it lacks {' '.join(identity)}")
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _not_calico(why: str) -> CalicoManifestContentError:
+    return CalicoManifestContentError(
+        f"The Calico manifest is not the calico-vxlan.yaml of a Calico release: {why}. "
+        "Take the released one: pulumi config rm calicoManifest"
+    )

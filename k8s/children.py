@@ -1,0 +1,36 @@
+"""How what these components create hangs in Pulumi's graph. The one place that says so."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from k8s.workloads import BOOT_TIMEOUT_MINUTES
+
+
+def first(
+    parent: pulumi.ComponentResource, cluster: pulumi.Resource, opts: pulumi.ResourceOptions | None
+) -> pulumi.ResourceOptions:
+    """Return options for a component's first child; `opts` are the component's own.
+
+    What the component depends on is repeated here: the engine does not record it for a component's children.
+    """
+    return pulumi.ResourceOptions(
+        parent=parent, deleted_with=cluster, depends_on=opts.depends_on if opts else None
+    )
+
+
+def after(
+    parent: pulumi.ComponentResource,
+    cluster: pulumi.Resource,
+    depends_on: Sequence[pulumi.Resource],
+    *,
+    nodes_may_boot: bool = False,
+) -> pulumi.ResourceOptions:
+    """Return options for a child that comes after others; with `nodes_may_boot` its await outlasts a slow boot."""
+    timeout = f"{BOOT_TIMEOUT_MINUTES}m" if nodes_may_boot else None
+    return pulumi.ResourceOptions(
+        parent=parent,
+        deleted_with=cluster,
+        depends_on=list(depends_on),
+        custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout) if timeout else None,
+    )

@@ -1,0 +1,162 @@
+"""The article's nw-check: a pod with network tools on every node of either kind.
+
+The Deployment on the hybrid nodes is also the gate of `pulumi up`: its await ends when every hybrid node has
+joined and a pod on it reaches the API server. Each Deployment waits for its own kind of node only, so that one
+late machine holds up one of them and the message names the right one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import Namespace
+
+from k8s import children, workloads
+from userdata.labels import ACTIVATION_LABEL
+
+NAMESPACE: Final = "nw-check"
+MANAGED: Final = "nw-check-managed"
+HYBRID: Final = "nw-check-hybrid"
+
+# Alpine with ping, curl, ip and much more, for amd64 and arm64. From GitHub's registry: Docker Hub limits
+# anonymous pulls per address, and all hybrid nodes share the one address of their NAT gateway.
+NETSHOOT_IMAGE: Final = "ghcr.io/nicolaka/netshoot:v0.14"
+
+_NOBODY: Final = 65534
+
+# Every pod is replaced at once. The pods serve nobody, and with one per host there is no room for a surge. Pulumi's
+# await compares the ready pods with the size of the new ReplicaSet, which a step-wise rollout raises step by step.
+# Not "Recreate": that waits until the old pods have gone, and one on a dead node goes only with its node, which
+# Pulumi deletes after this Deployment.
+_ALL_AT_ONCE: Final = {
+    "type": "RollingUpdate",
+    "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NwCheckArgs:
+    """What NwCheck checks, and what it waits for.
+
+    `activation_ids` has the SSM activation's id of every hybrid node, `managed_node_count` how many managed nodes
+    are wanted. Only the hybrid Deployment waits for `hybrid_nodes`, only the managed one for `managed_nodes`.
+    Everything is deleted with `cluster`.
+    """
+
+    cluster: pulumi.Resource
+    activation_ids: Sequence[pulumi.Input[str]]
+    hybrid_nodes: Sequence[pulumi.Resource]
+    managed_node_count: int
+    managed_nodes: pulumi.Resource
+
+
+class NwCheck(pulumi.ComponentResource):
+    """Namespace nw-check with Deployments nw-check-managed and nw-check-hybrid, one pod per node."""
+
+    def __init__(self, name: str, args: NwCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:nw_check:NwCheck", name, None, opts)
+        namespace = Namespace(
+            NAMESPACE, metadata={"name": NAMESPACE}, opts=children.first(self, args.cluster, opts)
+        )
+        Deployment(
+            MANAGED,
+            **managed_deployment(args.managed_node_count),
+            opts=children.after(self, args.cluster, [namespace, args.managed_nodes], nodes_may_boot=True),
+        )
+        Deployment(
+            HYBRID,
+            **hybrid_deployment(args.activation_ids),
+            opts=children.after(self, args.cluster, [namespace, *args.hybrid_nodes], nodes_may_boot=True),
+        )
+        self.register_outputs({})
+
+
+def managed_deployment(node_count: int) -> dict[str, Any]:
+    """Return `metadata` and `spec` of nw-check-managed, for `node_count` managed nodes.
+
+    The node group is complete before its pods come, so maxSkew 1 alone gives each node one. There is no minDomains:
+    should the group shrink later, its pods move together instead of waiting for a node that will not come.
+    """
+    return _deployment(
+        MANAGED,
+        replicas=node_count,
+        # EKS puts this label on every node of a managed node group, and on no other. (compute-type NotIn [hybrid]
+        # would also match Fargate, Auto Mode and self-managed nodes, and any node without the label.)
+        # https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
+        node={"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"},
+        spread=workloads.spread_over_hosts(MANAGED, hard=True),
+    )
+
+
+def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+    """Return `metadata` and `spec` of nw-check-hybrid: one pod for each activation, each on a host of its own.
+
+    Why its await proves that all N nodes are there: eligible for its N pods are only nodes that registered with
+    one of the N activations, at most one node each. While there are fewer than minDomains = N such hosts, the
+    scheduler takes the global minimum of pods per host as 0, and maxSkew 1 allows no host more than 0 + 1 pod: the
+    other pods stay pending. With N hosts a second pod on one of them would need a minimum of 1, that is a pod on
+    every host, and then all N pods are placed. Without minDomains the minimum is taken over the hosts there are:
+    the first node to join would get all N pods, and the await would end without the others.
+    https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/#spread-constraint-definition
+
+    A replaced node has a new activation: the changed affinity rolls the Deployment out anew, on the new node.
+    """
+    return _deployment(
+        HYBRID,
+        replicas=len(activation_ids),
+        node={"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)},
+        spread=workloads.spread_over_hosts(HYBRID, hard=True, min_hosts=len(activation_ids)),
+    )
+
+
+def _deployment(name: str, *, replicas: int, node: dict[str, Any], spread: dict[str, Any]) -> dict[str, Any]:
+    required = {"nodeSelectorTerms": [{"matchExpressions": [node]}]}
+    pod = {
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
+        "topologySpreadConstraints": [spread],
+        "automountServiceAccountToken": False,
+        # As process 1, sleep ignores the request to stop.
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {
+            **workloads.non_root(_NOBODY),
+            # Lets every group open ping sockets, which need no capability; one of Kubernetes' safe sysctls.
+            # https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls
+            "sysctls": [{"name": "net.ipv4.ping_group_range", "value": "0 2147483647"}],
+        },
+        "containers": [_container()],
+    }
+    return workloads.deployment(
+        name=name, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_ALL_AT_ONCE
+    )
+
+
+def _container() -> dict[str, Any]:
+    return {
+        "name": "netshoot",
+        "image": NETSHOOT_IMAGE,
+        "command": ["sleep", "infinity"],
+        # NET_RAW gives the process nothing: it is not root and may gain no rights. It is there for the kernel, which
+        # refuses to start a ping that is marked cap_net_raw+ep when the capability is out of reach (seen with
+        # Debian's). However an image packages its ping (plain, setuid, +p, +ep), it runs, over a ping socket.
+        "securityContext": workloads.confined(add=["NET_RAW"]),
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi"},
+            "limits": {"cpu": "500m", "memory": "128Mi"},
+        },
+        # Ready means that this pod reaches the API server through the service network: kube-proxy, Calico's masquerade
+        # and, from a hybrid node, the peering all work. Any HTTP answer will do. The address is from the environment
+        # and not from DNS, as CoreDNS may come later than this pod.
+        "readinessProbe": {
+            "exec": {
+                "command": [
+                    "sh",
+                    "-c",
+                    'exec curl -sko /dev/null -m 3 "https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/readyz"',
+                ]
+            },
+            "timeoutSeconds": 5,
+            "periodSeconds": 10,
+        },
+    }

@@ -1,0 +1,113 @@
+"""The article's sample-app: an HTTP echo on the hybrid nodes that says which pod answered, behind a NodePort.
+
+It is what the ALB shows: the request comes in on any node of either kind and is answered by a pod on a hybrid
+node. That is the overlay at work, so the pods stay away from the managed nodes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import Namespace, Service
+
+from k8s import children, workloads
+
+NAMESPACE: Final = "sample"
+APP: Final = "sample-app"
+SERVICE: Final = "sample-svc"
+
+# A static binary on distroless, for amd64 and arm64. At most three nodes pull it: Docker Hub's limit is far away.
+HTTP_ECHO_IMAGE: Final = "docker.io/hashicorp/http-echo:1.0.0"
+
+_MAX_REPLICAS: Final = 3
+_PORT: Final = 5678
+_DISTROLESS_NONROOT: Final = 65532
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleAppArgs:
+    """What SampleApp runs on.
+
+    `hybrid_nodes` is every hybrid node; `node_port` the port on which each node answers (30000 to 32767).
+    Everything is deleted with `cluster`.
+    """
+
+    cluster: pulumi.Resource
+    hybrid_nodes: Sequence[pulumi.Resource]
+    node_port: int
+
+
+class SampleApp(pulumi.ComponentResource):
+    """Namespace sample, Deployment sample-app on the hybrid nodes, Service sample-svc of type NodePort."""
+
+    def __init__(self, name: str, args: SampleAppArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:sample_app:SampleApp", name, None, opts)
+        namespace = Namespace(
+            NAMESPACE, metadata={"name": NAMESPACE}, opts=children.first(self, args.cluster, opts)
+        )
+        # The design says "after both kinds of machine". These pods run on hybrid nodes alone: a node group that is slow
+        # or broken is no reason to hold them back, it would only hide which side has the problem.
+        deployment = Deployment(
+            APP,
+            **app_deployment(len(args.hybrid_nodes)),
+            opts=children.after(self, args.cluster, [namespace, *args.hybrid_nodes], nodes_may_boot=True),
+        )
+        # Pulumi awaits a Service's endpoints. After the Deployment they are there at once; beside it, its ten minutes
+        # could run out first, and a node that does not come would be reported twice.
+        Service(
+            SERVICE,
+            **node_port_service(args.node_port),
+            opts=children.after(self, args.cluster, [deployment]),
+        )
+        self.register_outputs({})
+
+
+def app_deployment(hybrid_node_count: int) -> dict[str, Any]:
+    """Return `metadata` and `spec` of sample-app, for `hybrid_node_count` hybrid nodes."""
+    pod = {
+        "nodeSelector": {"eks.amazonaws.com/compute-type": "hybrid"},
+        # Soft: that all nodes have joined is nw-check's business, here it is better to answer early.
+        "topologySpreadConstraints": [workloads.spread_over_hosts(APP, hard=False)],
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 5,
+        "securityContext": workloads.non_root(_DISTROLESS_NONROOT),
+        "containers": [_container()],
+    }
+    replicas = min(hybrid_node_count, _MAX_REPLICAS)
+    return workloads.deployment(name=APP, namespace=NAMESPACE, replicas=replicas, pod=pod)
+
+
+def node_port_service(node_port: int) -> dict[str, Any]:
+    """Return `metadata` and `spec` of sample-svc: port 80 in the cluster, `node_port` on every node."""
+    return {
+        "metadata": {"name": SERVICE, "namespace": NAMESPACE, "labels": {"app": APP}},
+        "spec": {
+            "type": "NodePort",
+            "selector": {"app": APP},
+            "ports": [{"name": "http", "port": 80, "targetPort": "http", "nodePort": node_port}],
+            # Any node hands a request on to a hybrid node over the overlay. With "Local" a node without a pod, so
+            # every managed node, would drop it, and half of the ALB's targets would never be healthy.
+            "externalTrafficPolicy": "Cluster",
+        },
+    }
+
+
+def _container() -> dict[str, Any]:
+    health = {"httpGet": {"path": "/health", "port": "http"}}
+    return {
+        "name": "http-echo",
+        "image": HTTP_ECHO_IMAGE,
+        # Kubernetes puts the pod's name in; the quotes are part of the article's answer.
+        "args": [f"-listen=:{_PORT}", '-text="Hello from Pod [$(POD_NAME)] !"'],
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "ports": [{"name": "http", "containerPort": _PORT}],
+        "securityContext": workloads.confined(),
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "16Mi"},
+            "limits": {"cpu": "200m", "memory": "64Mi"},
+        },
+        "readinessProbe": {**health, "periodSeconds": 5},
+        "livenessProbe": {**health, "periodSeconds": 10},
+    }

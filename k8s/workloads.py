@@ -1,0 +1,79 @@
+"""What the workloads of this program have in common, as plain data. Pure: no pulumi package is imported.
+
+Objects are written the way the Kubernetes API spells them (camelCase), so that they can be read beside its
+documentation; the tests check every key against the API's own model.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+# From the launch of an instance to a running pod: boot, nodeadm install and init, Calico's and the pod's images.
+# Five minutes are usual; a slow mirror or a retry must not fail the deployment.
+BOOT_TIMEOUT_MINUTES: Final = 20
+
+
+def deployment(
+    *,
+    name: str,
+    namespace: str,
+    replicas: int,
+    pod: Mapping[str, Any],
+    strategy: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return `metadata` and `spec` of a Deployment whose pods carry the label `app: <name>`.
+
+    `pod` is the spec of its pods, `strategy` how it rolls out (None: Kubernetes' default).
+    """
+    labels = {"app": name}
+    spec: dict[str, Any] = {
+        "replicas": replicas,
+        # The same as the await's time-out. Kubernetes' default of ten minutes would not end Pulumi's await, which
+        # only repeats "ProgressDeadlineExceeded" as a warning and goes on to its own time-out (pulumi-kubernetes,
+        # provider/pkg/await/deployment.go). But it would be a false alarm about a node that is still booting.
+        "progressDeadlineSeconds": BOOT_TIMEOUT_MINUTES * 60,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": dict(pod)},
+    }
+    if strategy is not None:
+        spec["strategy"] = dict(strategy)
+    return {"metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": spec}
+
+
+def non_root(user_id: int) -> dict[str, Any]:
+    """Return a pod's `securityContext`: user and group `user_id`, the container runtime's seccomp filter."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": user_id,
+        "runAsGroup": user_id,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def confined(**capabilities: list[str]) -> dict[str, Any]:
+    """Return a container's `securityContext`: read-only root, no way to more rights, no capability not added."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"], **capabilities},
+    }
+
+
+def spread_over_hosts(name: str, *, hard: bool, min_hosts: int | None = None) -> dict[str, Any]:
+    """Return a topology spread constraint that puts the pods of app `name` on different hosts.
+
+    Soft: as well as it goes. Hard: a pod waits rather than break it. With `min_hosts` (at least 1, hard only) no
+    host gets a second pod before there are that many hosts; nw_check.py says what for.
+    """
+    constraint: dict[str, Any] = {
+        "topologyKey": "kubernetes.io/hostname",
+        "maxSkew": 1,
+        "whenUnsatisfiable": "DoNotSchedule" if hard else "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"app": name}},
+        # Pods of an older revision, on their way out, do not count.
+        "matchLabelKeys": ["pod-template-hash"],
+        # Nor does a host that takes no pods, for example a node being drained.
+        "nodeTaintsPolicy": "Honor",
+    }
+    if min_hosts is not None:
+        constraint["minDomains"] = min_hosts
+    return constraint
