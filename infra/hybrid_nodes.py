@@ -126,7 +126,7 @@ class HybridNode(pulumi.ComponentResource):
         image_id: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("ekshybrid:hybrid_nodes:HybridNode", name, {}, opts)
+        super().__init__("ekshybrid:hybrid_nodes:HybridNode", name, {"os": spec.os}, opts)
         account, cluster = args.account, args.cluster
         child = pulumi.ResourceOptions(parent=self)
         join = JoinConfig(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
 import logging
 import runpy
 from collections.abc import Iterable, Iterator, Mapping
@@ -345,34 +344,3 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         return
     for inner_path, inner in items:
         yield from leaves(inner, inner_path)
-
-
-def stack_config(
-    project_dir: Path, stack_name: str, overrides: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """The stack's raw configuration as the CLI would hand it to the program.
-
-    Schema defaults of Pulumi.yaml (the CLI applies them, the SDK does not), then Pulumi.<stack>.yaml, then
-    `overrides` (keys without a namespace belong to the project). Structured values are JSON strings, as on the
-    wire.
-
-    Errors: FileNotFoundError when the stack has no Pulumi.<stack>.yaml.
-    """
-    import yaml
-
-    project_file = yaml.safe_load((project_dir / "Pulumi.yaml").read_text())
-    namespace = project_file["name"]
-    values: dict[str, Any] = {
-        key: schema["default"]
-        for key, schema in project_file.get("config", {}).items()
-        if "default" in schema
-    }
-    values = {key if ":" in key else f"{namespace}:{key}": value for key, value in values.items()}
-    stack_file = yaml.safe_load((project_dir / f"Pulumi.{stack_name}.yaml").read_text()) or {}
-    values |= stack_file.get("config") or {}
-    values |= {key if ":" in key else f"{namespace}:{key}": v for key, v in (overrides or {}).items()}
-    return {key: _raw(value) for key, value in values.items()}
-
-
-def _raw(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

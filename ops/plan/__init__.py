@@ -1,0 +1,1 @@
+"""`ops plan`: what the program asks for, without an account."""

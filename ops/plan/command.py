@@ -1,0 +1,54 @@
+"""The command: `ops plan`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def plan(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack whose settings to use.")] = "dev",
+    config: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--config", "-c", metavar="KEY=VALUE", help="A setting to try, by name or path; repeatable."
+        ),
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print everything for machines.")] = False,
+) -> None:
+    """Show what the program would build: no account, no Pulumi CLI.
+
+    Exit codes: 0 fine, 2 the settings, the stack or the Calico manifest cannot be used.
+    """
+    # Imported here: the other commands need no pulumi, and `ops --help` nothing at all.
+    from rich.console import Console
+
+    from k8s.calico_source import CalicoManifestError
+    from ops.plan.evaluation import UnknownStackError, plan_stack
+    from ops.plan.report import show, to_json
+    from settings import SettingsError
+
+    try:
+        found = plan_stack(stack, overrides(config or []))
+    except (SettingsError, CalicoManifestError, UnknownStackError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    if json_:
+        typer.echo(to_json(found))
+        return
+    show(found, Console())
+
+
+def overrides(pairs: list[str]) -> dict[str, str]:
+    """The settings of --config options, by name or path.
+
+    Errors: typer.BadParameter for one that is not KEY=VALUE.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not (equals and key):
+            raise typer.BadParameter(f"{pair!r} is not KEY=VALUE, e.g. --config sampleNodePort=30081")
+        found[key] = value
+    return found

@@ -1,0 +1,47 @@
+"""What waits for what, among the resources that take long enough to be worth waiting for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ops.recorder import Recording, Resource
+
+# What takes the cloud more than about half a minute. The rest is there by the time anybody asks.
+_SLOW = frozenset(
+    {
+        "aws:ec2/instance:Instance",
+        "aws:ec2/natGateway:NatGateway",
+        "aws:eks/addon:Addon",
+        "aws:eks/nodeGroup:NodeGroup",
+        "aws:lb/loadBalancer:LoadBalancer",
+        "eks:index:Cluster",
+        "kubernetes:apps/v1:Deployment",
+        "kubernetes:yaml/v2:ConfigGroup",
+    }
+)
+
+
+def milestones(recording: Recording) -> list[tuple[Resource, list[Resource]]]:
+    """Each slow resource with the slow resources it waits for directly, through any number of quick ones.
+
+    A wait that follows from another is left out: who waits for the node group need not be told of the control
+    plane.
+    """
+    slow = [resource for resource in recording.resources.values() if resource.type in _SLOW]
+    earlier = {r.urn: recording.waits_for(r.urn) & {other.urn for other in slow} for r in slow}
+    rows = []
+    for resource in slow:
+        direct = earlier[resource.urn]
+        implied = set().union(*(earlier[urn] for urn in direct)) if direct else set()
+        rows.append((resource, [recording.resources[urn] for urn in direct - implied]))
+    rows.sort(key=lambda row: (len(earlier[row[0].urn]), row[0].type, row[0].name))
+    return rows
+
+
+def counts(resources: Iterable[Resource]) -> dict[str, int]:
+    """The number of resources per type, components left out, most first."""
+    found: dict[str, int] = {}
+    for resource in resources:
+        if resource.custom or resource.remote:
+            found[resource.type] = found.get(resource.type, 0) + 1
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
