@@ -1,0 +1,169 @@
+"""Removes what a terminated hybrid node leaves behind: its Kubernetes Node and its mi-* registration.
+
+Nothing in AWS or Kubernetes does it: the registration stays for ever, and a hybrid node is billed until its
+Node object is deleted (https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-remove.html). The work is
+done on delete; creating this resource calls nothing.
+
+On delete the engine starts a process of its own, which unpickles the provider *by reference*: what is in the
+state is only "infra.node_cleanup.NodeCleanupProvider". So that name must stay importable, and nothing may be
+stored in the instance. Credentials are looked up again at that moment.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
+from pulumi.dynamic.dynamic import PROVIDER_KEY
+
+from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
+from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
+
+# Label that the node gives itself at start (userdata.labels.ACTIVATION_LABEL; a test keeps them equal).
+ACTIVATION_LABEL = "eks-hybrid-calico/activation"
+
+# What was registered seconds before the instance died may show up late: SSM's listing is eventually consistent.
+SETTLE_S = 5
+MOST_LOOKS = 4
+
+# Together they say what is to be removed from where. `profile` only says how to sign in.
+_IDENTITY = ("activation_id", "cluster_name", "region")
+# The SSM API's own pattern for ActivationId.
+_ACTIVATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def clean_up(
+    *,
+    activation_id: str,
+    ssm: Any,
+    nodes: ClusterNodes,
+    report: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Remove Node and registration of every machine that joined with this activation. Safe to repeat.
+
+    The Node goes first: while the registration exists, a run that failed half way can be repeated. Machines are
+    looked for in SSM and, by label, in the cluster, because a registration removed by hand leaves its Node
+    behind.
+
+    Raises:
+        CleanupError: something is left, and somebody has to act.
+
+    """
+    found: set[str] = set()
+    removed: set[str] = set()
+    for look in range(MOST_LOOKS):
+        # A removed registration may be listed for a while. A Node that is back must go again.
+        registered = registrations(ssm, activation_id) - removed
+        left = registered | nodes.names_of(ACTIVATION_LABEL, activation_id)
+        if look > 0 and not left:
+            if not found:
+                report("no machine to remove")
+            return
+        found |= left
+        for name in sorted(left):
+            nodes.remove(name)
+            # What SSM does not list under this activation is not ours to deregister, whatever its label says.
+            if name in registered:
+                gone = "removed" if deregister(ssm, name) else "was already gone"
+                report(f"{name}: SSM registration {gone}")
+                removed.add(name)
+        sleep(SETTLE_S)
+    raise CleanupError(
+        f"{', '.join(sorted(left))} of activation {activation_id} came back {MOST_LOOKS} times: the machine still "
+        "runs. Terminate its EC2 instance, then repeat the pulumi command."
+    )
+
+
+class NodeCleanupProvider(ResourceProvider):
+    """What the engine calls, out of process. Holds no state: it is pickled by reference."""
+
+    # By reference means no secret inside: readable in the state, so that a reviewer sees what will run.
+    serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse at creation what would only fail at the destroy, or match the wrong machines."""
+        failures = [
+            CheckFailure(key, f"{key} {news.get(key)!r} must not be empty")
+            for key in _IDENTITY
+            if not isinstance(news.get(key), str) or not news[key]
+        ]
+        if not failures and not _ACTIVATION_ID.fullmatch(news["activation_id"]):
+            reason = f"activation_id {news['activation_id']!r} is not the id of an SSM activation (a UUID)"
+            failures.append(CheckFailure("activation_id", reason))
+        return CheckResult(news, failures)
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Replace when something else is to be removed; store a new profile, or a moved class, in place."""
+        changed = [key for key in (*_IDENTITY, "profile", PROVIDER_KEY) if _olds.get(key) != _news.get(key)]
+        return DiffResult(
+            changes=bool(changed),
+            replaces=[key for key in changed if key in _IDENTITY],
+            delete_before_replace=False,
+        )
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Store the inputs; the id is the activation's, as the AWS commands want it."""
+        return CreateResult(props["activation_id"], dict(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Store the new inputs."""
+        return UpdateResult(dict(_news))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Clean up, reporting each step.
+
+        Raises:
+            CleanupError: the resource stays in the state, and the next run goes on where this one stopped.
+
+        """
+        activation_id, cluster_name = _props["activation_id"], _props["cluster_name"]
+        session = open_session(region=_props["region"], profile=_props.get("profile") or None)
+        eks = session.client("eks", config=CLIENT_CONFIG)
+
+        def report(line: str) -> None:
+            # This process has no engine to log to; the engine shows each line of its standard output.
+            sys.stdout.write(f"clean-up of activation {activation_id}: {line}\n")
+            sys.stdout.flush()
+
+        clean_up(
+            activation_id=activation_id,
+            ssm=session.client("ssm", config=CLIENT_CONFIG),
+            nodes=ClusterNodes(
+                find=lambda: find_cluster(eks, cluster_name),
+                connect=lambda address: NodeApi(address, lambda: bearer_token(session, cluster_name)),
+                report=report,
+            ),
+            report=report,
+        )
+
+
+class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup"):
+    """Stands between a hybrid node's activation and its instance, so that on destroy the instance goes first.
+
+    The instance must consume the output `activation_id` (a live kubelet would put its Node back). `profile`
+    is `aws:profile`, or None. A change of `profile` is stored; a change of any other input replaces.
+    """
+
+    activation_id: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        activation_id: pulumi.Input[str],
+        cluster_name: pulumi.Input[str],
+        region: pulumi.Input[str],
+        profile: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "activation_id": activation_id,
+            "cluster_name": cluster_name,
+            "region": region,
+            "profile": profile,
+        }
+        super().__init__(NodeCleanupProvider(), name, props, opts)

@@ -1,0 +1,161 @@
+"""The Kubernetes requests over real TLS, the bearer token, and the way through a proxy."""
+
+import base64
+import ssl
+import time
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import urllib3
+from botocore.stub import Stubber
+
+from infra.node_objects import ClusterAddress, KubernetesApiError, NodeApi, bearer_token, find_cluster
+from infra.node_registration import CleanupError
+
+NODE = "mi-0aaaaaaaaaaaaaaaa"
+
+
+@pytest.fixture
+def address(kubernetes):
+    return ClusterAddress(
+        arn="arn:aws-cn:eks:cn-north-1:123456789012:cluster/shop",
+        endpoint=kubernetes.url,
+        ca_pem=kubernetes.ca_pem,
+    )
+
+
+@pytest.fixture
+def api(address):
+    return NodeApi(address, lambda: "token", backoff_s=0)
+
+
+def test_nodes_are_deleted_and_read_by_name(api, kubernetes):
+    kubernetes.nodes = {NODE: {}}
+    assert api.get(NODE)["metadata"]["name"] == NODE
+    assert api.delete(NODE) is True
+    assert api.get(NODE) is None
+    assert api.delete(NODE) is False
+
+
+def test_nodes_are_found_by_label_and_only_hybrid_ones(api, kubernetes):
+    kubernetes.nodes = {
+        NODE: {"team/key": "a b"},
+        "ip-10-10-1-7": {"team/key": "a b"},
+        "mi-0bbbbbbbbbbbbbbbb": {},
+    }
+    assert api.names_of("team/key", "a b") == {NODE}
+
+
+def test_every_request_carries_a_token_of_its_own(address, kubernetes):
+    tokens = iter(["one", "two"])
+    api = NodeApi(address, lambda: next(tokens), backoff_s=0)
+    api.get(NODE)
+    api.get(NODE)
+    assert [h["Authorization"] for h in kubernetes.headers] == ["Bearer one", "Bearer two"]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_api_is_asked_again(api, kubernetes, status):
+    kubernetes.nodes = {NODE: {}}
+    kubernetes.scripted = [(f"DELETE /api/v1/nodes/{NODE}", status)] * 5
+    assert api.delete(NODE) is True
+
+
+def test_an_api_that_stays_broken_is_an_error_with_its_status(api, kubernetes):
+    kubernetes.scripted = [(f"DELETE /api/v1/nodes/{NODE}", 503)] * 6
+    with pytest.raises(KubernetesApiError, match=f"DELETE https://.*{NODE} was answered with HTTP 503"):
+        api.delete(NODE)
+
+
+def test_an_unexpected_answer_is_never_taken_for_a_deletion(api, kubernetes):
+    kubernetes.scripted = [(f"DELETE /api/v1/nodes/{NODE}", 302)]
+    with pytest.raises(KubernetesApiError, match="HTTP 302"):
+        api.delete(NODE)
+
+
+def test_only_the_clusters_own_authority_is_trusted(address, certificates, kubernetes):
+    stranger = replace(address, ca_pem=(certificates / "other.pem").read_text())
+    with pytest.raises(KubernetesApiError, match="CERTIFICATE_VERIFY_FAILED"):
+        NodeApi(stranger, lambda: "token", backoff_s=0).get(NODE)
+    assert kubernetes.requests == []
+
+
+def test_the_host_name_is_checked(address, kubernetes):
+    elsewhere = replace(address, endpoint=kubernetes.url.replace("127.0.0.1", "localhost"))
+    with pytest.raises(KubernetesApiError, match=r"CERTIFICATE_VERIFY_FAILED|doesn't match"):
+        NodeApi(elsewhere, lambda: "token", backoff_s=0).get(NODE)
+    assert kubernetes.requests == []
+
+
+def test_an_authority_without_key_identifiers_is_accepted_as_python_3_13_would_not(
+    address, kubernetes, monkeypatch
+):
+    ordinary = ssl.create_default_context
+
+    def strict(**arguments):
+        context = ordinary(**arguments)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    http = urllib3.PoolManager(ssl_context=strict(cadata=kubernetes.ca_pem), retries=False)
+    with pytest.raises(urllib3.exceptions.SSLError):
+        http.request("GET", kubernetes.url)
+    assert NodeApi(address, lambda: "token", backoff_s=0).get(NODE) is None
+
+
+def test_a_proxy_of_the_environment_is_used_with_its_login(address, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:p%40ss@127.0.0.1:9")
+    http = NodeApi(replace(address, endpoint="https://x.eks.example"), lambda: "token")._http
+    assert isinstance(http, urllib3.ProxyManager)
+    assert http.proxy is not None
+    assert (http.proxy.host, http.proxy.port) == ("127.0.0.1", 9)
+    assert http.proxy_headers == urllib3.make_headers(proxy_basic_auth="user:p@ss")
+
+
+def test_no_proxy_is_respected(address, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert NodeApi(address, lambda: "token", backoff_s=0).get(NODE) is None
+
+
+def test_the_token_is_a_presigned_identity_call_bound_to_the_cluster(session):
+    prefix, _, encoded = bearer_token(session, "shop").partition(".")
+    assert prefix == "k8s-aws-v1"
+    assert "=" not in encoded
+    url = urlsplit(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
+    assert (url.scheme, url.netloc) == ("https", "sts.cn-north-1.amazonaws.com.cn")
+    query = {key: value for key, (value,) in parse_qs(url.query).items()}
+    assert query["Action"] == "GetCallerIdentity"
+    assert query["X-Amz-SignedHeaders"] == "host;x-k8s-aws-id"
+    assert query["X-Amz-Expires"] == "60"
+    assert "/cn-north-1/sts/aws4_request" in query["X-Amz-Credential"]
+
+
+def test_the_token_of_one_cluster_does_not_open_another(session):
+    def signature(cluster):
+        encoded = bearer_token(session, cluster).removeprefix("k8s-aws-v1.")
+        url = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+        return parse_qs(urlsplit(url).query)["X-Amz-Date"], url.rpartition("X-Amz-Signature=")[2]
+
+    deadline = time.monotonic() + 10
+    while True:  # Both must be signed within one second: the date is signed too.
+        one, again, other = signature("shop"), signature("shop"), signature("bank")
+        if one[0] == other[0] or time.monotonic() > deadline:
+            break
+    assert one == again
+    assert one[0] == other[0]
+    assert one[1] != other[1]
+
+
+def test_a_cluster_that_may_not_be_described_is_an_error(clients):
+    with Stubber(clients["eks"]) as stub:
+        stub.add_client_error("describe_cluster", "AccessDeniedException", expected_params={"name": "shop"})
+        with pytest.raises(CleanupError, match="denied eks:DescribeCluster"):
+            find_cluster(clients["eks"], "shop")
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_live_cluster_is_found_with_its_authority(clients, address):
+    assert find_cluster(clients["eks"], "shop") == address
