@@ -1,0 +1,227 @@
+"""One stack under the real Pulumi engine: a copy of the project, a local backend, stand-in providers.
+
+Everything lives in one temporary folder: Pulumi's home, its state and the copy of the project. Nothing of the
+machine's own Pulumi set-up is read, and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+REGION = "eu-central-1"
+_PROGRAM = ("Pulumi.yaml", "Pulumi.README.md", "__main__.py", "infra", "k8s", "settings", "userdata")
+_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "CALICO_MANIFEST")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished pulumi command."""
+
+    code: int
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call that a stand-in answered. Times are of the machine's monotonic clock, in seconds."""
+
+    kind: str
+    type: str
+    name: str
+    urn: str
+    started: float
+    ended: float
+    details: dict[str, Any]
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the stand-in refused it."""
+        return "error" in self.details
+
+    @property
+    def key(self) -> str:
+        """Type and name, as the control file wants them."""
+        return f"{self.type}::{self.name}"
+
+
+class Stack:
+    """A stack of its own in `folder`, run by the `pulumi` in the folder `cli`."""
+
+    name = "test"
+
+    def __init__(self, folder: Path, cli: Path) -> None:
+        self.folder, self.project, self.standin = folder, folder / "project", folder / "standin"
+        for made in ("home", "state", "standin"):
+            (folder / made).mkdir(parents=True)
+        self._copy_project()
+        self.environment = {
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            "PATH": f"{cli}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "only a test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_ERROR_OUTPUT_STRING": "true",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "STANDIN_FOLDER": str(self.standin),
+            # Credentials for the clean-up's AWS client, which talks to a server of the tests.
+            "AWS_ACCESS_KEY_ID": "AKIDENGINETEST",
+            "AWS_SECRET_ACCESS_KEY": "not a secret",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+        self.pulumi("stack", "init", self.name)
+
+    def _copy_project(self) -> None:
+        self.project.mkdir()
+        for name in _PROGRAM:
+            source = REPOSITORY / name
+            if source.is_dir():
+                ignore = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, self.project / name, ignore=ignore)
+            else:
+                shutil.copy(source, self.project / name)
+        (self.project / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+        plugins = []
+        for package in ("aws", "eks", "kubernetes"):
+            starter = self.folder / "plugins" / package / f"pulumi-resource-{package}"
+            starter.parent.mkdir(parents=True)
+            serve = f"exec '{sys.executable}' -m tests.engine.standin {package}"
+            starter.write_text(f"#!/bin/sh\nPYTHONPATH='{REPOSITORY}' {serve}\n", encoding="utf-8")
+            starter.chmod(0o755)
+            plugins.append({"name": package, "path": str(starter.parent)})
+        file = self.project / "Pulumi.yaml"
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+        file.write_text(yaml.safe_dump({**settings, "plugins": {"providers": plugins}}), encoding="utf-8")
+
+    # --- what a user does ------------------------------------------------------------------------
+
+    def configure(self, **values: Any) -> None:
+        """Set configuration: names of this project's settings, or `aws_region` for aws:region."""
+        file = self.project / f"Pulumi.{self.name}.yaml"
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
+        config = content.setdefault("config", {})
+        for key, value in values.items():
+            aws = key.startswith("aws_")
+            config[f"aws:{key[4:]}" if aws else f"eks-hybrid-calico:{key}"] = value
+        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a pulumi command in a process group of its own, its output in one pipe."""
+        command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
+        return subprocess.Popen(
+            command,
+            cwd=self.project,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str], started: float, timeout_s: float = 180) -> Run:
+        """Wait for a pulumi command that `start` has started."""
+        try:
+            text, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            text, _ = process.communicate()
+            raise AssertionError(f"pulumi did not end within {timeout_s} s:\n{text}") from None
+        return Run(code=process.returncode, text=text, seconds=time.monotonic() - started)
+
+    def pulumi(self, *arguments: str, succeeds: bool | None = True) -> Run:
+        """Run a pulumi command. `succeeds` says how it must end; None leaves that to the caller."""
+        started = time.monotonic()
+        run = self.finish(self.start(*arguments), started)
+        if succeeds is not None:
+            assert (run.code == 0) is succeeds, f"pulumi {arguments[0]} ended with {run.code}:\n{run.text}"
+        return run
+
+    def up(self, *, succeeds: bool | None = True) -> Run:
+        """Run `pulumi up`."""
+        return self.pulumi("up", "--yes", "--skip-preview", succeeds=succeeds)
+
+    def preview(self, *, succeeds: bool | None = True) -> Run:
+        """Run `pulumi preview`."""
+        return self.pulumi("preview", succeeds=succeeds)
+
+    def destroy(self, *, succeeds: bool | None = True) -> Run:
+        """Run `pulumi destroy`."""
+        return self.pulumi("destroy", "--yes", "--skip-preview", succeeds=succeeds)
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the stack's outputs, secrets in the clear."""
+        return json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").text)
+
+    # --- what the tests look at ------------------------------------------------------------------
+
+    def order(self, **orders: Any) -> None:
+        """Tell the stand-ins what to do; see standin/journal.py."""
+        draft = self.standin / "control.draft"
+        draft.write_text(json.dumps(orders), encoding="utf-8")
+        draft.replace(self.standin / "control.json")
+
+    def journal(self) -> list[Call]:
+        """Return every call to the stand-ins so far, in the order in which they ended."""
+        path = self.standin / "journal.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [_call(json.loads(line)) for line in lines]
+
+    def state_text(self) -> str:
+        """Return the state file as it lies on the disk."""
+        return self.state_file.read_text(encoding="utf-8")
+
+    @property
+    def state_file(self) -> Path:
+        """The file that holds the stack's state."""
+        return self.folder / "state" / ".pulumi" / "stacks" / "eks-hybrid-calico" / f"{self.name}.json"
+
+    def state(self) -> dict[str, Any]:
+        """Return what the state knows: resources, and operations that did not end."""
+        return json.loads(self.state_text())["checkpoint"]["latest"] or {}
+
+    def resources(self) -> list[dict[str, Any]]:
+        """Return the resources in the state."""
+        return self.state().get("resources", [])
+
+
+def _call(entry: dict[str, Any]) -> Call:
+    urn = entry.get("urn", "")
+    kind, token, name = entry["call"], entry.get("type", ""), entry.get("name", "")
+    if urn:
+        token, name = type_of(urn), name_of(urn)
+    return Call(
+        kind=kind,
+        type=token,
+        name=name,
+        urn=urn,
+        started=entry["started"],
+        ended=entry["ended"],
+        details=entry,
+    )
+
+
+def type_of(urn: str) -> str:
+    """Return the type token in a URN, without its parents' types."""
+    return urn.split("::")[2].split("$")[-1]
+
+
+def name_of(urn: str) -> str:
+    """Return the name in a URN."""
+    return urn.split("::", 3)[3]

@@ -1,0 +1,132 @@
+"""What a hybrid node's clean-up talks to: the SSM and EKS APIs over HTTP, and a Kubernetes API over TLS.
+
+Every change asked for goes to the stand-ins' journal, so that its order among the engine's calls can be seen.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from userdata.labels import ACTIVATION_LABEL
+
+_OPENSSL = (
+    "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
+)
+
+Answer = tuple[int, dict[str, Any]]
+
+
+class HybridApis:
+    """Registrations and Nodes of machines that have joined. `machines`: mi-* to activation id."""
+
+    def __init__(self, standin: Path) -> None:
+        self.machines: dict[str, str] = {}
+        self.nodes: dict[str, str] = {}
+        self.cluster_exists = True
+        self._journal = standin / "journal.jsonl"
+        self._authority = standin / "authority.pem"
+        files = ["-keyout", str(standin / "authority.key"), "-out", str(self._authority)]
+        subprocess.run(["openssl", *_OPENSSL.split(), *files], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._authority, standin / "authority.key")
+        self._servers = [_serve(self._aws, None), _serve(self._kubernetes, context)]
+        self.aws_url = f"http://127.0.0.1:{self._servers[0].server_port}"
+
+    def close(self) -> None:
+        """Stop answering."""
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def join(self, activation_id: str) -> str:
+        """Let a machine join with an activation, as a started instance would; return its name."""
+        name = f"mi-{activation_id.replace('-', '')[:17]}"
+        self.machines[name] = self.nodes[name] = activation_id
+        return name
+
+    def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
+        operation = (headers.get("X-Amz-Target") or "").removeprefix("AmazonSSM.")
+        if path.startswith("/clusters/"):
+            return self._describe_cluster(path.rsplit("/", 1)[1])
+        asked = json.loads(body)
+        if operation == "DescribeInstanceInformation":
+            wanted = asked["Filters"][0]["Values"]
+            rows = [{"InstanceId": m, "ActivationId": a} for m, a in self.machines.items() if a in wanted]
+            return 200, {"InstanceInformationList": rows}
+        if operation == "DeregisterManagedInstance" and asked["InstanceId"] in self.machines:
+            self._write("Deregister", asked["InstanceId"], self.machines.pop(asked["InstanceId"]))
+            return 200, {}
+        return 400, {"__type": "InvalidInstanceId", "message": ""}
+
+    def _describe_cluster(self, name: str) -> Answer:
+        if not self.cluster_exists:
+            return 404, {"__type": "ResourceNotFoundException", "message": "No cluster found."}
+        authority = base64.b64encode(self._authority.read_bytes()).decode()
+        cluster = {
+            "name": name,
+            "arn": f"arn:aws:eks:eu-central-1:123456789012:cluster/{name}",
+            "status": "ACTIVE",
+            "endpoint": f"https://127.0.0.1:{self._servers[1].server_port}",
+            "certificateAuthority": {"data": authority},
+        }
+        return 200, {"cluster": cluster}
+
+    def _kubernetes(self, method: str, path: str, _headers: Any, _body: bytes) -> Answer:
+        url = urlsplit(path)
+        if url.path == "/api/v1/nodes":
+            label, _, value = parse_qs(url.query)["labelSelector"][0].partition("=")
+            found = [
+                name
+                for name, activation in self.nodes.items()
+                if (label, value) == (ACTIVATION_LABEL, activation)
+            ]
+            return 200, {"kind": "NodeList", "items": [{"metadata": {"name": name}} for name in found]}
+        name = url.path.rsplit("/", 1)[1]
+        if name not in self.nodes:
+            return 404, {"kind": "Status", "code": 404}
+        if method == "DELETE":
+            self._write("DeleteNode", name, self.nodes.pop(name))
+        return 200, {"kind": "Node", "metadata": {"name": name}}
+
+    def _write(self, call: str, name: str, activation_id: str) -> None:
+        now = time.monotonic()
+        entry = {"call": call, "name": name, "activation": activation_id, "started": now, "ended": now}
+        with self._journal.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def _serve(
+    answer: Callable[[str, str, Any, bytes], Answer], tls: ssl.SSLContext | None
+) -> ThreadingHTTPServer:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def respond(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, document = answer(self.command, self.path, self.headers, body)
+            data = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    # Requests are judged by their effects, not by their log.
+    methods = dict.fromkeys(("do_GET", "do_DELETE", "do_POST"), Handler.respond)
+    for name, function in {**methods, "log_message": lambda *_: None}.items():
+        setattr(Handler, name, function)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    return server

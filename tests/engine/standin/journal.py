@@ -1,0 +1,42 @@
+"""What the stand-ins were asked, and what they are told to do about it.
+
+Both live in one folder, named by the variable STANDIN_FOLDER: `journal.jsonl` (one call a line, written when
+the call ends) and `control.json`, read again at every call:
+
+    {"fail":  {"TYPE::NAME": "message"},      create and update answer with this error
+     "fail_delete": {"TYPE::NAME": "message"},
+     "hang":  ["TYPE::NAME"],                 create does not return until the engine cancels
+     "delay": {"TYPE": seconds},              create and delete take that long
+     "parameters": {"SSM parameter": "value"}}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+DELAY_S = 0.01
+
+_lock = threading.Lock()
+
+
+def folder() -> Path:
+    """Return the folder that the tests share with us."""
+    return Path(os.environ["STANDIN_FOLDER"])
+
+
+def control() -> dict[str, Any]:
+    """Return the present orders."""
+    path = folder() / "control.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write(entry: dict[str, Any], started: float) -> None:
+    """Add a call to the journal. Times are seconds of the machine's monotonic clock."""
+    line = json.dumps({**entry, "started": started, "ended": time.monotonic()})
+    with _lock, (folder() / "journal.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")

@@ -1,0 +1,268 @@
+"""The provider protocol: what the engine calls for every resource, and what we answer."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import secrets
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from tests.engine.standin import cloud, components, journal, monitor, schema, wire
+
+HANG_S = 300.0
+_SOME, _NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
+
+
+class RefusedError(Exception):
+    """The call fails, as the real service would fail it."""
+
+
+class StandIn:
+    """One provider process. The engine starts one for every provider resource of the stack."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.region = ""
+        self.default_tags: dict[str, str] = {}
+        self.cancelled = threading.Event()
+
+    def get_plugin_info(self, _request: Any) -> Any:
+        """Say which version of the real provider we stand for."""
+        version = importlib.metadata.version(f"pulumi_{self.package}")
+        return plugin_pb2.PluginInfo(version=version)
+
+    def check_config(self, request: Any) -> Any:
+        """Accept the provider's own inputs, if the SDK knows them. They arrive as strings and JSON."""
+        inputs = wire.from_struct(request.news)
+        names = inputs.keys() - {"version", "pluginDownloadURL"}
+        problems = schema.input_problems(
+            f"pulumi:providers:{self.package}", dict.fromkeys(names, wire.UNKNOWN)
+        )
+        return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(problems))
+
+    def diff_config(self, request: Any) -> Any:
+        """A cluster's kubeconfig may change in place as long as the cluster's identifier does not."""
+        olds, news = wire.from_struct(request.old_inputs), wire.from_struct(request.news)
+        changed = [key for key in sorted({*olds, *news}) if olds.get(key) != news.get(key)]
+        fatal = [key for key in changed if key in ("region", "clusterIdentifier")]
+        return provider_pb2.DiffResponse(changes=_SOME if changed else _NONE, diffs=changed, replaces=fatal)
+
+    def configure(self, request: Any) -> Any:
+        """Keep what the resources need: region and default tags."""
+        args = wire.plain(wire.from_struct(request.args))
+        self.region = args.get("region", "")
+        self.default_tags = monitor.parsed(args.get("defaultTags", {})).get("tags", {})
+        # As the real ones: aws leaves secrets to the engine, which marks an output secret when the input of the
+        # same name is; the others carry them through.
+        keeps = self.package != "aws"
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=keeps, acceptResources=keeps, supportsPreview=True
+        )
+
+    def cancel(self, _request: Any) -> Any:
+        """The engine asks to end what is under way."""
+        self.cancelled.set()
+        return wire.Empty()
+
+    # --- functions -------------------------------------------------------------------------------
+
+    def invoke(self, request: Any) -> Any:
+        """Answer a look-up such as the newest AMI's id."""
+        started, args = time.monotonic(), wire.plain(wire.from_struct(request.args))
+        answer = cloud.look_up(request.tok, args, self.region, journal.control().get("parameters", {}))
+        journal.write({"call": "Invoke", "type": request.tok, "inputs": args}, started)
+        response = provider_pb2.InvokeResponse()
+        getattr(response, "return").CopyFrom(wire.to_struct(answer))  # a keyword in Python
+        return response
+
+    # --- resources -------------------------------------------------------------------------------
+
+    def check(self, request: Any) -> Any:
+        """Accept or refuse a resource's inputs, and give it a name when it has none."""
+        started, (token, name) = time.monotonic(), _type_and_name(request.urn)
+        news, olds = wire.from_struct(request.news), wire.from_struct(request.olds)
+        problems = list(schema.input_problems(token, news))
+        inputs = _named(token, name, news, olds)
+        if token in cloud.AUTO_NAMES:
+            key, longest = cloud.AUTO_NAMES[token]
+            if len(str(inputs[key])) > longest and inputs[key] != wire.UNKNOWN:
+                problems.append((key, f"{inputs[key]} is longer than the {longest} characters AWS allows"))
+        if self.package == "aws" and "tagsAll" in schema.outputs(token):
+            # As pulumi-aws does (provider/tags.go): default tags join here, after the engine's ignore_changes.
+            inputs["tagsAll"] = {**self.default_tags, **news.get("tags", {})}
+        entry = {"call": "Check", "urn": request.urn, "inputs": inputs, "failures": problems}
+        journal.write(entry, started)
+        return provider_pb2.CheckResponse(inputs=wire.to_struct(inputs), failures=_failures(problems))
+
+    def diff(self, request: Any) -> Any:
+        """Compare what the program asked for last time with what it asks for now."""
+        started, (token, _) = time.monotonic(), _type_and_name(request.urn)
+        olds, news = wire.from_struct(request.old_inputs), wire.from_struct(request.news)
+        changed = sorted(
+            path
+            for path in set(_changed_paths(olds, news))
+            if path.split(".")[0] not in request.ignoreChanges
+        )
+        fatal = {path for path in changed if cloud.replaces(token, path)}
+        if any(path.startswith("userData") for path in changed) and news.get("userDataReplaceOnChange"):
+            fatal |= {path for path in changed if path.startswith("userData")}
+        entry = {"call": "Diff", "urn": request.urn, "changed": changed, "replaces": sorted(fatal)}
+        journal.write({**entry, "ignored": list(request.ignoreChanges)}, started)
+        return provider_pb2.DiffResponse(
+            changes=_SOME if changed else _NONE,
+            diffs=sorted({path.split(".")[0] for path in changed}),
+            replaces=sorted({path.split(".")[0] for path in fatal}),
+            deleteBeforeReplace=bool(fatal) and not _is_auto_named(token, news),
+        )
+
+    def create(self, request: Any) -> Any:
+        """Make a resource up. In a preview, what only AWS knows stays unknown."""
+        started, (token, name) = time.monotonic(), _type_and_name(request.urn)
+        asked = wire.from_struct(request.properties)
+        inputs = wire.plain(asked)
+        if request.preview:
+            unknown = dict.fromkeys(schema.outputs(token), wire.UNKNOWN)
+            return provider_pb2.CreateResponse(properties=wire.to_struct({**unknown, **asked}))
+        entry = {"call": "Create", "urn": request.urn, "inputs": inputs}
+        if cloud.contains_unknown(inputs):
+            raise RefusedError(f"{request.urn}: an input is still unknown at its creation: {inputs}")
+        self._take_time(token, name, "fail", entry, started)
+        identity, outputs = cloud.create(token, name, inputs, self.region)
+        journal.write({**entry, "id": identity, "outputs": outputs}, started)
+        return provider_pb2.CreateResponse(id=identity, properties=wire.to_struct({**outputs, **asked}))
+
+    def update(self, request: Any) -> Any:
+        """Change a resource in place."""
+        started, (token, name) = time.monotonic(), _type_and_name(request.urn)
+        asked, olds = wire.from_struct(request.news), wire.from_struct(request.olds)
+        entry = {"call": "Update", "urn": request.urn, "id": request.id, "inputs": wire.plain(asked)}
+        outputs = cloud.update(token, olds, asked)
+        if not request.preview:
+            self._take_time(token, name, "fail", entry, started)
+            journal.write(entry, started)
+        return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
+
+    def delete(self, request: Any) -> Any:
+        """Remove a resource."""
+        started, (token, name) = time.monotonic(), _type_and_name(request.urn)
+        entry = {"call": "Delete", "urn": request.urn, "id": request.id}
+        self._take_time(token, name, "fail_delete", entry, started)
+        journal.write(entry, started)
+        return wire.Empty()
+
+    def construct(self, request: Any) -> Any:
+        """Build a packaged component out of its children."""
+        started, inputs = time.monotonic(), wire.from_struct(request.inputs)
+        problems = list(schema.input_problems(request.type, wire.plain(inputs)))
+        entry = {"call": "Construct", "type": request.type, "name": request.name, "failures": problems}
+        journal.write({**entry, "inputs": wire.plain(inputs)}, started)
+        if problems:
+            raise RefusedError(
+                "; ".join(f"{request.type} {request.name}: {path} {why}" for path, why in problems)
+            )
+        return components.construct(request, inputs)
+
+    def _take_time(self, token: str, name: str, failing: str, entry: dict[str, Any], started: float) -> None:
+        """Do as the control file says: take long, hang, fail.
+
+        Raises:
+            RefusedError: when this resource is to fail, or the engine cancels while it hangs.
+
+        """
+        orders, key = journal.control(), f"{token}::{name}"
+        message = orders.get(failing, {}).get(key)
+        if message is None and key in orders.get("hang", []) and failing == "fail":
+            journal.write({**entry, "call": "Hang"}, started)
+            self.cancelled.wait(HANG_S)
+            message = "the operation was canceled"
+        if message is not None:
+            journal.write({**entry, "error": message}, started)
+            raise RefusedError(message)
+        time.sleep(orders.get("delay", {}).get(token, journal.DELAY_S))
+
+
+def _type_and_name(urn: str) -> tuple[str, str]:
+    _, qualified_type, name = urn.split("::", 3)[1:]
+    return qualified_type.split("$")[-1], name
+
+
+def _failures(problems: Any) -> list[Any]:
+    return [provider_pb2.CheckFailure(property=path, reason=reason) for path, reason in problems]
+
+
+def _named(token: str, name: str, news: dict[str, Any], olds: dict[str, Any]) -> dict[str, Any]:
+    if token in cloud.AUTO_NAMES:
+        key = cloud.AUTO_NAMES[token][0]
+        return {key: olds.get(key, f"{name}-{secrets.token_hex(4)[:7]}"), **news}
+    if token.startswith("kubernetes:"):
+        meta, old = news.get("metadata", {}), olds.get("metadata", {})
+        made = old.get("name") if _is_auto_named(token, olds) else None
+        made = made or f"{name}-{secrets.token_hex(4)}"
+        if "name" not in meta and "generateName" not in meta:
+            note = {**meta.get("annotations", {}), "pulumi.com/autonamed": "true"}
+            return {**news, "metadata": {**meta, "name": made, "annotations": note}}
+    return news
+
+
+def _is_auto_named(token: str, inputs: dict[str, Any]) -> bool:
+    if token.startswith("kubernetes:"):
+        return "pulumi.com/autonamed" in inputs.get("metadata", {}).get("annotations", {})
+    # A name given by the program can be had once only. Without the program's inputs we go by the suffix.
+    key = cloud.AUTO_NAMES.get(token, ("", 0))[0]
+    return key not in inputs or inputs[key][-8:-7] == "-"
+
+
+def _changed_paths(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {*old, *new}:
+            yield from _changed_paths(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+    elif old != new:
+        yield path
+
+
+def _answering(handler: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return handler(request)
+        except (RefusedError, LookupError) as error:
+            return context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        except Exception:
+            return context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
+
+    return answer
+
+
+def serve(package: str) -> None:
+    """Serve the provider `package` on a free port, named on stdout for the engine, until it ends us."""
+    stand_in, servicer = StandIn(package), provider_pb2_grpc.ResourceProviderServicer()
+    for rpc, handler in {
+        "Cancel": stand_in.cancel,
+        "Check": stand_in.check,
+        "CheckConfig": stand_in.check_config,
+        "Configure": stand_in.configure,
+        "Construct": stand_in.construct,
+        "Create": stand_in.create,
+        "Delete": stand_in.delete,
+        "Diff": stand_in.diff,
+        "DiffConfig": stand_in.diff_config,
+        "GetPluginInfo": stand_in.get_plugin_info,
+        "Invoke": stand_in.invoke,
+        "Update": stand_in.update,
+    }.items():
+        setattr(servicer, rpc, _answering(handler))
+    unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    server = grpc.server(ThreadPoolExecutor(max_workers=64), options=unlimited)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
