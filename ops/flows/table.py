@@ -1,0 +1,75 @@
+"""Prints the flow proof: one row per flow, then what faces the internet, then findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ops.flows.proof import ASSUMPTIONS, Exposure, FlowReport, Row
+
+_OPEN, _CLOSED = "green", "bold red"
+
+
+def render(report: FlowReport) -> RenderableType:
+    """The report for a terminal; a narrow one folds the columns."""
+    parts: list[RenderableType] = [_flows(report.rows), "", _exposures(report.exposed)]
+    if report.needless:
+        parts += ["", Text("Needed by no flow:", style="yellow")]
+        parts += [Text(f"  {name}") for name in report.needless]
+    parts += ["", Text("Taken for granted:", style="dim")]
+    parts += [Text(f"  {line}", style="dim") for line in ASSUMPTIONS]
+    return Group(*parts)
+
+
+def _flows(rows: Iterable[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, title="Required flows, there and back", title_justify="left")
+    for column in ("#", "flow", "port", "verdict"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("allowed by", overflow="fold")
+    for row in rows:
+        flow = row.flow
+        table.add_row(
+            flow.number,
+            f"{flow.source} > {flow.target}",
+            f"{flow.protocol} {flow.port}" if flow.port else flow.protocol,
+            Text("open" if row.allowed else "CLOSED", style=_OPEN if row.allowed else _CLOSED),
+            _allowed_by(row) if row.allowed else Text(_why_closed(row), style="red"),
+        )
+    return table
+
+
+def _allowed_by(row: Row) -> str:
+    rules, routes = ", ".join(abridged(row.rules)), ", ".join(abridged(row.routes))
+    return f"{rules}; by {routes}" if rules else f"by {routes}"
+
+
+def _why_closed(row: Row) -> str:
+    more = f" (and {len(row.missing) - 1} more)" if len(row.missing) > 1 else ""
+    return f"{row.missing[0]}{more}. Without it: {row.flow.breaks}"
+
+
+def abridged(names: Iterable[str]) -> list[str]:
+    """Names which differ only in a final number, as one: a-1, a-2, b becomes a-1,2, b."""
+    families: dict[str, list[str]] = {}
+    for name in names:
+        numbered = re.fullmatch(r"(.+-)(\d+)", name)
+        families.setdefault(numbered[1] if numbered else name, []).append(numbered[2] if numbered else "")
+    return [f"{stem}{','.join(numbers)}" for stem, numbers in families.items()]
+
+
+def _exposures(exposures: Iterable[Exposure]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, title="Reachable from the internet", title_justify="left")
+    for column in ("listener", "port", "from", "verdict"):
+        table.add_column(column)
+    for exposure in exposures:
+        verdict = (
+            Text("as the settings say", style=_OPEN)
+            if exposure.expected
+            else Text("UNEXPECTED", style=_CLOSED)
+        )
+        table.add_row(exposure.listener, exposure.ports, exposure.clients, verdict)
+    return table if table.row_count else Text("Nothing is reachable from the internet.")
