@@ -83,7 +83,7 @@ def lies_within(cidr: str, ranges: Iterable[str]) -> bool:
     return any(IPv4Network(cidr).subnet_of(IPv4Network(each)) for each in ranges)
 
 
-def free_range(prefix: int, taken: Iterable[str], ranges: Iterable[str] = RFC_1918) -> str | None:
+def free_range(prefix: int, taken: Iterable[str], ranges: Iterable[str] = RFC_1918) -> str:
     """Find the first range of a size that overlaps nothing that is taken.
 
     Args:
@@ -91,11 +91,14 @@ def free_range(prefix: int, taken: Iterable[str], ranges: Iterable[str] = RFC_19
         taken: the ranges to stay clear of.
         ranges: where to look, in this order.
 
-    Returns:
-        The range found, or None where there is no room.
+    Raises:
+        ValueError: there is no room.
 
     """
     in_use = [IPv4Network(each) for each in taken]
     roomy = (where for each in ranges if (where := IPv4Network(each)).prefixlen <= prefix)
     candidates = (part for where in roomy for part in where.subnets(new_prefix=prefix))
-    return next((str(part) for part in candidates if not any(map(part.overlaps, in_use))), None)
+    found = next((part for part in candidates if not any(map(part.overlaps, in_use))), None)
+    if found is None:
+        raise ValueError(f"no /{prefix} is free")
+    return str(found)

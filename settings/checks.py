@@ -48,8 +48,7 @@ def _room(settings: Settings, name: str, prefix: int = 16) -> str:
     """Find a range that a network could have: its default where that is free, else the first that is free."""
     default: str = Settings.model_fields[_RANGES[name]].default
     taken = [_range(settings, other) for other in _RANGES if other != name]
-    free = addressing.free_range(prefix, [*taken, DOCKER_BRIDGE], [default, *addressing.RFC_1918])
-    return free or default
+    return addressing.free_range(prefix, [*taken, DOCKER_BRIDGE], [default, *addressing.RFC_1918])
 
 
 def _overlaps(first: str, second: str) -> Callable[[Settings], Iterator[Problem]]:

@@ -181,9 +181,11 @@ def _instance_type(text: str) -> str:
 
 
 def _instance_types(value: object) -> object:
-    """Split `t4g.medium,t4g.large`: a spot group finds more capacity with several types."""
-    if not isinstance(value, str):
+    """Split `t4g.medium,t4g.large`: a spot group finds more capacity with several types. A tuple is the default."""
+    if isinstance(value, tuple):
         return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("string_type", "not a text")
     types = tuple(dict.fromkeys(_instance_type(each.strip()) for each in value.split(",")))
     if len(types) > _MOST_INSTANCE_TYPES:
         raise rejected(

@@ -1,0 +1,125 @@
+from datetime import date, timedelta
+
+import pytest
+
+import settings
+from infra import versions
+
+TODAY = date(2026, 11, 23)
+CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "albAllowedCidrs": ["203.0.113.0/24"]}
+
+
+@pytest.fixture
+def warned(parse):
+    """The warnings of a stack that is otherwise closed to the world."""
+
+    def warn(today=TODAY, **given):
+        return settings.warnings(parse(**CLOSED | given), today)
+
+    return warn
+
+
+def test_a_stack_that_is_closed_and_up_to_date_has_no_warning(warned):
+    assert warned() == []
+
+
+def test_an_api_that_is_open_to_the_world_is_warned_of(warned):
+    assert warned(apiAllowedCidrs=["198.51.100.0/24", "0.0.0.0/0"]) == [
+        (
+            "eks-hybrid-calico:apiAllowedCidrs[1] 0.0.0.0/0 lets the whole internet reach the Kubernetes API (which still"
+            " asks for IAM credentials). Narrow it, e.g. pulumi config set --path 'apiAllowedCidrs[1]' 203.0.113.0/24"
+        )
+    ]
+
+
+def test_an_alb_that_is_open_to_the_world_is_warned_of(warned):
+    assert warned(albAllowedCidrs=["0.0.0.0/0"]) == [
+        (
+            "eks-hybrid-calico:albAllowedCidrs[0] 0.0.0.0/0 lets the whole internet reach the sample application. Narrow"
+            " it, e.g. pulumi config set --path 'albAllowedCidrs[0]' 203.0.113.0/24"
+        )
+    ]
+
+
+def test_more_than_fifty_nodes_without_typha_are_warned_of(warned):
+    nodes = [{"name": f"n-{number}"} for number in range(48)]
+    assert warned(hybridNodes=nodes[:47]) == []
+    assert warned(hybridNodes=nodes) == [
+        (
+            "eks-hybrid-calico:managedNodes.max 3 and 48 hybrid nodes make 51 nodes. Above 50 Calico wants Typha, which its"
+            " manifest does not have: each node then watches the API server on its own"
+        )
+    ]
+
+
+def test_a_nodeadm_that_is_not_pinned_is_warned_of(warned):
+    assert warned(nodeadmVersion="latest") == [
+        (
+            "eks-hybrid-calico:nodeadmVersion latest is a different program after each release, so two nodes may differ."
+            " Pin it, e.g. pulumi config set nodeadmVersion v1.0.20"
+        )
+    ]
+
+
+def test_a_nodeadm_whose_signing_key_is_past_its_date_is_warned_of(warned):
+    expires = versions.NODEADM_SIGNING_KEY_EXPIRES
+    given = {"kubernetesVersion": "1.36"}
+    assert not [text for text in warned(expires, **given) if "nodeadm" in text]
+    (text,) = (text for text in warned(expires + timedelta(days=1), **given) if "nodeadm" in text)
+    assert text == (
+        "eks-hybrid-calico:nodeadmVersion v1.0.20 carries an SSM signing key that expired on 2027-11-25: new hybrid"
+        " nodes will not join. Choose a newer release of https://github.com/aws/eks-hybrid,"
+        " e.g. pulumi config set nodeadmVersion latest"
+    )
+
+
+def test_a_nodeadm_newer_than_the_ones_known_here_may_have_a_newer_key(warned):
+    late = versions.NODEADM_SIGNING_KEY_EXPIRES + timedelta(days=1)
+    assert not [text for text in warned(late, nodeadmVersion="v1.0.21") if "nodeadm" in text]
+    assert [text for text in warned(late, nodeadmVersion="v1.0.19") if "nodeadm" in text]
+
+
+@pytest.mark.parametrize(
+    ("today", "says"),
+    [
+        (date(2027, 1, 25), None),
+        (date(2027, 1, 26), "leaves EKS standard support on 2027-03-27"),
+        (date(2027, 3, 27), "leaves EKS standard support on 2027-03-27"),
+        (date(2027, 3, 28), "left EKS standard support on 2027-03-27"),
+    ],
+)
+def test_the_last_sixty_days_of_standard_support_are_warned_of_and_all_days_after(warned, today, says):
+    assert warned(today) == (
+        [
+            (
+                f"eks-hybrid-calico:kubernetesVersion 1.35 {says}; after it the control plane costs six times as much."
+                " Upgrade, e.g. pulumi config set kubernetesVersion 1.36"
+            )
+        ]
+        if says
+        else []
+    )
+
+
+def test_the_newest_version_of_the_table_is_upgraded_with_the_program(warned):
+    assert warned(date(2027, 8, 1), kubernetesVersion="1.36") == [
+        (
+            "eks-hybrid-calico:kubernetesVersion 1.36 leaves EKS standard support on 2027-08-02; after it the control plane"
+            " costs six times as much. Upgrade to a newer release of this program"
+        )
+    ]
+
+
+def test_several_warnings_come_together(warned):
+    found = warned(
+        apiAllowedCidrs=["0.0.0.0/0"],
+        albAllowedCidrs=["0.0.0.0/0"],
+        nodeadmVersion="latest",
+        kubernetesVersion="1.34",
+    )
+    assert [text.split()[0] for text in found] == [
+        "eks-hybrid-calico:apiAllowedCidrs[0]",
+        "eks-hybrid-calico:albAllowedCidrs[0]",
+        "eks-hybrid-calico:nodeadmVersion",
+        "eks-hybrid-calico:kubernetesVersion",
+    ]
