@@ -20,7 +20,8 @@ RANGES = ("vpcCidr", "onPremVpcCidr", "podCidr", "serviceCidr")
         (
             {"onPremVpcCidr": "10.10.128.0/20"},
             (
-                "onPremVpcCidr 10.10.128.0/20 overlaps vpcCidr 10.10.0.0/16. Choose a private range outside the EKS VPC,"
+                "onPremVpcCidr 10.10.128.0/20 overlaps vpcCidr 10.10.0.0/16. Choose a private range"
+                " outside the EKS VPC,"
                 " e.g. pulumi config set onPremVpcCidr 10.90.0.0/16"
             ),
         ),
@@ -55,7 +56,8 @@ RANGES = ("vpcCidr", "onPremVpcCidr", "podCidr", "serviceCidr")
         (
             {"serviceCidr": "192.168.4.0/24"},
             (
-                "serviceCidr 192.168.4.0/24 overlaps podCidr 192.168.0.0/16. Choose a private range outside both VPCs and"
+                "serviceCidr 192.168.4.0/24 overlaps podCidr 192.168.0.0/16. Choose a private range"
+                " outside both VPCs and"
                 " podCidr, e.g. pulumi config set serviceCidr 172.16.0.0/16"
             ),
         ),
@@ -129,13 +131,15 @@ def test_calico_is_combined_with_the_kubernetes_versions_it_was_tested_with(prob
     assert parse(kubernetesVersion="1.36").calico_version == "3.32.1"
     assert problems(kubernetesVersion="1.36", calicoVersion="3.31.7") == [
         (
-            "eks-hybrid-calico:calicoVersion 3.31.7 is not tested with kubernetesVersion 1.36 but with 1.33, 1.34, 1.35."
+            "eks-hybrid-calico:calicoVersion 3.31.7 is not tested with kubernetesVersion 1.36 but with"
+            " 1.33, 1.34, 1.35."
             " Choose 3.32.1, e.g. pulumi config set calicoVersion 3.32.1"
         )
     ]
     assert problems(kubernetesVersion="1.33") == [
         (
-            "eks-hybrid-calico:calicoVersion 3.32.1 is not tested with kubernetesVersion 1.33 but with 1.34, 1.35, 1.36."
+            "eks-hybrid-calico:calicoVersion 3.32.1 is not tested with kubernetesVersion 1.33 but with"
+            " 1.34, 1.35, 1.36."
             " Choose 3.31.7, e.g. pulumi config set calicoVersion 3.31.7"
         )
     ]
@@ -172,7 +176,8 @@ def test_a_pinned_nodeadm_digest_must_cover_every_architecture_in_use(problems, 
     given = {"hybridNodes": nodes, "nodeadmSha256": {"arm64": DIGEST}}
     assert problems(**given) == [
         (
-            f'eks-hybrid-calico:nodeadmSha256 {{"arm64": "{DIGEST}"}} has no digest for amd64, which hybridNodes[1] needs.'
+            f'eks-hybrid-calico:nodeadmSha256 {{"arm64": "{DIGEST}"}} has no digest for amd64, which'
+            " hybridNodes[1] needs."
             " Pin every architecture in use, or none, e.g. pulumi config rm nodeadmSha256"
         )
     ]
@@ -243,7 +248,8 @@ def test_every_node_that_may_come_needs_a_block_of_the_pod_network(problems, adv
     given = {"podCidr": "192.168.0.0/24", "managedNodes": {"max": 3}, "hybridNodes": nodes}
     assert problems(**given) == [
         (
-            "eks-hybrid-calico:podCidr 192.168.0.0/24 has 4 blocks of /26 for 5 nodes (managedNodes.max 3 and 2 hybrid)."
+            "eks-hybrid-calico:podCidr 192.168.0.0/24 has 4 blocks of /26 for 5 nodes (managedNodes.max"
+            " 3 and 2 hybrid)."
             " Each node needs a block; choose a larger range, e.g. pulumi config set podCidr 192.168.0.0/16"
         )
     ]
@@ -266,7 +272,8 @@ def test_the_private_subnets_must_hold_the_managed_nodes_and_the_control_plane(p
     given = {"vpcCidr": "10.10.0.0/24", "managedNodes": {"max": 23}}
     assert problems(**given) == [
         (
-            "eks-hybrid-calico:managedNodes.max 23 nodes do not fit the private subnets of vpcCidr 10.10.0.0/24, which hold"
+            "eks-hybrid-calico:managedNodes.max 23 nodes do not fit the private subnets of vpcCidr"
+            " 10.10.0.0/24, which hold"
             " 22 beside 16 addresses each for the control plane. Choose fewer nodes or a larger VPC,"
             " e.g. pulumi config set --path managedNodes.max 22"
         )
@@ -280,7 +287,8 @@ def test_the_private_subnet_of_the_on_prem_vpc_must_hold_the_hybrid_nodes(proble
     assert len(parse(hybridNodes=nodes[:251]).hybrid_nodes) == 251
     assert problems(hybridNodes=nodes) == [
         (
-            "eks-hybrid-calico:hybridNodes 252 nodes do not fit the 251 addresses of 10.90.1.0/24, the private subnet of"
+            "eks-hybrid-calico:hybridNodes 252 nodes do not fit the 251 addresses of 10.90.1.0/24, the"
+            " private subnet of"
             " onPremVpcCidr. A /17 has the largest subnets, of /20, e.g. pulumi config set onPremVpcCidr 10.90.0.0/17"
         )
     ]

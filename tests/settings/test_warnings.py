@@ -26,7 +26,8 @@ def test_a_stack_that_is_closed_and_up_to_date_has_no_warning(warned):
 def test_an_api_that_is_open_to_the_world_is_warned_of(warned):
     assert warned(apiAllowedCidrs=["198.51.100.0/24", "0.0.0.0/0"]) == [
         (
-            "eks-hybrid-calico:apiAllowedCidrs[1] 0.0.0.0/0 lets the whole internet reach the Kubernetes API (which still"
+            "eks-hybrid-calico:apiAllowedCidrs[1] 0.0.0.0/0 lets the whole internet reach the Kubernetes"
+            " API (which still"
             " asks for IAM credentials). Narrow it, e.g. pulumi config set --path 'apiAllowedCidrs[1]' 203.0.113.0/24"
         )
     ]
@@ -35,7 +36,8 @@ def test_an_api_that_is_open_to_the_world_is_warned_of(warned):
 def test_an_alb_that_is_open_to_the_world_is_warned_of(warned):
     assert warned(albAllowedCidrs=["0.0.0.0/0"]) == [
         (
-            "eks-hybrid-calico:albAllowedCidrs[0] 0.0.0.0/0 lets the whole internet reach the sample application. Narrow"
+            "eks-hybrid-calico:albAllowedCidrs[0] 0.0.0.0/0 lets the whole internet reach the sample"
+            " application. Narrow"
             " it, e.g. pulumi config set --path 'albAllowedCidrs[0]' 203.0.113.0/24"
         )
     ]
@@ -46,7 +48,8 @@ def test_more_than_fifty_nodes_without_typha_are_warned_of(warned):
     assert warned(hybridNodes=nodes[:47]) == []
     assert warned(hybridNodes=nodes) == [
         (
-            "eks-hybrid-calico:managedNodes.max 3 and 48 hybrid nodes make 51 nodes. Above 50 Calico wants Typha, which its"
+            "eks-hybrid-calico:managedNodes.max 3 and 48 hybrid nodes make 51 nodes. Above 50 Calico"
+            " wants Typha, which its"
             " manifest does not have: each node then watches the API server on its own"
         )
     ]
@@ -55,7 +58,8 @@ def test_more_than_fifty_nodes_without_typha_are_warned_of(warned):
 def test_a_nodeadm_that_is_not_pinned_is_warned_of(warned):
     assert warned(nodeadmVersion="latest") == [
         (
-            "eks-hybrid-calico:nodeadmVersion latest is a different program after each release, so two nodes may differ."
+            "eks-hybrid-calico:nodeadmVersion latest is a different program after each release, so two"
+            " nodes may differ."
             " Pin it, e.g. pulumi config set nodeadmVersion v1.0.20"
         )
     ]
@@ -104,7 +108,8 @@ def test_the_last_sixty_days_of_standard_support_are_warned_of_and_all_days_afte
 def test_the_newest_version_of_the_table_is_upgraded_with_the_program(warned):
     assert warned(date(2027, 8, 1), kubernetesVersion="1.36") == [
         (
-            "eks-hybrid-calico:kubernetesVersion 1.36 leaves EKS standard support on 2027-08-02; after it the control plane"
+            "eks-hybrid-calico:kubernetesVersion 1.36 leaves EKS standard support on 2027-08-02; after"
+            " it the control plane"
             " costs six times as much. Upgrade to a newer release of this program"
         )
     ]
