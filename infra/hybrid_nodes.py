@@ -151,7 +151,13 @@ class HybridNode(pulumi.ComponentResource):
             # Passed on to the machine it registers; the role's policy asks for it.
             tags={**account.named(name), "EKSClusterARN": cluster.arn},
             opts=pulumi.ResourceOptions.merge(
-                child, pulumi.ResourceOptions(additional_secret_outputs=["activation_code"])
+                child,
+                pulumi.ResourceOptions(
+                    additional_secret_outputs=["activation_code"],
+                    # The provider cannot change an activation, not even its tags: it would replace it, and with it the
+                    # node. What the node must not outlive is in its generation.
+                    ignore_changes=["description", "tags", "tagsAll"],
+                ),
             ),
         )
         cleanup = NodeCleanup(
