@@ -97,3 +97,14 @@ def advised():
         raise AssertionError(f"20 commands later the settings are still rejected: {raw}")
 
     return accept
+
+
+@pytest.fixture
+def rejects(problems, advised):
+    """Check the one message that one wrong value gets, and that following it mends the settings."""
+
+    def check(name, value, message):
+        assert problems(**{name: value}) == [f"{settings.PROJECT}:{message}"]
+        assert advised(**{name: value})
+
+    return check

@@ -1,0 +1,265 @@
+"""Nodes and numbers: the exact message, and that its command mends the settings."""
+
+import pytest
+
+DNS_LABEL = "a DNS label of at most 54 characters (a-z, 0-9, - inside)"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "sampleNodePort",
+            "29999",
+            (
+                "sampleNodePort 29999 is not a port from 30000 to 32767. Set one,"
+                " e.g. pulumi config set sampleNodePort 30080"
+            ),
+        ),
+        (
+            "sampleNodePort",
+            "32768",
+            (
+                "sampleNodePort 32768 is not a port from 30000 to 32767. Set one,"
+                " e.g. pulumi config set sampleNodePort 30080"
+            ),
+        ),
+        (
+            "sampleNodePort",
+            "http",
+            (
+                "sampleNodePort http is not a port from 30000 to 32767. Set one,"
+                " e.g. pulumi config set sampleNodePort 30080"
+            ),
+        ),
+        (
+            "availabilityZones",
+            "1",
+            (
+                "availabilityZones 1 is not a number of availability zones, 2 or 3. Set one,"
+                " e.g. pulumi config set availabilityZones 2"
+            ),
+        ),
+        (
+            "availabilityZones",
+            "4",
+            (
+                "availabilityZones 4 is not a number of availability zones, 2 or 3. Set one,"
+                " e.g. pulumi config set availabilityZones 2"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"min": -1},
+            (
+                "managedNodes.min -1 is not a number of nodes from 0 to 450. Set one,"
+                " e.g. pulumi config set --path managedNodes.min 1"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"max": 451},
+            (
+                "managedNodes.max 451 is not a number of nodes from 1 to 450. Set one,"
+                " e.g. pulumi config set --path managedNodes.max 3"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"max": 0},
+            (
+                "managedNodes.max 0 is not a number of nodes from 1 to 450. Set one,"
+                " e.g. pulumi config set --path managedNodes.max 3"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"min": 0, "desired": 0},
+            (
+                "managedNodes.desired 0 is not a number of nodes from 1 to 450. Set one,"
+                " e.g. pulumi config set --path managedNodes.desired 2"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"min": True},
+            (
+                "managedNodes.min true is not a number of nodes from 0 to 450. Set one,"
+                " e.g. pulumi config set --path managedNodes.min 1"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"spot": "perhaps"},
+            (
+                "managedNodes.spot perhaps is not true or false. Set one,"
+                " e.g. pulumi config set --path managedNodes.spot false"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"diskGiB": 19},
+            (
+                "managedNodes.diskGiB 19 is not a disk of 20 to 16384 GiB. Set one,"
+                " e.g. pulumi config set --path managedNodes.diskGiB 30"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a"}, {"name": "b", "diskGiB": 16385}],
+            (
+                "hybridNodes[1].diskGiB 16385 is not a disk of 20 to 16384 GiB. Set one,"
+                " e.g. pulumi config set --path 'hybridNodes[1].diskGiB' 30"
+            ),
+        ),
+    ],
+)
+def test_numbers_out_of_their_bounds_are_rejected(rejects, name, value, message):
+    rejects(name, value, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "managedNodes",
+            {"instanceType": "t4g.medium,t3.medium,t4g.large"},
+            (
+                "managedNodes.instanceType t4g.medium,t3.medium,t4g.large mixes arm64 and amd64. A node"
+                " group has one AMI,"
+                " so name types of one architecture,"
+                " e.g. pulumi config set --path managedNodes.instanceType t4g.medium,t4g.large"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"instanceType": "t4g.medium, big"},
+            (
+                'managedNodes.instanceType "t4g.medium, big" is not an EC2 instance type. Write family.size,'
+                " e.g. pulumi config set --path managedNodes.instanceType t4g.medium"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"instanceType": ["t4g.medium", 7, None]},
+            (
+                'managedNodes.instanceType ["t4g.medium", 7, null] is not an EC2 instance type, or several separated by'
+                " commas. Set one, e.g. pulumi config set --path managedNodes.instanceType t4g.medium"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"instanceType": "t3.micro"},
+            (
+                "managedNodes.instanceType t3.micro is too small for a node. Choose 2 GiB of memory or more,"
+                " e.g. pulumi config set --path managedNodes.instanceType t4g.medium"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a", "instanceType": "t4g.nano"}],
+            (
+                "hybridNodes[0].instanceType t4g.nano is too small for a node. Choose 2 GiB of memory or more,"
+                " e.g. pulumi config set --path 'hybridNodes[0].instanceType' t4g.medium"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a", "instanceType": "t4g.medium,t4g.large"}],
+            (
+                "hybridNodes[0].instanceType t4g.medium,t4g.large is not an EC2 instance type. Write family.size,"
+                " e.g. pulumi config set --path 'hybridNodes[0].instanceType' t4g.medium"
+            ),
+        ),
+    ],
+)
+def test_instance_types_that_cannot_work_are_rejected(rejects, name, value, message):
+    rejects(name, value, message)
+
+
+def test_a_node_group_takes_twenty_instance_types_at_most(problems, parse, advised):
+    types = [f"m{number}g.large" for number in range(21)]
+    assert len(parse(managedNodes={"instanceType": ",".join(types[:20])}).managed_nodes.instance_types) == 20
+    (message,) = problems(managedNodes={"instanceType": ",".join(types)})
+    assert message.endswith(
+        " names 21 types. Name 20 at most, e.g. pulumi config set --path managedNodes.instanceType m0g.large,m1g.large"
+    )
+    assert advised(managedNodes={"instanceType": ",".join(types)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "hybridNodes",
+            [],
+            (
+                "hybridNodes [] has 0 hybrid nodes. 1 to 1000 are possible (Systems Manager registers no more),"
+                " e.g. pulumi config set --path 'hybridNodes[0].name' hybrid-1"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a"}, {"os": "al2023"}],
+            (
+                "hybridNodes[1].name is not set. Set a name for the node,"
+                " e.g. pulumi config set --path 'hybridNodes[1].name' hybrid-2"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a", "os": "rhel-9"}],
+            (
+                "hybridNodes[0].os rhel-9 is not one of ubuntu-24.04, ubuntu-22.04, al2023. Choose one of them,"
+                " e.g. pulumi config set --path 'hybridNodes[0].os' ubuntu-24.04"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a"}, {"name": "Node_B"}],
+            (
+                f"hybridNodes[1].name Node_B is not {DNS_LABEL}. Set one,"
+                " e.g. pulumi config set --path 'hybridNodes[1].name' hybrid-2"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [None, {"name": "b"}],
+            (
+                "hybridNodes[0] null cannot be an entry of the list. Remove it,"
+                " e.g. pulumi config rm --path 'hybridNodes[0]'"
+            ),
+        ),
+        (
+            "hybridNodes",
+            "hybrid-1",
+            (
+                "hybridNodes hybrid-1 is not a list of hybrid nodes. Set one,"
+                " e.g. pulumi config rm hybridNodes && pulumi config set --path 'hybridNodes[0].name' hybrid-1"
+            ),
+        ),
+    ],
+)
+def test_hybrid_nodes_that_cannot_be_are_rejected(rejects, name, value, message):
+    rejects(name, value, message)
+
+
+@pytest.mark.parametrize("name", ["-a", "a-", "a.b", "a_b", "A", "", "a" * 55])
+def test_names_that_are_not_dns_labels_are_rejected(problems, name):
+    (message,) = problems(hybridNodes=[{"name": name}])
+    assert f" is not {DNS_LABEL}." in message
+
+
+@pytest.mark.parametrize("name", ["a", "1", "rack-7-slot-3", "a" * 54])
+def test_dns_labels_are_taken_as_names(parse, name):
+    assert parse(hybridNodes=[{"name": name}]).hybrid_nodes[0].name == name
+
+
+def test_systems_manager_registers_a_thousand_hybrid_nodes_at_most(problems, parse):
+    nodes = [{"name": f"n-{number}"} for number in range(1001)]
+    assert len(parse(hybridNodes=nodes[:1000], onPremVpcCidr="10.90.0.0/17").hybrid_nodes) == 1000
+    (message,) = problems(hybridNodes=nodes, onPremVpcCidr="10.90.0.0/17")
+    assert message.endswith(
+        " has 1001 hybrid nodes. 1 to 1000 are possible (Systems Manager registers no more),"
+        " e.g. pulumi config rm --path 'hybridNodes[1000]'"
+    )

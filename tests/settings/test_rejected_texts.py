@@ -1,0 +1,176 @@
+"""Versions, digests, names and unknown settings: the exact message, and that its command mends the settings."""
+
+import pytest
+
+VALID = (
+    "clusterName, kubernetesVersion, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
+    " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes, hybridNodes,"
+    " apiAllowedCidrs, albAllowedCidrs, sampleNodePort, controlPlaneLogs"
+)
+DIGEST = "0123456789abcdef" * 4
+LONG = "a" * 101
+CLUSTER_NAME = "a cluster name of at most 100 letters, digits, - and _ that starts with a letter or digit"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "kubernetesVersion",
+            "1.31",
+            (
+                "kubernetesVersion 1.31 is not one of 1.33, 1.34, 1.35, 1.36. Choose one of them,"
+                " e.g. pulumi config set kubernetesVersion 1.35"
+            ),
+        ),
+        (
+            "calicoVersion",
+            "v3.32.1",
+            (
+                "calicoVersion v3.32.1 is not one of 3.32.1, 3.31.7. Choose one of them,"
+                " e.g. pulumi config set calicoVersion 3.32.1"
+            ),
+        ),
+        (
+            "nodeadmVersion",
+            "v1.0.18",
+            (
+                "nodeadmVersion v1.0.18 is below v1.0.19. Older releases carry an SSM signing key that expired on"
+                " 2026-07-15; choose a newer one, e.g. pulumi config set nodeadmVersion v1.0.20"
+            ),
+        ),
+        (
+            "nodeadmVersion",
+            "1.0.20",
+            (
+                "nodeadmVersion 1.0.20 is not a nodeadm release. Write vX.Y.Z, or latest,"
+                " e.g. pulumi config set nodeadmVersion v1.0.20"
+            ),
+        ),
+        (
+            "nodeadmSha256",
+            {"arm64": "0xabc"},
+            (
+                "nodeadmSha256.arm64 0xabc is not a SHA-256 digest of 64 hex digits. Set one,"
+                f" e.g. pulumi config set --path nodeadmSha256.arm64 {DIGEST}"
+            ),
+        ),
+        (
+            "calicoManifestSha256",
+            "abc",
+            (
+                "calicoManifestSha256 abc is not a SHA-256 digest of 64 hex digits. Set one,"
+                f" e.g. pulumi config set calicoManifestSha256 {DIGEST}"
+            ),
+        ),
+        (
+            "calicoManifest",
+            "http://mirror.example/calico.yaml",
+            (
+                "calicoManifest http://mirror.example/calico.yaml is not an https:// address or the path of a file. Set"
+                " one, e.g. pulumi config set calicoManifest"
+                " https://raw.githubusercontent.com/projectcalico/calico/v3.32.1/manifests/calico-vxlan.yaml"
+            ),
+        ),
+    ],
+)
+def test_versions_and_digests_outside_the_table_are_rejected(rejects, name, value, message):
+    rejects(name, value, message)
+
+
+def test_nodeadm_releases_are_compared_as_numbers(parse):
+    assert parse(nodeadmVersion="v1.0.100").nodeadm_version == "v1.0.100"
+    assert parse(nodeadmVersion="v1.0.19").nodeadm_version == "v1.0.19"
+    assert parse(nodeadmVersion="v2.0.0").nodeadm_version == "v2.0.0"
+
+
+@pytest.mark.parametrize("name", ["-eks", "_eks", "eks hybrid", "eks.hybrid", LONG, "", "eks\n"])
+def test_cluster_names_that_the_eks_api_would_reject_are_rejected(problems, advised, name):
+    (message,) = problems(clusterName=name)
+    assert message.endswith(f" is not {CLUSTER_NAME}. Set one, e.g. pulumi config set clusterName eks-hybrid")
+    assert message.startswith("eks-hybrid-calico:clusterName ")
+    assert advised(clusterName=name)
+
+
+@pytest.mark.parametrize("name", ["a", "7", "Team_A-eks", "a" * 100])
+def test_cluster_names_that_the_eks_api_takes_are_taken(parse, name):
+    assert parse(clusterName=name).cluster_name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "managedNodes",
+            "large",
+            (
+                "managedNodes large is not a map of settings for the managed nodes. Set one, e.g. pulumi config rm"
+                " managedNodes && pulumi config set --path managedNodes.instanceType t4g.medium"
+            ),
+        ),
+        (
+            "nodeadmSha256",
+            "abc",
+            (
+                "nodeadmSha256 abc is not a map of digests by architecture, arm64 and amd64. Set one,"
+                " e.g. pulumi config"
+                f" rm nodeadmSha256 && pulumi config set --path nodeadmSha256.arm64 {DIGEST}"
+            ),
+        ),
+    ],
+)
+def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
+    rejects(name, value, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "podCdir",
+            "10.0.0.0/16",
+            f"podCdir is not a setting. Valid are {VALID}. Remove it, e.g. pulumi config rm podCdir",
+        ),
+        (
+            "vpc_cidr",
+            "10.0.0.0/16",
+            f"vpc_cidr is not a setting. Valid are {VALID}. Remove it, e.g. pulumi config rm vpc_cidr",
+        ),
+        (
+            "managedNodes",
+            {"size": 3},
+            (
+                "managedNodes.size is not a setting of managedNodes. Valid are instanceType, min, max, desired, spot,"
+                " diskGiB. Remove it, e.g. pulumi config rm --path managedNodes.size"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"spot.price": 3},
+            (
+                'managedNodes["spot.price"] is not a setting of managedNodes. Valid are instanceType,'
+                " min, max, desired,"
+                " spot, diskGiB. Remove it, e.g. pulumi config rm --path 'managedNodes[\"spot.price\"]'"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a"}, {"name": "b", "disk": 30}],
+            (
+                "hybridNodes[1].disk is not a setting of hybridNodes[1]. Valid are name, instanceType,"
+                " os, diskGiB. Remove"
+                " it, e.g. pulumi config rm --path 'hybridNodes[1].disk'"
+            ),
+        ),
+        (
+            "nodeadmSha256",
+            {"x86_64": "a"},
+            (
+                "nodeadmSha256.x86_64 is not a setting of nodeadmSha256. Valid are arm64, amd64. Remove it,"
+                " e.g. pulumi config rm --path nodeadmSha256.x86_64"
+            ),
+        ),
+    ],
+)
+def test_unknown_names_are_rejected_at_any_depth_with_the_valid_ones(rejects, name, value, message):
+    rejects(name, value, message)
