@@ -9,10 +9,11 @@ nothing, so this one comes from the AWS and Calico pages and from the raw settin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+
+import settings
 
 # Ends of a flow besides the kinds of machines in `facts.Kind`.
 INTERNET, API_ENDPOINT, CLIENTS = "internet", "API endpoint", "clients"
@@ -42,23 +43,18 @@ class Expectations:
     ubuntu: bool
 
     @classmethod
-    def from_config(cls, config: Mapping[str, str], *, project: str = "eks-hybrid-calico") -> Expectations:
-        """Read them from a stack's raw configuration, schema defaults included (`recorder.stack_config`).
+    def from_config(cls, config: Mapping[str, str]) -> Expectations:
+        """Read them from a stack's raw configuration, schema defaults included (`ops.stack_config`).
 
-        Errors: KeyError naming a setting that has neither value nor default.
+        Errors: SettingsError.
         """
-        nodes = json.loads(config[f"{project}:hybridNodes"])
+        found = settings.parse(config)
         return cls(
-            node_port=int(config[f"{project}:sampleNodePort"]),
-            alb_allowed=_cidrs(config[f"{project}:albAllowedCidrs"]),
-            api_allowed=_cidrs(config[f"{project}:apiAllowedCidrs"]),
-            # A node without `os` gets the default, which is an Ubuntu.
-            ubuntu=any(str(node.get("os", "ubuntu")).startswith("ubuntu") for node in nodes),
+            node_port=found.sample_node_port,
+            alb_allowed=tuple(IPv4Network(cidr) for cidr in found.alb_allowed_cidrs),
+            api_allowed=tuple(IPv4Network(cidr) for cidr in found.api_allowed_cidrs),
+            ubuntu=any(node.os.startswith("ubuntu") for node in found.hybrid_nodes),
         )
-
-
-def _cidrs(raw: str) -> tuple[IPv4Network, ...]:
-    return tuple(IPv4Network(cidr, strict=False) for cidr in json.loads(raw))
 
 
 def flows(expectations: Expectations) -> list[Flow]:
