@@ -72,12 +72,12 @@ def _flows(node_port: int, listener_port: int, ubuntu: bool) -> Iterator[Flow]:
         yield flow("node-port", "load-balancer", node, "tcp", node_port, "requests and health checks")
         for other in NODES:
             yield flow("vxlan", node, other, "udp", 4789, "the pod network")
-            yield flow("node-port", node, other, "tcp", node_port, "a Service by any node's address")
+            yield flow("node-port", node, other, "tcp", node_port, "a Service by the address of any node")
     if ubuntu:
         # Ubuntu's package mirrors for EC2 answer plain http only (packages are signed); nodeadm install runs
         # apt.
         yield flow("http", "hybrid", "internet", "tcp", 80, "Ubuntu packages")
-    yield flow("http", "clients", "load-balancer", "tcp", listener_port, "the sample app's URL")
+    yield flow("http", "clients", "load-balancer", "tcp", listener_port, "URL of the sample app")
 
 
 def rules(table: Sequence[Flow]) -> tuple[Rule, ...]:

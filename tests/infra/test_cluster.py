@@ -1,0 +1,199 @@
+"""The control plane: what is asked of pulumi_eks, the transform, kubeconfig, IAM documents."""
+
+import asyncio
+import json
+
+import pulumi
+import pytest
+from pulumi.runtime.proto import callback_pb2, resource_pb2
+from pulumi.runtime.rpc import deserialize_properties, serialize_properties
+
+from infra import iam
+from infra.cluster import remote_node_networks, with_profile
+from infra.core_dns import configuration
+
+ROLE = "aws:iam/role:Role"
+CLUSTER_ARN = "arn:aws:eks:ap-northeast-1:123456789012:cluster/eks-hybrid"
+
+
+def arguments(type_="aws:eks/cluster:Cluster"):
+    return pulumi.ResourceTransformArgs(
+        custom=True, type_=type_, name="eks", props={"name": "x"}, opts=pulumi.ResourceOptions()
+    )
+
+
+def test_the_control_plane_is_made_without_aws_node_and_without_open_groups(dev):
+    inputs = dev.one("eks:index:Cluster").inputs
+    expected = {
+        "name": "eks-hybrid",
+        "version": "1.35",
+        "kubernetesServiceIpAddressRange": "172.16.0.0/16",
+        "endpointPublicAccess": True,
+        "endpointPrivateAccess": False,
+        "publicAccessCidrs": ["0.0.0.0/0"],
+        "authenticationMode": "API",
+        "bootstrapSelfManagedAddons": False,
+        "useDefaultVpcCni": True,
+        "skipDefaultNodeGroup": True,
+        "skipDefaultSecurityGroups": True,
+    }
+    assert {key: inputs.get(key) for key in expected} == expected
+    # Whatever is passed as public gets network interfaces of the control plane too.
+    assert not {"publicSubnetIds", "subnetIds", "enabledClusterLogTypes", "vpcCniOptions"} & inputs.keys()
+    private = [r.id for r in dev.of_type("aws:ec2/subnet:Subnet") if r.name.startswith("eks-private")]
+    assert inputs["privateSubnetIds"] == private
+
+
+def test_the_control_plane_carries_one_transform(dev):
+    assert dev.one("eks:index:Cluster").options.transforms == 1
+
+
+def test_the_transform_declares_the_on_premises_network_and_no_pod_network():
+    result = remote_node_networks(["10.90.0.0/16"])(arguments())
+    assert result.props == {
+        "name": "x",
+        "remoteNetworkConfig": {"remoteNodeNetworks": {"cidrs": ["10.90.0.0/16"]}},
+    }
+
+
+def test_the_transform_leaves_everything_else_alone():
+    assert remote_node_networks(["10.90.0.0/16"])(arguments("aws:eks/addon:Addon")) is None
+
+
+def test_the_transform_survives_the_wire():
+    """As the engine calls it: by gRPC message, through the SDK's own callback."""
+    from pulumi.runtime._callbacks import _CallbackServicer
+
+    async def call():
+        servicer = _CallbackServicer(monitor=None)
+        callback = servicer.register_transform(remote_node_networks(["10.90.0.0/16"]))
+        request = resource_pb2.TransformRequest(
+            type="aws:eks/cluster:Cluster",
+            name="eks-eksCluster",
+            custom=True,
+            properties=await serialize_properties({"name": "x"}, {}),
+        )
+        answer = await servicer.Invoke(
+            callback_pb2.CallbackInvokeRequest(token=callback.token, request=request.SerializeToString()),
+            None,
+        )
+        return resource_pb2.TransformResponse.FromString(answer.response)
+
+    loop = asyncio.new_event_loop()
+    try:
+        response = loop.run_until_complete(call())
+        assert deserialize_properties(response.properties)["remoteNetworkConfig"] == {
+            "remoteNodeNetworks": {"cidrs": ["10.90.0.0/16"]}
+        }
+    finally:
+        loop.close()
+
+
+def test_control_plane_logs_get_a_group_that_goes_with_the_stack(record, dev):
+    # EKS makes one itself and leaves it behind with logs kept for ever.
+    assert dev.of_type("aws:cloudwatch/logGroup:LogGroup") == []
+    recording = record(controlPlaneLogs=["audit"])
+    group = recording.one("aws:cloudwatch/logGroup:LogGroup")
+    assert group.inputs["name"] == "/aws/eks/eks-hybrid/cluster"
+    assert group.inputs["retentionInDays"] == 14
+    cluster = recording.one("eks:index:Cluster")
+    assert cluster.inputs["enabledClusterLogTypes"] == ["audit"]
+    assert group.urn in cluster.dependencies
+
+
+def test_a_profile_reaches_the_programs_own_provider_and_not_the_exported_kubeconfig(record, dev):
+    recording = record(**{"aws:profile": "lab"})
+    own = json.loads(recording.one("pulumi:providers:kubernetes").inputs["kubeconfig"])
+    assert own["users"][0]["user"]["exec"]["args"][-2:] == ["--profile", "lab"]
+    assert "--profile" not in recording.stack_outputs["kubeconfig"]
+    assert recording.one("eks:index:Cluster").inputs["providerCredentialOpts"] == {"profileName": "lab"}
+    assert recording.stack_outputs["updateKubeconfig"].endswith("--name eks-hybrid --profile lab")
+    assert "--profile" not in dev.one("pulumi:providers:kubernetes").inputs["kubeconfig"]
+    assert "providerCredentialOpts" not in dev.one("eks:index:Cluster").inputs
+
+
+def test_a_kubeconfig_without_a_profile_is_left_as_it_is():
+    assert with_profile("{not even json", None) == "{not even json"
+
+
+def test_the_kubernetes_provider_has_an_identity_that_outlives_its_kubeconfig(dev):
+    inputs = dev.one("pulumi:providers:kubernetes").inputs
+    assert inputs["clusterIdentifier"] == CLUSTER_ARN
+    assert inputs["enableServerSideApply"] in (True, "true")
+
+
+def test_the_access_entry_lets_in_hybrid_nodes_and_gives_them_nothing_else(dev):
+    entry = dev.one("aws:eks/accessEntry:AccessEntry")
+    assert entry.inputs["type"] == "HYBRID_LINUX"
+    assert entry.inputs["principalArn"] == dev.one(ROLE, "hybrid-node").outputs["arn"]
+    assert not {"kubernetesGroups", "userName"} & entry.inputs.keys()
+    assert not [r for r in dev.resources.values() if "accessPolicyAssociation" in r.type]
+
+
+def test_hybrid_nodes_may_do_what_nodeadm_and_ssm_need_and_no_more(dev):
+    role = dev.one(ROLE, "hybrid-node")
+    assert json.loads(role.inputs["assumeRolePolicy"])["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ssm.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": "123456789012"},
+                "ArnEquals": {"aws:SourceArn": "arn:aws:ssm:ap-northeast-1:123456789012:*"},
+            },
+        }
+    ]
+    policy = json.loads(dev.one("aws:iam/rolePolicy:RolePolicy", "hybrid-node").inputs["policy"])
+    assert policy["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": ["eks:DescribeCluster", "eks:ListAccessEntries"],
+            "Resource": CLUSTER_ARN,
+        },
+        {"Effect": "Allow", "Action": "ssm:DescribeInstanceInformation", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": "ssm:DeregisterManagedInstance",
+            "Resource": "arn:aws:ssm:ap-northeast-1:123456789012:managed-instance/*",
+            "Condition": {"StringEquals": {"ssm:resourceTag/EKSClusterARN": CLUSTER_ARN}},
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "policies"),
+    [
+        ("hybrid-node", {"AmazonSSMManagedInstanceCore", "AmazonEC2ContainerRegistryPullOnly"}),
+        (
+            "managed-node",
+            {
+                "AmazonEKSWorkerNodePolicy",
+                "AmazonEC2ContainerRegistryPullOnly",
+                "AmazonSSMManagedInstanceCore",
+            },
+        ),
+    ],
+)
+def test_each_kind_of_node_has_exactly_its_managed_policies(dev, role, policies):
+    name = dev.one(ROLE, role).outputs["name"]
+    attached = [
+        r.inputs["policyArn"]
+        for r in dev.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+        if r.inputs["role"] == name
+    ]
+    assert sorted(attached) == sorted(f"arn:aws:iam::aws:policy/{policy}" for policy in policies)
+
+
+def test_managed_nodes_are_assumed_by_ec2_of_their_own_partition():
+    principal = iam.ec2_trust(dns_suffix="amazonaws.com.cn")["Statement"][0]["Principal"]
+    assert principal == {"Service": "ec2.amazonaws.com.cn"}
+
+
+def test_coredns_prefers_different_hosts_but_never_waits_for_a_second_one(dev):
+    addon = dev.one("aws:eks/addon:Addon")
+    assert addon.inputs["addonName"] == "coredns"
+    assert json.loads(addon.inputs["configurationValues"]) == configuration()
+    (spread,) = configuration()["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["labelSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
