@@ -1,0 +1,214 @@
+import copy
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import yaml
+
+from infra import versions
+from k8s import calico_manifest
+from k8s.calico_manifest import CalicoManifestContentError
+from k8s.calico_source import CalicoManifestError
+
+SMALL = textwrap.dedent(
+    """
+    ---
+    # A comment alone is a document without a value.
+    ---
+    apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: calico-config, namespace: kube-system}
+    data: {calico_backend: vxlan}
+    ---
+    apiVersion: apiextensions.k8s.io/v1
+    kind: CustomResourceDefinition
+    metadata: {name: ippools.crd.projectcalico.org, creationTimestamp: null}
+    spec: {versions: [{schema: {properties: {status: {type: string}}, enum: [null, a]}}]}
+    status: {conditions: null}
+    ---
+    apiVersion: policy/v1
+    kind: PodDisruptionBudget
+    metadata: {name: calico-kube-controllers, namespace: kube-system}
+    ---
+    apiVersion: apps/v1
+    kind: DaemonSet
+    metadata: {name: calico-node, namespace: kube-system}
+    spec:
+      template:
+        spec:
+          initContainers: [{name: install-cni, env: [{name: CALICO_IPV4POOL_VXLAN, value: untouched}]}]
+          containers:
+          - {name: sidecar, env: [{name: CALICO_IPV4POOL_VXLAN, value: untouched}]}
+          - name: calico-node
+            env:
+            - {name: FELIX_AWSSRCDSTCHECK, valueFrom: {configMapKeyRef: {name: a, key: b}}}
+            - {name: CALICO_IPV4POOL_VXLAN, value: CrossSubnet}
+    ---
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: calico-kube-controllers, namespace: kube-system}
+    """
+)
+POD_CIDR = "192.168.0.0/16"
+
+
+def small(old="", new="", count=-1):
+    assert old in SMALL
+    return SMALL.replace(old, new, count).encode()
+
+
+def node_container(objects):
+    (node,) = (obj for obj in objects if obj["kind"] == "DaemonSet")
+    return next(c for c in node["spec"]["template"]["spec"]["containers"] if c["name"] == "calico-node")
+
+
+# The real manifests.
+
+
+def test_every_object_of_the_real_manifest_survives_without_status_and_empty_keys(
+    real_manifest, release, differences
+):
+    original = [document for document in yaml.safe_load_all(real_manifest) if document]
+    objects = calico_manifest.parse(real_manifest)
+    assert len(objects) == len(original) == release.objects
+    dropped = differences(original, objects)
+    assert dropped
+    for path, (before, after) in dropped.items():
+        assert after == "<absent>", path
+        assert before is None or path.endswith("].status"), path
+
+
+def test_configure_changes_four_variables_of_the_real_manifest_and_nothing_else(real_manifest, differences):
+    objects = calico_manifest.parse(real_manifest)
+    untouched = copy.deepcopy(objects)
+    configured = calico_manifest.configure(objects, pod_cidr="100.64.0.0/16")
+
+    assert objects == untouched
+    changed = differences(objects, configured)
+    index = [obj["kind"] for obj in objects].index("DaemonSet")
+    assert [c["name"] for c in objects[index]["spec"]["template"]["spec"]["containers"]] == ["calico-node"]
+    env = node_container(objects)["env"]
+    vxlan = next(i for i, variable in enumerate(env) if variable["name"] == "CALICO_IPV4POOL_VXLAN")
+    prefix = f"[{index}].spec.template.spec.containers[0].env"
+    assert changed.pop(f"{prefix}[{vxlan}].value") == ("CrossSubnet", "Always")
+    added = [changed.pop(f"{prefix}[{len(env) + i}]") for i in range(3)]
+    assert {variable["name"]: variable["value"] for _, variable in added} == {
+        "CALICO_IPV4POOL_CIDR": "100.64.0.0/16",
+        "IP_AUTODETECTION_METHOD": "kubernetes-internal-ip",
+        "FELIX_AWSSRCDSTCHECK": "DoNothing",
+    }
+    assert changed == {}
+
+
+def test_the_real_manifest_is_split_into_controllers_after_the_nodes_and_all_else_before(
+    real_manifest, release
+):
+    objects = calico_manifest.parse(real_manifest)
+    before, after = calico_manifest.split(objects)
+    assert sorted((obj["kind"], obj["metadata"]["name"]) for obj in after) == [
+        ("Deployment", "calico-kube-controllers"),
+        ("PodDisruptionBudget", "calico-kube-controllers"),
+    ]
+    assert len(before) == release.objects - 2
+    assert before == [obj for obj in objects if obj not in after]
+    kinds = {obj["kind"] for obj in before}
+    assert {"CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ConfigMap", "DaemonSet"} <= kinds
+
+
+def test_prepare_reads_verifies_configures_and_splits_the_real_manifest(real_file, release, tmp_path):
+    manifest = calico_manifest.prepare(
+        source=str(real_file), version=release.version, sha256=None, pod_cidr=POD_CIDR, cache_dir=tmp_path
+    )
+    assert len(manifest.before_nodes) + len(manifest.after_nodes) == release.objects
+    assert len(manifest.after_nodes) == 2
+    env = {variable["name"]: variable for variable in node_container(manifest.before_nodes)["env"]}
+    assert env["CALICO_IPV4POOL_CIDR"]["value"] == POD_CIDR
+
+
+def test_prepare_refuses_the_manifest_of_another_version(real_file, release, tmp_path):
+    other = next(version for version in versions.CALICO if version != release.version)
+    with pytest.raises(CalicoManifestError, match=f"Calico {other}: .*sha256 {release.sha256}"):
+        calico_manifest.prepare(
+            source=str(real_file), version=other, sha256=None, pod_cidr=POD_CIDR, cache_dir=tmp_path
+        )
+
+
+# The rules, on a manifest small enough to read.
+
+
+def test_status_and_empty_keys_are_dropped_at_the_top_and_a_property_called_status_is_kept():
+    crd = calico_manifest.parse(small())[1]
+    assert crd["metadata"] == {"name": "ippools.crd.projectcalico.org"}
+    assert "status" not in crd
+    schema = crd["spec"]["versions"][0]["schema"]
+    assert schema == {"properties": {"status": {"type": "string"}}, "enum": [None, "a"]}
+
+
+def test_variables_that_are_there_are_replaced_in_place_and_only_in_calico_node():
+    objects = calico_manifest.parse(small())
+    configured = calico_manifest.configure(objects, pod_cidr=POD_CIDR)
+    assert node_container(configured)["env"] == [
+        {"name": "FELIX_AWSSRCDSTCHECK", "value": "DoNothing"},
+        {"name": "CALICO_IPV4POOL_VXLAN", "value": "Always"},
+        {"name": "CALICO_IPV4POOL_CIDR", "value": POD_CIDR},
+        {"name": "IP_AUTODETECTION_METHOD", "value": "kubernetes-internal-ip"},
+    ]
+    assert str(configured).count("untouched") == 2
+    assert node_container(objects)["env"][1]["value"] == "CrossSubnet"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"a: [", "not YAML"),
+        (b"\xff\xfe\x00", "not YAML"),
+        (b"<!DOCTYPE html><html></html>", "not a Kubernetes object"),
+        (b"- a\n- b\n", "not a Kubernetes object"),
+        (b"kind: Deployment\nmetadata:\n", "not a Kubernetes object"),
+        (
+            b"",
+            "lacks ConfigMap calico-config, DaemonSet calico-node, Deployment calico-kube-controllers, Pod",
+        ),
+        (
+            small("kind: DaemonSet", "kind: Installation"),
+            "lacks DaemonSet calico-node",
+        ),
+        (small("name: calico-node, namespace", "name: canal, namespace"), "lacks DaemonSet calico-node"),
+        (small("calico_backend: vxlan", "calico_backend: bird"), "calico_backend is bird, not vxlan"),
+        (small("data: {calico_backend: vxlan}"), "calico_backend is None"),
+    ],
+)
+def test_what_is_not_calicos_vxlan_manifest_is_refused_with_the_reason_and_the_remedy(content, why):
+    with pytest.raises(CalicoManifestContentError, match=why) as caught:
+        calico_manifest.parse(content)
+    assert str(caught.value).endswith("pulumi config rm calicoManifest")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_container_is_an_error():
+    objects = calico_manifest.parse(small("- name: calico-node", "- name: calico"))
+    with pytest.raises(CalicoManifestContentError, match="no container calico-node"):
+        calico_manifest.configure(objects, pod_cidr=POD_CIDR)
+
+
+def test_a_container_without_the_pool_variable_is_an_error():
+    objects = calico_manifest.parse(
+        small(
+            "- {name: CALICO_IPV4POOL_VXLAN, value: CrossSubnet}",
+            "- {name: CALICO_IPV4POOL_IPIP, value: Never}",
+        )
+    )
+    with pytest.raises(CalicoManifestContentError, match="no variable CALICO_IPV4POOL_VXLAN"):
+        calico_manifest.configure(objects, pod_cidr=POD_CIDR)
+
+
+def test_a_list_without_the_daemonset_is_an_error():
+    with pytest.raises(CalicoManifestContentError, match="lacks DaemonSet calico-node"):
+        calico_manifest.configure([], pod_cidr=POD_CIDR)
+
+
+def test_manifest_modules_import_no_pulumi_package():
+    code = "import sys, k8s.calico_manifest, k8s.workloads; print([m for m in sys.modules if m.startswith('pulumi')])"
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert seen.stdout.strip() == "[]"

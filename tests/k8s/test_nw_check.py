@@ -1,0 +1,176 @@
+import itertools
+
+import pytest
+
+from k8s import nw_check, workloads
+from userdata.labels import ACTIVATION_LABEL
+
+IDS = ["aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002", "aaaaaaaa-3"]
+BOTH = [nw_check.managed_deployment(2), nw_check.hybrid_deployment(IDS)]
+both = pytest.mark.parametrize("deployment", BOTH, ids=["managed", "hybrid"])
+
+
+def pod_of(deployment):
+    return deployment["spec"]["template"]["spec"]
+
+
+def required_node(deployment):
+    affinity = pod_of(deployment)["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    (expression,) = term["matchExpressions"]
+    return expression
+
+
+def spread_of(deployment):
+    (constraint,) = pod_of(deployment)["topologySpreadConstraints"]
+    return constraint
+
+
+def place(constraint, replicas, joining):
+    """Pods per host after the hosts of `joining` have come one by one, as the scheduler's spread filter has it.
+
+    Hosts that came first are tried first, the worst case. The rule is that of
+    https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/#spread-constraint-definition
+    """
+    pods: dict[str, int] = {}
+    for host in joining:
+        pods[host] = 0
+        for candidate in itertools.chain.from_iterable([list(pods)] * replicas):
+            enough = len(pods) >= constraint.get("minDomains", 1)
+            minimum = min(pods.values()) if enough else 0
+            hard = constraint["whenUnsatisfiable"] == "DoNotSchedule"
+            fits = not hard or pods[candidate] + 1 - minimum <= constraint["maxSkew"]
+            while fits and sum(pods.values()) < replicas:
+                pods[candidate] += 1
+                minimum = min(pods.values()) if enough else 0
+                fits = not hard or pods[candidate] + 1 - minimum <= constraint["maxSkew"]
+    return pods
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10])
+def test_the_hybrid_deployment_is_complete_only_when_every_node_has_joined(count):
+    deployment = nw_check.hybrid_deployment([f"id-{i}" for i in range(count)])
+    replicas = deployment["spec"]["replicas"]
+    assert replicas == count
+    hosts = [f"mi-{i}" for i in range(count)]
+    for joined in range(1, count + 1):
+        assert place(spread_of(deployment), replicas, hosts[:joined]) == dict.fromkeys(hosts[:joined], 1)
+
+
+def test_the_model_of_the_scheduler_shows_why_min_domains_is_needed():
+    constraint = {**spread_of(nw_check.hybrid_deployment(IDS))}
+    del constraint["minDomains"]
+    assert place(constraint, 3, ["mi-1"]) == {"mi-1": 3}
+
+
+def test_the_managed_deployment_puts_one_pod_on_each_node_and_does_not_wait_for_nodes_that_left():
+    deployment = nw_check.managed_deployment(3)
+    constraint = spread_of(deployment)
+    assert deployment["spec"]["replicas"] == 3
+    assert constraint["whenUnsatisfiable"] == "DoNotSchedule"
+    assert constraint["maxSkew"] == 1
+    assert sum(place(constraint, 3, ["ip-1"]).values()) == 3
+
+
+def test_hybrid_pods_go_only_to_nodes_that_registered_with_this_stacks_activations():
+    node = required_node(nw_check.hybrid_deployment(tuple(IDS)))
+    assert node == {"key": ACTIVATION_LABEL, "operator": "In", "values": IDS}
+
+
+def test_managed_pods_go_only_to_nodes_of_a_managed_node_group():
+    node = required_node(nw_check.managed_deployment(2))
+    assert node == {"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"}
+
+
+def test_replacing_a_node_rolls_the_hybrid_deployment_out_anew():
+    before, after = nw_check.hybrid_deployment(IDS), nw_check.hybrid_deployment([*IDS[:2], "bbbbbbbb-3"])
+    assert before["spec"]["template"] != after["spec"]["template"]
+    assert before["spec"]["selector"] == after["spec"]["selector"]
+
+
+@both
+def test_spread_is_over_hosts_and_counts_one_revision_of_one_app(deployment):
+    constraint = spread_of(deployment)
+    name = deployment["metadata"]["name"]
+    assert constraint["topologyKey"] == "kubernetes.io/hostname"
+    assert constraint["labelSelector"] == {"matchLabels": {"app": name}}
+    assert constraint["matchLabelKeys"] == ["pod-template-hash"]
+    assert constraint["nodeTaintsPolicy"] == "Honor"
+    # Ignoring the affinity would count the other kind's nodes, which have no such pod, as hosts to fill.
+    assert constraint.get("nodeAffinityPolicy", "Honor") == "Honor"
+
+
+@both
+def test_a_rollout_replaces_every_pod_at_once_without_a_surge(deployment):
+    assert deployment["spec"]["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"},
+    }
+
+
+@both
+def test_the_deployment_gives_up_no_sooner_than_pulumi_does(deployment):
+    assert deployment["spec"]["progressDeadlineSeconds"] == workloads.BOOT_TIMEOUT_MINUTES * 60 == 1200
+
+
+@both
+def test_pods_are_not_root_and_can_gain_no_rights(deployment):
+    pod = pod_of(deployment)
+    (container,) = pod["containers"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["runAsGroup"] == 65534
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+@both
+def test_ping_works_without_root_however_the_image_packages_it(deployment):
+    pod = pod_of(deployment)
+    low, high = map(int, next(s["value"] for s in pod["securityContext"]["sysctls"]).split())
+    assert [s["name"] for s in pod["securityContext"]["sysctls"]] == ["net.ipv4.ping_group_range"]
+    assert low <= pod["securityContext"]["runAsGroup"] <= high
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_RAW"]}
+
+
+@both
+def test_ready_means_that_the_api_server_answers_through_the_service_network(deployment):
+    probe = pod_of(deployment)["containers"][0]["readinessProbe"]
+    shell, option, script = probe["exec"]["command"]
+    assert (shell, option) == ("sh", "-c")
+    assert "https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT/" in script
+    # curl's own limit must come before the kubelet's, and an answer such as 403 is an answer: no -f.
+    assert f" -m {probe['timeoutSeconds'] - 2} " in script
+    assert " -sko /dev/null " in script
+
+
+@both
+def test_pods_stop_at_once_and_have_limits(deployment):
+    pod = pod_of(deployment)
+    assert pod["terminationGracePeriodSeconds"] == 1
+    assert pod["containers"][0]["command"] == ["sleep", "infinity"]
+    for kind in ("requests", "limits"):
+        assert set(pod["containers"][0]["resources"][kind]) == {"cpu", "memory"}
+
+
+@both
+def test_the_image_is_pinned(deployment):
+    repository, _, tag = pod_of(deployment)["containers"][0]["image"].rpartition(":")
+    assert repository == "ghcr.io/nicolaka/netshoot"
+    assert tag.startswith("v0.")
+
+
+@both
+def test_names_and_labels_are_the_articles(deployment):
+    name = deployment["metadata"]["name"]
+    labels = {"app": name}
+    assert deployment["metadata"] == {"name": name, "namespace": "nw-check", "labels": labels}
+    assert deployment["spec"]["selector"] == {"matchLabels": labels}
+    assert deployment["spec"]["template"]["metadata"] == {"labels": labels}
+    assert name in ("nw-check-managed", "nw-check-hybrid")
+
+
+@both
+def test_every_key_is_one_that_the_kubernetes_api_knows(deployment, check_object):
+    check_object("V1Deployment", deployment)
