@@ -19,12 +19,14 @@ def plan(
 ) -> None:
     """Show what the program would build: no account, no Pulumi CLI.
 
-    Exit codes: 0 fine, 2 the settings, the stack or the Calico manifest cannot be used.
+    Exit codes: 0 fine, 1 a flow that must be open is closed or too much is open to the internet, 2 the settings, the
+    stack or the Calico manifest cannot be used.
     """
     # Imported here: the other commands need no pulumi, and `ops --help` nothing at all.
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
+    from ops.flows import render
     from ops.plan.evaluation import UnknownStackError, plan_stack
     from ops.plan.report import show, to_json
     from settings import SettingsError
@@ -36,8 +38,10 @@ def plan(
         raise typer.Exit(2) from None
     if json_:
         typer.echo(to_json(found))
-        return
-    show(found, Console())
+    else:
+        show(found, Console(), sections=[render(found.flows)])
+    if not found.flows.passed:
+        raise typer.Exit(1)
 
 
 def overrides(pairs: list[str]) -> dict[str, str]:

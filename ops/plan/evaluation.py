@@ -13,6 +13,7 @@ from k8s import calico_manifest
 from k8s.calico_manifest import CalicoManifest
 from k8s.calico_source import CalicoManifestUnavailableError
 from ops.fake_cloud import FakeCloud
+from ops.flows import Expectations, FlowReport, prove
 from ops.recorder import Recording, evaluate
 from ops.stack_config import stack_config
 
@@ -25,9 +26,10 @@ class UnknownStackError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A recording, and what a reader must know about it: `notes` say what is missing from it."""
+    """A recording, what it proves of the network, and what a reader must know: `notes` say what is missing."""
 
     recording: Recording
+    flows: FlowReport
     notes: tuple[str, ...]
 
 
@@ -51,12 +53,14 @@ def plan_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = 
     if manifest and not config.get("eks-hybrid-calico:calicoManifest"):
         config["eks-hybrid-calico:calicoManifest"] = manifest
     cloud = FakeCloud(region=config.get("aws:region", ""))
+    notes: tuple[str, ...] = ()
     try:
-        return Plan(recording=evaluate(project_dir, stack, config, cloud=cloud), notes=())
+        recording = evaluate(project_dir, stack, config, cloud=cloud)
     except CalicoManifestUnavailableError as error:
+        notes = (f"Shown without Calico's own objects. {error}",)
         with _without_calico_objects():
             recording = evaluate(project_dir, stack, config, cloud=cloud)
-        return Plan(recording=recording, notes=(f"Shown without Calico's own objects. {error}",))
+    return Plan(recording=recording, flows=prove(recording, Expectations.from_config(config)), notes=notes)
 
 
 @contextmanager

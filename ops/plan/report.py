@@ -41,6 +41,18 @@ def to_json(plan: Plan) -> str:
         "stack": recording.stack,
         "notes": list(plan.notes),
         "warnings": warnings(recording),
+        "flows": [
+            {
+                "flow": str(row.flow.number),
+                "from": row.flow.source,
+                "to": row.flow.target,
+                "protocol": row.flow.protocol,
+                "port": row.flow.port,
+                "open": row.allowed,
+                "missing": list(row.missing),
+            }
+            for row in plan.flows.rows
+        ],
         "counts": counts(recording.resources.values()),
         "resources": [
             {

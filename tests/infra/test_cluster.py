@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from unittest.mock import Mock
 
 import pulumi
 import pytest
@@ -65,7 +66,7 @@ def test_the_transform_survives_the_wire():
     from pulumi.runtime._callbacks import _CallbackServicer
 
     async def call():
-        servicer = _CallbackServicer(monitor=None)
+        servicer = _CallbackServicer(monitor=Mock())
         callback = servicer.register_transform(remote_node_networks(["10.90.0.0/16"]))
         request = resource_pb2.TransformRequest(
             type="aws:eks/cluster:Cluster",
@@ -75,7 +76,7 @@ def test_the_transform_survives_the_wire():
         )
         answer = await servicer.Invoke(
             callback_pb2.CallbackInvokeRequest(token=callback.token, request=request.SerializeToString()),
-            None,
+            Mock(),
         )
         return resource_pb2.TransformResponse.FromString(answer.response)
 

@@ -49,8 +49,9 @@ def component_classes() -> list[type]:
 
 
 def takes_tags(token: str) -> bool:
-    package, module, name = re.fullmatch(r"(\w+):(\w+)/\w+:(\w+)", token).groups()
-    assert package == "aws"
+    match = re.fullmatch(r"aws:(\w+)/\w+:(\w+)", token)
+    assert match, token
+    module, name = match.groups()
     constructor = inspect.signature(getattr(getattr(pulumi_aws, module), name)._internal_init)
     return "tags" in constructor.parameters
 
