@@ -9,7 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help plan test test-engine lint format bench up down verify doctor lock clean
+.PHONY: help plan test test-engine lint format bench up down verify doctor lock clean ready
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -41,6 +41,12 @@ plan: $(VENV)/.runtime ## Show what the program would build: no account, no Pulu
 test: $(VENV)/.dev ## Run the tests: no account
 	@$(BIN)/python -m pytest $(ARGS)
 
+test-engine: $(VENV)/.dev ## Run the program in the real Pulumi engine against stand-in providers: no account
+	@$(BIN)/python -m pytest -m engine tests/engine $(ARGS)
+
+bench: $(VENV)/.runtime ## Measure what evaluating the program costs for 1 to 200 hybrid nodes
+	@$(BIN)/python -m ops.bench $(ARGS)
+
 lint: $(VENV)/.dev ## Check format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -49,6 +55,25 @@ lint: $(VENV)/.dev ## Check format, lint and types
 format: $(VENV)/.dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# --- with an account ----------------------------------------------------------------------------
+
+ready: $(VENV)/.runtime
+	@STACK=$(STACK) ops/ready.sh
+
+up: ready ## Build the stack (asks before it does)
+	@pulumi up --stack $(STACK) $(ARGS)
+
+down: ready ## Remove everything that the stack built (asks before it does)
+	@pulumi destroy --stack $(STACK) $(ARGS)
+
+verify: $(VENV)/.runtime ## Prove a deployed network, or say what is wrong with it
+	@$(BIN)/python -m ops verify --stack $(STACK) $(ARGS)
+
+doctor: $(VENV)/.runtime ## Explain a deployment that failed, or a node that never joined
+	@$(BIN)/python -m ops doctor --stack $(STACK) $(ARGS)
+
+# --- upkeep -------------------------------------------------------------------------------------
 
 lock: $(VENV)/.dev ## Pin every dependency anew, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --upgrade \

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import yaml
 from ops.fake_cloud import FakeCloud
 from ops.recorder import Recording, evaluate
 from ops.stack_config import stack_config
+
+# An Output in an f-string inserts a warning into the text; with this it is an error.
+os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
 
 PROJECT = Path(__file__).parents[1]
 

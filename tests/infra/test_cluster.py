@@ -51,6 +51,7 @@ def test_the_control_plane_carries_one_transform(dev):
 
 def test_the_transform_declares_the_on_premises_network_and_no_pod_network():
     result = remote_node_networks(["10.90.0.0/16"])(arguments())
+    assert result is not None
     assert result.props == {
         "name": "x",
         "remoteNetworkConfig": {"remoteNodeNetworks": {"cidrs": ["10.90.0.0/16"]}},

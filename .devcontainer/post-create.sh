@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Session Manager's plugin has no devcontainer feature; the rest of the container is in devcontainer.json.
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/install-plugin-debian-and-ubuntu.html
+set -euo pipefail
+
+case "$(dpkg --print-architecture)" in
+  arm64) build=ubuntu_arm64 ;;
+  *) build=ubuntu_64bit ;;
+esac
+package=$(mktemp --suffix=.deb)
+trap 'rm -f "$package"' EXIT
+curl --fail --silent --show-error --location --retry 5 --output "$package" \
+  "https://s3.amazonaws.com/session-manager-downloads/plugin/latest/${build}/session-manager-plugin.deb"
+sudo dpkg --install "$package"
+
+make plan
