@@ -1,0 +1,55 @@
+"""What the components send for the dev stack; the edges between rooms are tests/infra/test_order.py's."""
+
+import pytest
+
+from k8s import nw_check, sample_app
+
+GROUP = "kubernetes:yaml/v2:ConfigGroup"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+SERVICE = "kubernetes:core/v1:Service"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+
+
+def test_what_has_no_nodes_yet_is_not_awaited_and_calicos_controllers_are(dev):
+    before, after = dev.one(GROUP, "calico"), dev.one(GROUP, "calico-controllers")
+    assert before.inputs["skipAwait"] is True
+    assert "DaemonSet" in {obj["kind"] for obj in before.inputs["objs"]}
+    assert after.inputs["skipAwait"] is False
+    assert {obj["kind"] for obj in after.inputs["objs"]} == {"Deployment", "PodDisruptionBudget"}
+
+
+@pytest.mark.parametrize("name", ["nw-check-managed", "nw-check-hybrid", "sample-app"])
+def test_pulumi_waits_for_a_slow_boot(dev, name):
+    assert dev.one(DEPLOYMENT, name).options.custom_timeouts == {"create": "20m", "update": "20m"}
+
+
+def test_objects_are_sent_as_they_are_written(dev):
+    hybrid = dev.one(DEPLOYMENT, "nw-check-hybrid")
+    affinity = hybrid.inputs["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    ids = term["matchExpressions"][0]["values"]
+    assert sorted(ids) == sorted(activation.id for activation in dev.of_type("aws:ssm/activation:Activation"))
+    nodes = len(ids)
+
+    kind = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    assert hybrid.inputs == {**kind, **nw_check.hybrid_deployment(ids)}
+    assert dev.one(DEPLOYMENT, "sample-app").inputs == {**kind, **sample_app.app_deployment(nodes)}
+    service = {"apiVersion": "v1", "kind": "Service", **sample_app.node_port_service(30080)}
+    assert dev.one(SERVICE, "sample-svc").inputs == service
+    managed = dev.one(DEPLOYMENT, "nw-check-managed").inputs
+    assert managed == {**kind, **nw_check.managed_deployment(managed["spec"]["replicas"])}
+
+
+def test_a_namespace_comes_before_what_is_in_it_and_the_service_after_its_pods(dev):
+    for name in ("nw-check", "sample"):
+        namespace = dev.one(NAMESPACE, name)
+        inside = [r for r in dev.resources.values() if r.inputs.get("metadata", {}).get("namespace") == name]
+        assert inside
+        assert all(namespace.urn in dev.waits_for(resource.urn) for resource in inside)
+    assert dev.one(DEPLOYMENT, "sample-app").urn in dev.one(SERVICE, "sample-svc").dependencies
+
+
+def test_a_group_waits_itself_for_what_its_component_depends_on(dev):
+    component = dev.one("ekshybrid:calico:CalicoControllers")
+    assert component.dependencies
+    assert dev.one(GROUP, "calico-controllers").dependencies == component.dependencies
