@@ -18,6 +18,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
 from pulumi.dynamic.dynamic import PROVIDER_KEY
+from pulumi.output import Unknown
 
 from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
 from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
@@ -78,6 +79,27 @@ def clean_up(
     )
 
 
+def _sign_in_and_clean_up(*, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+    session = open_session(region=region, profile=profile)
+    eks = session.client("eks", config=CLIENT_CONFIG)
+
+    def report(line: str) -> None:
+        # This process has no engine to log to; the engine shows each line of its standard output.
+        sys.stdout.write(f"clean-up of activation {activation_id}: {line}\n")
+        sys.stdout.flush()
+
+    clean_up(
+        activation_id=activation_id,
+        ssm=session.client("ssm", config=CLIENT_CONFIG),
+        nodes=ClusterNodes(
+            find=lambda: find_cluster(eks, cluster_name),
+            connect=lambda address: NodeApi(address, lambda: bearer_token(session, cluster_name)),
+            report=report,
+        ),
+        report=report,
+    )
+
+
 class NodeCleanupProvider(ResourceProvider):
     """What the engine calls, out of process. Holds no state: it is pickled by reference."""
 
@@ -86,12 +108,15 @@ class NodeCleanupProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Refuse at creation what would only fail at the destroy, or match the wrong machines."""
+        # In a preview an output that does not exist yet comes as Unknown; it is checked when it is known.
+        known = {key: news.get(key) for key in _IDENTITY if not isinstance(news.get(key), Unknown)}
         failures = [
-            CheckFailure(key, f"{key} {news.get(key)!r} must not be empty")
-            for key in _IDENTITY
-            if not isinstance(news.get(key), str) or not news[key]
+            CheckFailure(key, f"{key} {value!r} must not be empty")
+            for key, value in known.items()
+            if not isinstance(value, str) or not value
         ]
-        if not failures and not _ACTIVATION_ID.fullmatch(news["activation_id"]):
+        activation_id = known.get("activation_id")
+        if not failures and activation_id is not None and not _ACTIVATION_ID.fullmatch(activation_id):
             reason = f"activation_id {news['activation_id']!r} is not the id of an SSM activation (a UUID)"
             failures.append(CheckFailure("activation_id", reason))
         return CheckResult(news, failures)
@@ -120,25 +145,16 @@ class NodeCleanupProvider(ResourceProvider):
             CleanupError: the resource stays in the state, and the next run goes on where this one stopped.
 
         """
-        activation_id, cluster_name = _props["activation_id"], _props["cluster_name"]
-        session = open_session(region=_props["region"], profile=_props.get("profile") or None)
-        eks = session.client("eks", config=CLIENT_CONFIG)
-
-        def report(line: str) -> None:
-            # This process has no engine to log to; the engine shows each line of its standard output.
-            sys.stdout.write(f"clean-up of activation {activation_id}: {line}\n")
-            sys.stdout.flush()
-
-        clean_up(
-            activation_id=activation_id,
-            ssm=session.client("ssm", config=CLIENT_CONFIG),
-            nodes=ClusterNodes(
-                find=lambda: find_cluster(eks, cluster_name),
-                connect=lambda address: NodeApi(address, lambda: bearer_token(session, cluster_name)),
-                report=report,
-            ),
-            report=report,
-        )
+        try:
+            _sign_in_and_clean_up(
+                activation_id=_props["activation_id"],
+                cluster_name=_props["cluster_name"],
+                region=_props["region"],
+                profile=_props.get("profile") or None,
+            )
+        except CleanupError as error:
+            # The engine prints the whole traceback with the message at its end: keep it short.
+            raise error.with_traceback(None) from None
 
 
 class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup"):

@@ -189,6 +189,7 @@ def test_a_failed_delete_reaches_the_engine_with_its_advice_and_no_secret(engine
         engine.stub.Delete(provider_pb2.DeleteRequest(id=MINE, properties=stored), timeout=60)
     text = str(caught.value)
     assert "Allow ssm:DescribeInstanceInformation to the identity that runs pulumi" in text
+    assert "contextlib.py" not in text, "our inner frames tell the reader nothing"
     assert "During handling" not in text
     assert "direct cause" not in text
     assert secrets_in(text + engine.stop()) == []
