@@ -1,0 +1,1 @@
+"""`ops verify`: prove that a deployment works, or say what is wrong with it."""

@@ -1,0 +1,296 @@
+"""aws: what AWS runs is there, is wired both ways, and holds no stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Network
+from typing import Any
+
+from ops.verify.context import Context
+from ops.verify.model import AskError, Check, Findings, Outcome, listed
+
+Object = dict[str, Any]
+
+
+def identity(context: Context) -> Outcome:
+    """Answer whether the credentials are of the stack's account."""
+    expected = context.deployment.checks.account_id
+    account = context.aws.account()
+    if account != expected:
+        raise AskError(
+            f"the credentials are of account {account}; the stack is in {expected}",
+            why="every answer would be about the wrong account",
+            fix="export AWS_PROFILE=NAME, or ops verify --profile NAME",
+        )
+    return Findings().outcome(f"account {account}")
+
+
+def cluster(context: Context) -> Outcome:
+    """Answer whether the control plane is ACTIVE."""
+    name = context.deployment.cluster_name
+    found = context.memo.get("eks", lambda: context.aws.cluster(name))
+    findings = Findings()
+    if found is None:
+        findings.fail(
+            f"there is no cluster {name} in {context.deployment.checks.region}",
+            why="it was deleted outside Pulumi, or the outputs are of an older deployment",
+            fix="pulumi refresh, then pulumi up",
+        )
+        return findings.outcome("")
+    if found.get("status") != "ACTIVE":
+        issues = [issue.get("message", "") for issue in (found.get("health") or {}).get("issues") or []]
+        findings.fail(
+            f"{name} is {found.get('status')}{': ' if issues else ''}{listed(issues)}",
+            why="the control plane is being created, updated or deleted, or EKS lost something it needs",
+            fix=f"aws eks describe-cluster --name {name} --query cluster.health",
+        )
+    return findings.outcome(f"{name} is ACTIVE, Kubernetes {found.get('version')}")
+
+
+def peering(context: Context) -> Outcome:
+    """Answer whether the VPC peering connection is active."""
+    peering_id = context.deployment.checks.peering_id
+    found = context.aws.peering(peering_id)
+    status = ((found or {}).get("Status") or {}).get("Code", "missing")
+    findings = Findings()
+    if status != "active":
+        findings.fail(
+            f"{peering_id} is {status}",
+            why="the two VPCs have no other way to each other: no VXLAN, no kubelet, no ALB target across it",
+            fix="pulumi up --refresh makes the peering again",
+        )
+    return findings.outcome(f"{peering_id} is active")
+
+
+def routes(context: Context) -> Outcome:
+    """Answer whether every route table in use sends the other VPC's range to the peering."""
+    expected = context.deployment.checks
+    findings = Findings()
+    sides = (
+        (expected.vpc_id, expected.on_prem_vpc_cidr),
+        (expected.on_prem_vpc_id, expected.vpc_cidr),
+    )
+    count = 0
+    for vpc_id, other in sides:
+        for table in _used_tables(context, vpc_id):
+            count += 1
+            name = table["RouteTableId"]
+            route = next((one for one in table["Routes"] if _destination(one) == other), None)
+            command = (
+                f"pulumi up --refresh (or aws ec2 create-route --route-table-id {name} "
+                f"--destination-cidr-block {other} --vpc-peering-connection-id {expected.peering_id})"
+            )
+            if route is None:
+                findings.fail(
+                    f"{name} in {vpc_id} has no route to {other}",
+                    why="what leaves its subnets for the other VPC goes to the internet gateway or NAT and is lost",
+                    fix=command,
+                )
+            elif route.get("VpcPeeringConnectionId") != expected.peering_id:
+                findings.fail(
+                    f"{name} in {vpc_id} sends {other} to {_target(route)}, not to {expected.peering_id}",
+                    why="the route was changed by hand or belongs to an older peering",
+                    fix=command,
+                )
+            elif route.get("State") != "active":
+                findings.fail(
+                    f"{name} in {vpc_id}: the route to {other} is a {route.get('State')}",
+                    why="its peering connection is gone or not active",
+                    fix=command,
+                )
+    return findings.outcome(f"{count} of {count} route tables reach the other VPC")
+
+
+def no_pod_routes(context: Context) -> Outcome:
+    """Answer whether the pod range is unknown to AWS, as it must be: VXLAN carries it."""
+    expected = context.deployment.checks
+    findings = Findings()
+    tables = _tables(context)
+    for table in tables:
+        for route in table["Routes"]:
+            destination = _destination(route)
+            # The default route covers everything and says nothing about pods.
+            if destination is None or destination.prefixlen == 0:
+                continue
+            if destination.overlaps(expected.pod_cidr):
+                name = table["RouteTableId"]
+                findings.fail(
+                    f"{name} sends {destination} to {_target(route)}",
+                    why=f"{expected.pod_cidr} is the pod network: it lives inside VXLAN, and a VPC cannot deliver it",
+                    fix=f"aws ec2 delete-route --route-table-id {name} --destination-cidr-block {destination}",
+                )
+    return findings.outcome(f"{expected.pod_cidr} is in none of {len(tables)} route tables")
+
+
+def access_entry(context: Context) -> Outcome:
+    """Answer whether hybrid nodes may join: access entry of type HYBRID_LINUX for their role."""
+    deployment = context.deployment
+    role = deployment.checks.hybrid_role_arn
+    entry = context.aws.access_entry(deployment.cluster_name, role)
+    findings = Findings()
+    short = role.rpartition("/")[2]
+    if entry is None:
+        findings.fail(
+            f"role {short} has no access entry in {deployment.cluster_name}",
+            why="the API server answers hybrid nodes with Unauthorized, and they never register",
+            fix="pulumi up --refresh makes the access entry again",
+        )
+    elif entry.get("type") != "HYBRID_LINUX":
+        findings.fail(
+            f"the access entry of role {short} is of type {entry.get('type')}",
+            why="only HYBRID_LINUX gives a role the name and groups of a hybrid node",
+            fix=f"aws eks delete-access-entry --cluster-name {deployment.cluster_name} --principal-arn {role}, "
+            "then pulumi up --refresh",
+        )
+    return findings.outcome(f"role {short} is HYBRID_LINUX")
+
+
+def remote_node_networks(context: Context) -> Outcome:
+    """Answer whether the cluster knows the remote node networks that the settings ask for."""
+    deployment = context.deployment
+    found = context.memo.get("eks", lambda: context.aws.cluster(deployment.cluster_name)) or {}
+    networks = (found.get("remoteNetworkConfig") or {}).get("remoteNodeNetworks") or []
+    actual = {IPv4Network(cidr) for network in networks for cidr in network.get("cidrs") or []}
+    wanted = set(deployment.checks.remote_node_networks)
+    findings = Findings()
+    if actual != wanted:
+        findings.fail(
+            f"the cluster has {listed(sorted(actual)) or 'none'}; the stack asks for {listed(sorted(wanted))}",
+            why="nodeadm refuses a node outside these networks, and the control plane does not route to it",
+            fix="pulumi up --refresh",
+        )
+    return findings.outcome(listed(sorted(wanted)))
+
+
+def registrations(context: Context) -> Outcome:
+    """Answer whether there is one online mi-* per hybrid node, and no stranger."""
+    deployment = context.deployment
+    wanted = {node.activation_id: node.name for node in deployment.hybrid_nodes}
+    found = context.aws.registrations(activation_ids=sorted(wanted), cluster_arn=deployment.cluster_arn)
+    region = deployment.checks.region
+    findings = Findings()
+    by_activation: dict[str, list[Object]] = {activation: [] for activation in wanted}
+    for item in sorted(found, key=lambda one: one["InstanceId"]):
+        name, activation = item["InstanceId"], item.get("ActivationId", "")
+        if activation in wanted:
+            by_activation[activation].append(item)
+            continue
+        findings.fail(
+            f"{name} ({item.get('ComputerName', 'no host name')}) is registered by activation {activation or '?'}, "
+            "which is not of this stack",
+            why="left over from a replaced node, or joined by hand; it is billed while its Node object lives",
+            fix=f"kubectl delete node {name}; aws ssm deregister-managed-instance --instance-id {name} "
+            f"--region {region}",
+        )
+    for activation, items in by_activation.items():
+        node = wanted[activation]
+        online = [item for item in items if item.get("PingStatus") == "Online"]
+        findings.evidence += [
+            f"{node}: {item['InstanceId']} {item.get('PingStatus')}, agent {item.get('AgentVersion', '?')}"
+            for item in items
+        ]
+        if not items:
+            findings.fail(
+                f"{node} has not registered (activation {activation})",
+                why="its join script has not reached `nodeadm init`, or failed before it",
+                fix="ops doctor shows the last step of the join script",
+            )
+        elif not online:
+            findings.fail(
+                f"{node}: {items[0]['InstanceId']} is {items[0].get('PingStatus')}",
+                why="the SSM agent does not answer: the instance is stopped, or has no way out on tcp 443",
+                fix="check the instance and the NAT gateway of the on-prem VPC",
+            )
+    return findings.outcome(f"{len(wanted)} of {len(wanted)} hybrid nodes online, no stranger")
+
+
+def _tables(context: Context) -> list[Object]:
+    expected = context.deployment.checks
+    vpcs = (expected.vpc_id, expected.on_prem_vpc_id)
+    return context.memo.get("route-tables", lambda: context.aws.route_tables(vpcs))
+
+
+def _used_tables(context: Context, vpc_id: str) -> Iterator[Object]:
+    """Give the tables that rule a subnet. AWS's own main table has no subnets here and needs no route."""
+    expected = context.deployment.checks
+    vpcs = (expected.vpc_id, expected.on_prem_vpc_id)
+    subnets = {
+        subnet["SubnetId"]
+        for subnet in context.memo.get("subnets", lambda: context.aws.subnets(vpcs))
+        if subnet["VpcId"] == vpc_id
+    }
+    tables = [table for table in _tables(context) if table["VpcId"] == vpc_id]
+    assigned = {subnet for table in tables for subnet in _subnets_of(table)}
+    for table in sorted(tables, key=lambda one: one["RouteTableId"]):
+        main = any(one.get("Main") for one in table.get("Associations") or [])
+        if _subnets_of(table) & subnets or (main and subnets - assigned):
+            yield table
+
+
+def _subnets_of(table: Object) -> set[str]:
+    associations: Iterable[Object] = table.get("Associations") or []
+    return {one["SubnetId"] for one in associations if one.get("SubnetId")}
+
+
+def _destination(route: Object) -> IPv4Network | None:
+    cidr = route.get("DestinationCidrBlock")
+    return IPv4Network(cidr) if cidr else None
+
+
+def _target(route: Object) -> str:
+    keys = ("VpcPeeringConnectionId", "TransitGatewayId", "NatGatewayId", "NetworkInterfaceId", "GatewayId")
+    return next((route[key] for key in keys if route.get(key)), "nothing")
+
+
+CHECKS = (
+    Check(
+        id="aws.identity",
+        proves="the AWS credentials are of the stack's account",
+        run=identity,
+    ),
+    Check(
+        id="aws.cluster",
+        proves="the EKS control plane is ACTIVE",
+        run=cluster,
+        needs=("aws.identity",),
+        eventually=True,
+    ),
+    Check(
+        id="aws.peering",
+        proves="the VPC peering is active",
+        run=peering,
+        needs=("aws.identity",),
+        eventually=True,
+    ),
+    Check(
+        id="aws.routes",
+        proves="every route table in use reaches the other VPC through the peering",
+        run=routes,
+        needs=("aws.identity", "aws.peering"),
+    ),
+    Check(
+        id="aws.no-pod-routes",
+        proves="the pod network is in no route table: VXLAN carries it",
+        run=no_pod_routes,
+        needs=("aws.identity",),
+    ),
+    Check(
+        id="aws.access-entry",
+        proves="hybrid nodes may join: their role has an access entry of type HYBRID_LINUX",
+        run=access_entry,
+        needs=("aws.cluster",),
+    ),
+    Check(
+        id="aws.remote-node-networks",
+        proves="the cluster's remote node networks are those of the settings",
+        run=remote_node_networks,
+        needs=("aws.cluster",),
+    ),
+    Check(
+        id="aws.registrations",
+        proves="one online mi-* per hybrid node, and no stranger",
+        run=registrations,
+        needs=("aws.identity",),
+        eventually=True,
+    ),
+)

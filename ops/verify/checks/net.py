@@ -1,0 +1,386 @@
+"""net: pods reach each other, Services, names and NodePorts, from every node to every node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ops.verify import mesh, parsers, probes
+from ops.verify.cluster import SAMPLE_NAMESPACE, SAMPLE_SERVICE, Node, Pod
+from ops.verify.context import Context
+from ops.verify.kube import ExecError
+from ops.verify.model import Check, Findings, Matrix, Outcome, listed
+from ops.verify.parsers import Curl, Ping
+
+Path = tuple[str, str]
+# IPv4 header 20 bytes, ICMP header 8 bytes.
+_PING_HEADERS = 28
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a script printed per path (source node, key), and why it printed nothing on some nodes."""
+
+    outputs: dict[Path, tuple[int, str]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def pods(context: Context) -> Outcome:
+    """Answer whether there is a ready nw-check pod on every node to measure from."""
+    running = context.cluster.check_pods()
+    waiting = [pod for pod in context.cluster.pods("nw-check") if not pod.ready]
+    findings = Findings()
+    for node in context.cluster.nodes:
+        if node.name in running:
+            findings.evidence.append(f"{node}: {running[node.name].name} {running[node.name].ip}")
+            continue
+        stuck = [pod for pod in waiting if pod.node == node.name]
+        state = (
+            ", ".join(f"{pod.name} {pod.waiting or pod.phase}" for pod in stuck) or "none is scheduled there"
+        )
+        note = findings.fail if node.hybrid or stuck else findings.warn
+        note(
+            f"{node} has no ready nw-check pod ({state})",
+            why="nothing can be measured from and to this node",
+            fix="kubectl -n nw-check get pods -o wide; kubectl -n nw-check describe pods",
+        )
+    if not running:
+        findings.fail(
+            "no nw-check pod is ready",
+            why="the deployment did not finish, or no node can start pods",
+            fix="kubectl -n nw-check describe pods",
+        )
+    return findings.outcome(f"a ready pod on {len(running)} of {len(context.cluster.nodes)} nodes")
+
+
+def ping(context: Context) -> Outcome:
+    """Answer whether every nw-check pod reaches every other one by ICMP, and how fast."""
+    nodes, check_pods = _measured(context)
+    findings = Findings()
+    probed = _probe(context, probes.PING, lambda pod: _others(pod, check_pods), probes.PING_SECONDS, findings)
+    runs = {path: parsers.ping(text) for path, (_, text) in probed.outputs.items()}
+    paths = _paths(nodes, probed)
+    lost = {
+        path: runs[path].error if path in runs else "no output" for path in paths if not _received(runs, path)
+    }
+    mesh.note(findings, nodes, lost, what="nothing comes back", errors=lost)
+    flaky = [path for path in paths if path not in lost and runs[path].received < runs[path].sent]
+    if flaky:
+        names = [f"{a} -> {b} {runs[a, b].loss_percent:.0f}%" for a, b in flaky]
+        findings.fail(
+            f"packets are lost on {len(flaky)} paths: {listed(names, most=3)}",
+            why="a machine is overloaded (t4g without CPU credits), or a route changes back and forth",
+            fix="run it again; kubectl top nodes; kubectl -n kube-system logs -l k8s-app=calico-node --tail 20",
+        )
+    good = {path: runs[path].rtt_ms for path in paths if path not in lost}
+    aliases = {node.name: node.alias for node in nodes}
+    matrix = Matrix(
+        nodes=tuple(node.alias for node in nodes),
+        rtt_ms={(aliases[a], aliases[b]): good.get((a, b)) for a, b in paths},
+        loss_percent={(aliases[a], aliases[b]): _loss(runs, (a, b)) for a, b in paths},
+    )
+    times = [rtt for rtt in good.values() if rtt is not None]
+    slowest = f", slowest {max(times):.2f} ms" if times else ""
+    bad = len(lost) + len(flaky)
+    return findings.outcome(
+        f"{len(paths)} of {len(paths)} paths, no loss{slowest}",
+        failed=f"{bad} of {len(paths)} paths lose packets",
+        matrix=matrix,
+    )
+
+
+def ping_sized(context: Context) -> Outcome:
+    """Answer whether the largest packet that fits the pods' interfaces crosses every path in one piece."""
+    nodes, check_pods = _measured(context)
+    findings = Findings()
+    mtus = _mtus(context, check_pods, findings)
+
+    def destinations(pod: Pod) -> dict[str, str]:
+        return {
+            other: f"{ip}/{min(mtus[pod.node], mtus[other]) - _PING_HEADERS}"
+            for other, ip in _others(pod, check_pods).items()
+            if pod.node in mtus and other in mtus
+        }
+
+    probed = _probe(context, probes.PING_SIZED, destinations, probes.PING_SECONDS, findings)
+    runs = {path: parsers.ping(text) for path, (_, text) in probed.outputs.items()}
+    paths = [path for path in _paths(nodes, probed) if path[0] in mtus and path[1] in mtus]
+    bad = [path for path in paths if not _received(runs, path)]
+    names = {node.name: node for node in nodes}
+    for size in sorted({min(mtus[a], mtus[b]) for a, b in bad}):
+        these = [path for path in bad if min(mtus[path[0]], mtus[path[1]]) == size]
+        limits = {runs[path].too_long_mtu for path in these if path in runs} - {None}
+        limit = f"; the way has MTU {listed(sorted(one for one in limits if one))}" if limits else ""
+        findings.fail(
+            f"a {size}-byte packet does not cross {len(these)} paths: "
+            f"{listed((f'{names[a].alias} -> {names[b].alias}' for a, b in these), most=3)}{limit}",
+            why="small packets pass, so something between the nodes has a smaller MTU than the pods were given: "
+            "VXLAN adds 50 bytes, and a peering between regions carries 1500",
+            fix="kubectl -n kube-system set env daemonset/calico-node FELIX_VXLANMTU=1450 shows whether it helps; "
+            "then find the interface with the smaller MTU (ip -o link on the nodes)",
+        )
+    sizes = sorted({min(mtus[a], mtus[b]) for a, b in paths})
+    findings.evidence += [f"{names[name]}: MTU {mtu}" for name, mtu in sorted(mtus.items())]
+    return findings.outcome(
+        f"{listed(sizes)} bytes unfragmented on {len(paths)} of {len(paths)} paths",
+        failed=f"{len(bad)} of {len(paths)} paths drop full-size packets",
+    )
+
+
+def service_ip(context: Context) -> Outcome:
+    """Answer whether the sample Service's ClusterIP answers from every node."""
+    service = (
+        context.memo.get("service", lambda: context.kube.service(SAMPLE_NAMESPACE, SAMPLE_SERVICE)) or {}
+    )
+    ip = (service.get("spec") or {}).get("clusterIP", "")
+    findings = Findings()
+    if parsers.address(ip) is None:
+        findings.fail(
+            f"Service {SAMPLE_SERVICE} in {SAMPLE_NAMESPACE} has no ClusterIP",
+            why="the sample app is not deployed",
+            fix="pulumi up --refresh",
+        )
+        return findings.outcome("")
+    return _answers(
+        context,
+        findings,
+        lambda _: {"service-ip": f"http://{ip}:80/"},
+        why="kube-proxy on that node has no rule for the Service, or no sample-app pod is ready",
+        fix="kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide; kubectl -n sample get endpointslices",
+        passed=f"{ip} answers from",
+    )
+
+
+def service_dns(context: Context) -> Outcome:
+    """Answer whether the sample Service's name answers from every node."""
+    name = f"{SAMPLE_SERVICE}.{SAMPLE_NAMESPACE}.svc.cluster.local"
+    return _answers(
+        context,
+        Findings(),
+        lambda _: {"service-dns": f"http://{name}/"},
+        why="pods there cannot ask CoreDNS (udp 53 over the overlay), or CoreDNS cannot reach the API server",
+        fix="kubectl -n kube-system logs -l k8s-app=kube-dns --tail 20; kubectl -n kube-system get pods -o wide",
+        passed=f"{name} answers from",
+    )
+
+
+def node_port(context: Context) -> Outcome:
+    """Answer whether the NodePort answers at every node's address, from every node."""
+    port = context.deployment.checks.node_port
+    nodes = context.cluster.nodes
+    return _answers(
+        context,
+        Findings(),
+        lambda _: {node.name: f"http://{node.ip}:{port}/" for node in nodes},
+        why=f"tcp {port} is closed for this path in a security group (each side needs it from the other), "
+        "or kube-proxy does not run on the node asked",
+        fix="ops verify --only aws.node-firewall names the group; "
+        "kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide",
+        passed=f"port {port} answers at every node from",
+    )
+
+
+def external_dns(context: Context) -> Outcome:
+    """Answer whether pods on every node resolve a name outside the cluster, and get out."""
+    host = context.deployment.checks.sts_host
+    nodes, _ = _measured(context)
+    findings = Findings()
+    probed = _probe(
+        context, probes.CURL, lambda _: {"out": f"https://{host}/"}, probes.CURL_SECONDS, findings
+    )
+    names = {node.name: node for node in nodes}
+    for (source, _), (code, text) in sorted(probed.outputs.items()):
+        run = parsers.curl(code, text)
+        unresolved = code in (5, 6) or (code == 28 and "resol" in run.error.lower())
+        if unresolved:
+            findings.fail(
+                f"pods on {names[source]} cannot resolve {host}: {run.error}",
+                why="CoreDNS passes outside names on to the VPC's resolver, and got no answer",
+                fix="kubectl -n kube-system logs -l k8s-app=kube-dns --tail 20",
+            )
+        elif not run.ip:
+            findings.warn(
+                f"pods on {names[source]} resolve {host} but do not reach it: {run.error}",
+                why="the node's way out (NAT gateway, natOutgoing of the IPPool) is broken",
+                fix="check the default route and NAT gateway of the node's VPC; system.ip-pool",
+            )
+    return findings.outcome(f"{host} resolves from {len(probed.outputs)} of {len(nodes)} nodes")
+
+
+def _answers(
+    context: Context,
+    findings: Findings,
+    urls: Callable[[Pod], Mapping[str, str]],
+    *,
+    why: str,
+    fix: str,
+    passed: str,
+) -> Outcome:
+    """Curl some URLs from every node; each must answer 200 with a sample-app pod's name."""
+    nodes, _ = _measured(context)
+    probed = _probe(context, probes.CURL, urls, probes.CURL_SECONDS, findings)
+    names = {node.name: node for node in context.cluster.nodes}
+    failed: dict[tuple[str, str], list[str]] = {}
+    for (source, key), (code, text) in sorted(probed.outputs.items()):
+        run = parsers.curl(code, text)
+        if run.status != 200 or not parsers.pod_name(run.body):
+            place = str(names[key]) if key in names else ""
+            failed.setdefault((place, _curl_said(run)), []).append(names[source].alias)
+    for (place, said), sources in sorted(failed.items()):
+        at = f"at {place} " if place else ""
+        findings.fail(f"{at}from {listed(sources)}: {said}", why=why, fix=fix)
+    total = len(probed.outputs)
+    bad = sum(len(sources) for sources in failed.values())
+    return findings.outcome(
+        f"{passed} {len({source for source, _ in probed.outputs})} of {len(nodes)} nodes",
+        failed=f"{bad} of {total} requests failed" if bad else "",
+    )
+
+
+def _curl_said(run: Curl) -> str:
+    if run.error:
+        return run.error
+    if run.status != 200:
+        return f"HTTP {run.status}"
+    return f"200, but not from the sample app: {run.body[:80]!r}"
+
+
+def _measured(context: Context) -> tuple[list[Node], dict[str, Pod]]:
+    """Give the nodes that have a nw-check pod to measure from, and these pods."""
+    check_pods = context.cluster.check_pods()
+    return [node for node in context.cluster.nodes if node.name in check_pods], check_pods
+
+
+def _others(pod: Pod, check_pods: Mapping[str, Pod]) -> dict[str, str]:
+    return {name: other.ip for name, other in check_pods.items() if name != pod.node}
+
+
+def _paths(nodes: list[Node], probed: Probed) -> list[Path]:
+    """List the paths that were tried; a node where exec failed has its own problem and no paths."""
+    sources = [node.name for node in nodes if node.name not in probed.errors]
+    return [(a, b.name) for a in sources for b in nodes if a != b.name]
+
+
+def _received(runs: Mapping[Path, Ping], path: Path) -> bool:
+    return path in runs and runs[path].received > 0
+
+
+def _loss(runs: Mapping[Path, Ping], path: Path) -> float:
+    return runs[path].loss_percent if path in runs else 100.0
+
+
+def _probe(
+    context: Context,
+    script: str,
+    destinations: Callable[[Pod], Mapping[str, str]],
+    seconds: float,
+    findings: Findings,
+) -> Probed:
+    """Run one script on every node at once; a node whose exec fails is noted as a problem."""
+    probed = Probed()
+    nodes, check_pods = _measured(context)
+    names = {node.name: node for node in nodes}
+
+    def ask(pod: Pod) -> dict[str, tuple[int, str]]:
+        wanted = destinations(pod)
+        if not wanted:
+            return {}
+        command = probes.script(script, wanted)
+        limit = probes.seconds(len(wanted), seconds)
+        done = context.kube.execute(pod.namespace, pod.name, command, container=pod.container, seconds=limit)
+        found = parsers.sections(done.stdout)
+        # A probe without output is a path that did not answer, not a path that was not asked.
+        return {key: found.get(key, (-1, done.stderr.strip())) for key in wanted}
+
+    for pod, answer in context.pool.settle(ask, [check_pods[node.name] for node in nodes]):
+        if isinstance(answer, ExecError):
+            probed.errors[pod.node] = str(answer)
+            findings.fail(
+                f"exec into {pod.name} on {names[pod.node]} failed: {answer}",
+                why="the control plane does not reach this node's kubelet; node.exec says more",
+                fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip route",
+            )
+        elif isinstance(answer, Exception):
+            raise answer
+        else:
+            probed.outputs.update({(pod.node, key): value for key, value in answer.items()})
+    return probed
+
+
+def _mtus(context: Context, check_pods: Mapping[str, Pod], findings: Findings) -> dict[str, int]:
+    """Read the MTU (bytes) of the interface that each nw-check pod sends through; node name -> MTU."""
+
+    def ask(pod: Pod) -> int | None:
+        done = context.kube.execute(
+            pod.namespace, pod.name, ["sh", "-c", probes.LINKS], container=pod.container, seconds=1.0
+        )
+        default = next((one for one in parsers.routes(done.stdout) if one.destination.prefixlen == 0), None)
+        links = parsers.link_mtus(done.stdout)
+        return links.get(default.device if default else "eth0")
+
+    mtus = {}
+    for pod, answer in context.pool.settle(ask, list(check_pods.values())):
+        if isinstance(answer, int):
+            mtus[pod.node] = answer
+        elif answer is None or isinstance(answer, ExecError):
+            findings.fail(
+                f"the MTU in {pod.name} cannot be read{f': {answer}' if answer else ''}",
+                why="`ip -o link` in the pod did not show the interface of its default route",
+                fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip -o link",
+            )
+        else:
+            raise answer
+    return mtus
+
+
+_PODS = ("net.pods", "node.exec")
+CHECKS = (
+    Check(
+        id="net.pods",
+        proves="a nw-check pod runs on every node",
+        run=pods,
+        needs=("node.api",),
+        eventually=True,
+    ),
+    Check(
+        id="net.ping",
+        proves="pods on every node reach pods on every other node, hybrid to hybrid included",
+        run=ping,
+        needs=_PODS,
+        eventually=True,
+    ),
+    Check(
+        id="net.ping-sized",
+        proves="a packet of the full MTU crosses every path unfragmented",
+        run=ping_sized,
+        needs=("net.ping",),
+    ),
+    Check(
+        id="net.service-ip",
+        proves="the sample Service's ClusterIP answers from every node",
+        run=service_ip,
+        needs=("net.ping",),
+        eventually=True,
+    ),
+    Check(
+        id="net.service-dns",
+        proves="the sample Service's DNS name answers from every node",
+        run=service_dns,
+        needs=("net.ping", "system.coredns"),
+        eventually=True,
+    ),
+    Check(
+        id="net.node-port",
+        proves="the NodePort answers at every node's address, from every node",
+        run=node_port,
+        needs=("net.ping",),
+        eventually=True,
+    ),
+    Check(
+        id="net.external-dns",
+        proves="pods on every node resolve names outside the cluster",
+        run=external_dns,
+        needs=("net.ping", "system.coredns"),
+        eventually=True,
+    ),
+)

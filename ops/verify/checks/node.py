@@ -1,0 +1,287 @@
+"""node: the machines joined, are who they claim to be, and the control plane reaches their kubelets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from ops.verify import parsers
+from ops.verify.cluster import Node, Pod
+from ops.verify.context import Context
+from ops.verify.kube import ExecError
+from ops.verify.model import AskError, Check, Findings, Outcome, listed
+from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
+
+
+def api(context: Context) -> Outcome:
+    """Answer whether the API server answers us."""
+    version = context.memo.get("version", context.kube.version)
+    return Findings().outcome(f"{context.deployment.cluster_name} answers, {version}")
+
+
+def ready(context: Context) -> Outcome:
+    """Answer whether every node is Ready."""
+    nodes = context.cluster.nodes
+    findings = Findings()
+    for node in nodes:
+        if node.ready:
+            continue
+        no_cni = "cni" in node.ready_message.lower()
+        silent = "stopped posting" in node.ready_message.lower()
+        findings.fail(
+            f"{node} is not Ready: {node.ready_message}",
+            why="Calico has not put its CNI plug-in there yet, or calico-node fails"
+            if no_cni
+            else "the machine is down or its kubelet stopped"
+            if silent
+            else "the kubelet says so",
+            fix=f"kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node.name}"
+            if no_cni
+            else f"kubectl describe node {node.name}; ops doctor",
+        )
+    if not nodes:
+        findings.fail("the cluster has no nodes", why="none has joined", fix="ops doctor")
+    return findings.outcome(f"{len(nodes)} of {len(nodes)} nodes Ready")
+
+
+def count(context: Context) -> Outcome:
+    """Answer whether each hybrid node of the settings is in the cluster once, and no other."""
+    deployment = context.deployment
+    by_activation: dict[str, list[Node]] = {}
+    for node in context.cluster.hybrid_nodes:
+        by_activation.setdefault(node.activation_id, []).append(node)
+    findings = Findings()
+    for wanted in deployment.hybrid_nodes:
+        if not by_activation.pop(wanted.activation_id, []):
+            findings.fail(
+                f"{wanted.name} ({wanted.instance_id}) has not joined",
+                why="its join script failed or is still running; a node takes three to six minutes",
+                fix="ops doctor shows the last step of its join script; or wait: ops verify --wait 15m",
+            )
+    for node in (node for nodes in by_activation.values() for node in nodes):
+        findings.fail(
+            f"{node} is a hybrid node that is not of this stack (activation {node.activation_id or 'unknown'})",
+            why="left over from a replaced instance, or joined by hand; it is billed while it exists",
+            fix=f"kubectl delete node {node.name}; "
+            f"aws ssm deregister-managed-instance --instance-id {node.name}",
+        )
+    managed = sum(not node.hybrid for node in context.cluster.nodes)
+    limits = deployment.checks.managed_nodes
+    if not limits.min <= managed <= limits.max:
+        findings.fail(
+            f"{managed} managed nodes; the settings allow {limits.min} to {limits.max}",
+            why="the auto-scaling group cannot start instances, or they do not join",
+            fix="aws autoscaling describe-scaling-activities --auto-scaling-group-name "
+            f"{deployment.managed_node_group.auto_scaling_group}",
+        )
+    return findings.outcome(f"{len(deployment.hybrid_nodes)} hybrid, {managed} managed")
+
+
+def address(context: Context) -> Outcome:
+    """Answer whether each InternalIP lies in the network the control plane expects it in."""
+    expected = context.deployment.checks
+    findings = Findings()
+    for node in context.cluster.nodes:
+        networks = expected.remote_node_networks if node.hybrid else (expected.vpc_cidr,)
+        ip = parsers.address(node.ip)
+        if ip is None or not any(ip in network for network in networks):
+            findings.fail(
+                f"{node} has InternalIP {node.ip or 'none'}, outside {listed(networks)}",
+                why="the control plane does not route to it: logs, exec and the VXLAN tunnel fail",
+                fix="check the subnet of the instance, and kubectl get node -o wide",
+            )
+        findings.evidence.append(f"{node}: {node.ip}")
+    return findings.outcome(f"{len(context.cluster.nodes)} addresses inside their networks")
+
+
+def labels(context: Context) -> Outcome:
+    """Answer whether hybrid nodes carry the labels that workloads and clean-up select them by."""
+    names = {node.activation_id: node.name for node in context.deployment.hybrid_nodes}
+    findings = Findings()
+    nodes = context.cluster.hybrid_nodes
+    for node in nodes:
+        wanted = {"eks.amazonaws.com/compute-type": "hybrid", ZONE_LABEL: "onprem"}
+        if node.activation_id in names:
+            wanted[NAME_LABEL] = names[node.activation_id]
+        if not node.activation_id:
+            wanted[ACTIVATION_LABEL] = "(the activation id)"
+        wrong = [
+            f"{key}={node.labels.get(key, '(missing)')}, not {value}"
+            for key, value in wanted.items()
+            if node.labels.get(key) != value
+        ]
+        if wrong:
+            findings.fail(
+                f"{node}: {listed(wrong)}",
+                why="the labels come from --node-labels in its NodeConfig; sample-app and nw-check select by them",
+                fix=f"replace the node: pulumi up --target-replace URN of {node.alias}; "
+                f"or for now: kubectl label node {node.name} --overwrite KEY=VALUE",
+            )
+    return findings.outcome(f"{len(nodes)} hybrid nodes labelled")
+
+
+def provider_id(context: Context) -> Outcome:
+    """Answer whether each node's providerID is of its kind, this region and this cluster."""
+    deployment = context.deployment
+    prefix = f"eks-hybrid:///{deployment.checks.region}/{deployment.cluster_name}/"
+    findings = Findings()
+    for node in context.cluster.nodes:
+        good = (
+            node.provider_id == prefix + node.name if node.hybrid else node.provider_id.startswith("aws:///")
+        )
+        if not good:
+            findings.fail(
+                f"{node} has providerID {node.provider_id or '(none)'}",
+                why=f"EKS knows a hybrid node by {prefix}mi-..., a managed one by aws:///ZONE/i-...; "
+                "a node without it is not tied to its machine",
+                fix=f"kubectl delete node {node.name}, then restart its kubelet; it registers anew",
+            )
+    return findings.outcome(f"{len(context.cluster.nodes)} nodes tied to their machines")
+
+
+def version_skew(context: Context) -> Outcome:
+    """Answer whether kubelets have the minor version of the control plane."""
+    server_text = context.memo.get("version", context.kube.version)
+    server = parsers.minor(server_text)
+    findings = Findings()
+    for node in context.cluster.nodes:
+        kubelet = parsers.minor(node.kubelet)
+        if server is None or kubelet is None or kubelet > server or server[1] - kubelet[1] > 3:
+            findings.fail(
+                f"{node} runs kubelet {node.kubelet or '(unknown)'}; the control plane is {server_text}",
+                why="a kubelet may be at most three minor versions older than the control plane, never newer",
+                fix="set eks-hybrid-calico:kubernetesVersion to one version for all, then pulumi up",
+            )
+        elif kubelet != server:
+            findings.warn(
+                f"{node} runs kubelet {node.kubelet}; the control plane is {server_text}",
+                why="it works, but the node was not replaced when the cluster was upgraded",
+                fix="pulumi up replaces nodes whose version changed",
+            )
+    kubelets = Counter(node.kubelet for node in context.cluster.nodes)
+    findings.evidence += [f"{number} x {version}" for version, number in sorted(kubelets.items())]
+    return findings.outcome(f"kubelets {listed(sorted(kubelets))}, control plane {server_text}")
+
+
+def no_aws_node(context: Context) -> Outcome:
+    """Answer whether the VPC CNI is absent."""
+    findings = Findings()
+    if context.kube.daemon_set("kube-system", "aws-node") is not None:
+        findings.fail(
+            "kube-system has a DaemonSet aws-node",
+            why="the VPC CNI writes 10-aws.conflist, which sorts before Calico's: new pods get VPC addresses",
+            fix="kubectl -n kube-system delete daemonset aws-node, then replace the managed nodes it had configured",
+        )
+    return findings.outcome("no aws-node DaemonSet")
+
+
+_KUBELET_WHY = (
+    "the control plane cannot reach the kubelet: tcp 10250 from the cluster's subnets is closed on this node"
+)
+_KUBELET_FIX = (
+    "open tcp 10250 from the cluster's private subnets in the node's security group (pulumi up --refresh); "
+    "check aws.routes"
+)
+
+
+def logs(context: Context) -> Outcome:
+    """Answer whether `kubectl logs` works on every node."""
+    return _reach(
+        context, "logs", lambda pod: context.kube.logs(pod.namespace, pod.name, container=pod.container)
+    )
+
+
+def execute(context: Context) -> Outcome:
+    """Answer whether `kubectl exec` works on every node."""
+
+    def ask(pod: Pod) -> None:
+        done = context.kube.execute(
+            pod.namespace, pod.name, ["ip", "-V"], container=pod.container, seconds=1.0
+        )
+        if done.exit_code:
+            raise ExecError(f"ip -V in {pod.name} ended with {done.exit_code}: {done.stderr.strip()[:200]}")
+
+    return _reach(context, "exec", ask)
+
+
+def _reach(context: Context, what: str, ask: Callable[[Pod], object]) -> Outcome:
+    findings = Findings()
+    check_pods, calico_pods = context.cluster.check_pods(), context.cluster.calico_pods()
+    nodes = context.cluster.nodes
+    pods = {node.name: check_pods.get(node.name) or calico_pods.get(node.name) for node in nodes}
+    for node in nodes:
+        if pods[node.name] is None:
+            findings.fail(
+                f"{node} runs neither a nw-check nor a calico-node pod to try {what} with",
+                why="nothing is scheduled there",
+                fix=f"kubectl describe node {node.name}",
+            )
+    by_name = {node.name: node for node in nodes}
+    for pod, answer in context.pool.settle(ask, [pod for pod in pods.values() if pod is not None]):
+        if isinstance(answer, (ExecError, AskError)):
+            seen = answer.problem.seen if isinstance(answer, AskError) else str(answer)
+            findings.fail(
+                f"{what} on {by_name[pod.node]} failed: {seen[:300]}",
+                why=_KUBELET_WHY,
+                fix=_KUBELET_FIX,
+            )
+        elif isinstance(answer, Exception):
+            raise answer
+    return findings.outcome(f"kubectl {what} works on {len(nodes)} of {len(nodes)} nodes")
+
+
+_API = ("node.api",)
+CHECKS = (
+    Check(id="node.api", proves="the API server answers", run=api),
+    Check(id="node.ready", proves="every node is Ready", run=ready, needs=_API, eventually=True),
+    Check(
+        id="node.count",
+        proves="each hybrid node of the settings joined once, managed nodes are in range",
+        run=count,
+        needs=_API,
+        eventually=True,
+    ),
+    Check(
+        id="node.address", proves="InternalIPs lie in the remote node network or VPC", run=address, needs=_API
+    ),
+    Check(
+        id="node.labels",
+        proves="hybrid nodes carry the labels that workloads select by",
+        run=labels,
+        needs=_API,
+    ),
+    Check(
+        id="node.provider-id",
+        proves="every Node is tied to its machine by its providerID",
+        run=provider_id,
+        needs=_API,
+    ),
+    Check(
+        id="node.version-skew",
+        proves="kubelets have the control plane's minor version",
+        run=version_skew,
+        needs=_API,
+    ),
+    Check(
+        id="node.no-aws-node",
+        proves="the VPC CNI (aws-node) is absent",
+        run=no_aws_node,
+        needs=_API,
+    ),
+    Check(
+        id="node.logs",
+        proves="kubectl logs works on every node",
+        run=logs,
+        needs=_API,
+        eventually=True,
+    ),
+    Check(
+        id="node.exec",
+        proves="kubectl exec works on every node",
+        run=execute,
+        needs=_API,
+        eventually=True,
+    ),
+)

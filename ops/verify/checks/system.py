@@ -1,0 +1,234 @@
+"""system: Calico and CoreDNS run, and every node has a VXLAN route to every other node's pods."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from ops.verify import parsers, probes
+from ops.verify.cluster import Node, Pod
+from ops.verify.context import Context
+from ops.verify.kube import ExecError, Executed
+from ops.verify.model import Check, Findings, Outcome, listed
+
+TUNNEL_ANNOTATION = "projectcalico.org/IPv4VXLANTunnelAddr"
+
+
+def calico_node(context: Context) -> Outcome:
+    """Answer whether calico-node is ready on every node."""
+    pods = context.cluster.calico_pods()
+    nodes = context.cluster.nodes
+    findings = Findings()
+    for node in nodes:
+        pod = pods.get(node.name)
+        if pod is None:
+            findings.fail(
+                f"{node} has no calico-node pod",
+                why="the DaemonSet is missing, or its pod cannot be created there",
+                fix="kubectl -n kube-system describe daemonset calico-node; pulumi up --refresh",
+            )
+        elif not pod.ready:
+            state = pod.waiting or pod.phase or "not ready"
+            findings.fail(
+                f"{node}: {pod.name} is not ready ({state})",
+                why="the image cannot be pulled from quay.io"
+                if "Pull" in state
+                else "calico-node cannot reach the API server (tcp 443 to the control-plane ENIs), or crashes",
+                fix=f"kubectl -n kube-system logs {pod.name} -c calico-node --tail 50 --all-containers=false",
+            )
+    return findings.outcome(f"ready on {len(nodes)} of {len(nodes)} nodes")
+
+
+def ip_pool(context: Context) -> Outcome:
+    """Answer whether Calico's pool is the stack's pod network, always by VXLAN."""
+    wanted = str(context.deployment.checks.pod_cidr)
+    pools = [item.get("spec") or {} for item in context.kube.calico("ippools")]
+    findings = Findings()
+    edit = "kubectl edit ippools.crd.projectcalico.org (the variables of calico-node count only at first creation)"
+    pool = next((one for one in pools if one.get("cidr") == wanted), None)
+    if pool is None:
+        findings.fail(
+            f"no IPPool {wanted}; there is {listed(one.get('cidr') for one in pools) or 'none'}",
+            why="calico-node creates its pool when it first starts; a later change of podCidr does not reach it",
+            fix="choose podCidr before the first pulumi up; to change it, destroy and deploy again",
+        )
+        return findings.outcome("")
+    if pool.get("vxlanMode") != "Always":
+        findings.fail(
+            f"IPPool {wanted} has vxlanMode {pool.get('vxlanMode', 'Never')}",
+            why="two nodes in one subnet then send bare pod packets, which EC2's source/destination check drops",
+            fix=f"{edit}: vxlanMode: Always",
+        )
+    if not pool.get("natOutgoing"):
+        findings.fail(
+            f"IPPool {wanted} has natOutgoing off",
+            why="pods reach nothing outside the pod network: no VPC knows their addresses",
+            fix=f"{edit}: natOutgoing: true",
+        )
+    if pool.get("disabled"):
+        findings.fail(
+            f"IPPool {wanted} is disabled", why="new pods get no address", fix=f"{edit}: disabled: false"
+        )
+    return findings.outcome(f"{wanted}, vxlanMode Always")
+
+
+def vxlan_routes(context: Context) -> Outcome:
+    """Answer whether every node routes every other node's block of pod addresses into the tunnel."""
+    blocks = _blocks(context)
+    nodes = {node.name: node for node in context.cluster.nodes}
+    pods = context.cluster.calico_pods()
+    findings = Findings()
+
+    def ask(pod: Pod) -> Executed:
+        return context.kube.execute(
+            "kube-system", pod.name, probes.ROUTES, container="calico-node", seconds=1.0
+        )
+
+    count = 0
+    for pod, answer in context.pool.settle(ask, [pods[name] for name in nodes if name in pods]):
+        node = nodes[pod.node]
+        if isinstance(answer, ExecError):
+            findings.fail(
+                f"{node}: the routes cannot be read: {answer}",
+                why="exec into calico-node failed; node.exec says more",
+                fix=f"kubectl -n kube-system exec {pod.name} -c calico-node -- ip route",
+            )
+            continue
+        if isinstance(answer, Exception):
+            raise answer
+        found = {route.destination: route for route in parsers.routes(answer.stdout)}
+        for owner, block in blocks:
+            if owner == pod.node or owner not in nodes:
+                continue
+            count += 1
+            _judge_route(findings, node, nodes[owner], block, found.get(block), pod)
+    if not blocks and nodes:
+        findings.fail(
+            "Calico has given no node a block of addresses",
+            why="no pod on the pod network has started yet, or Calico's CRDs are missing",
+            fix="kubectl get blockaffinities.crd.projectcalico.org; kubectl get pods -A -o wide",
+        )
+    bad = len(findings.problems)
+    return findings.outcome(
+        f"{count} of {count} routes to other nodes' pods go through vxlan.calico",
+        failed=f"{bad} of {count} routes to other nodes' pods are wrong",
+    )
+
+
+def _judge_route(
+    findings: Findings, node: Node, owner: Node, block: IPv4Network, route: parsers.Route | None, pod: Pod
+) -> None:
+    restart = f"kubectl -n kube-system delete pod {pod.name} (the DaemonSet starts a new one)"
+    if route is None or route.kind != "unicast":
+        shown = "no route" if route is None else f"a {route.kind} route"
+        findings.fail(
+            f"{node} has {shown} to {block}, the pods of {owner}",
+            why=f"Felix on {node.alias} has not programmed it, so pods there cannot send to {owner.alias}, "
+            "and answers to it are lost as well",
+            fix=f"kubectl -n kube-system logs {pod.name} -c calico-node | grep -i vxlan; then {restart}",
+        )
+        return
+    if route.device != "vxlan.calico":
+        findings.fail(
+            f"{node} sends {block}, the pods of {owner}, out of {route.device or '(no device)'}",
+            why="bare pod packets leave the node, and EC2's source/destination check drops them",
+            fix="set the IPPool's vxlanMode to Always (see system.ip-pool)",
+        )
+        return
+    tunnel = owner.annotations.get(TUNNEL_ANNOTATION)
+    if tunnel and route.via != tunnel:
+        findings.fail(
+            f"{node} sends {block} to the tunnel end {route.via}; {owner} has {tunnel}",
+            why="the route is of a node that is gone or was replaced",
+            fix=restart,
+        )
+
+
+def _blocks(context: Context) -> list[tuple[str, IPv4Network]]:
+    """List (node, block of pod addresses) as Calico's address management has confirmed them."""
+    found = []
+    for item in context.kube.calico("blockaffinities"):
+        spec = item.get("spec") or {}
+        network = parsers.network(spec.get("cidr", ""))
+        if network is not None and spec.get("state") == "confirmed" and spec.get("deleted") != "true":
+            found.append((spec.get("node", ""), network))
+    return sorted(found)
+
+
+def coredns(context: Context) -> Outcome:
+    """Answer whether CoreDNS has all its replicas."""
+    deployment = context.memo.get("coredns", lambda: context.kube.deployment("kube-system", "coredns"))
+    findings = Findings()
+    if deployment is None:
+        findings.fail(
+            "kube-system has no Deployment coredns",
+            why="the cluster is made without it; the add-on brings it once there are managed nodes",
+            fix=f"aws eks describe-addon --cluster-name {context.deployment.cluster_name} --addon-name coredns; "
+            "pulumi up --refresh",
+        )
+        return findings.outcome("")
+    wanted = (deployment.get("spec") or {}).get("replicas", 1)
+    ready = (deployment.get("status") or {}).get("readyReplicas", 0)
+    if ready < wanted or not ready:
+        pods = [pod for pod in context.cluster.pods("kube-system") if pod.app == "kube-dns" and not pod.ready]
+        states = [f"{pod.name} {pod.waiting or pod.phase}" for pod in pods]
+        findings.fail(
+            f"{ready} of {wanted} CoreDNS pods ready{': ' if states else ''}{listed(states, most=3)}",
+            why="no pod resolves names without it"
+            if not ready
+            else "the others carry the load; the cause may spread",
+            fix="kubectl -n kube-system logs -l k8s-app=kube-dns --tail 20; "
+            "kubectl -n kube-system describe pods -l k8s-app=kube-dns",
+        )
+    return findings.outcome(f"{ready} of {wanted} ready")
+
+
+def coredns_spread(context: Context) -> Outcome:
+    """Answer whether CoreDNS survives the loss of one node."""
+    pods = [pod for pod in context.cluster.pods("kube-system") if pod.app == "kube-dns" and pod.ready]
+    aliases = {node.name: node.alias for node in context.cluster.nodes}
+    nodes = sorted({aliases.get(pod.node, pod.node) for pod in pods})
+    findings = Findings()
+    if len(nodes) < 2 and len(context.cluster.nodes) > 1:
+        findings.warn(
+            f"all CoreDNS pods run on {listed(nodes) or 'no node'}",
+            why="when that node goes, no pod of the cluster resolves names until they are moved",
+            fix="kubectl -n kube-system rollout restart deployment coredns",
+        )
+    return findings.outcome(f"on {len(nodes)} nodes: {listed(nodes)}")
+
+
+CHECKS = (
+    Check(
+        id="system.calico-node",
+        proves="calico-node is ready on every node",
+        run=calico_node,
+        needs=("node.api",),
+        eventually=True,
+    ),
+    Check(
+        id="system.ip-pool",
+        proves="Calico's pool is the pod network, vxlanMode Always",
+        run=ip_pool,
+        needs=("node.api",),
+    ),
+    Check(
+        id="system.vxlan-routes",
+        proves="every node has a vxlan.calico route to every other node's block of pods",
+        run=vxlan_routes,
+        needs=("system.calico-node", "node.exec"),
+        eventually=True,
+    ),
+    Check(
+        id="system.coredns",
+        proves="CoreDNS has all its replicas",
+        run=coredns,
+        needs=("node.api",),
+        eventually=True,
+    ),
+    Check(
+        id="system.coredns-spread",
+        proves="CoreDNS survives the loss of one node",
+        run=coredns_spread,
+        needs=("system.coredns",),
+    ),
+)

@@ -1,0 +1,140 @@
+"""aws: the load balancer's targets are the nodes, all of them, and healthy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ops.verify.context import Context
+from ops.verify.model import Check, Findings, Outcome, listed
+
+Object = dict[str, Any]
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
+_REASONS = {
+    "Target.Timeout": (
+        "nothing answered on the NodePort: a security group is closed to the load balancer, or the node is down",
+        "open tcp {port} from the ALB's subnets (aws.node-firewall shows the nodes' groups); kubectl get nodes",
+    ),
+    "Target.FailedHealthChecks": (
+        "the NodePort refused the connection, or the node has no way to a sample-app pod",
+        "kubectl -n sample get pods -o wide; look at net.ping and net.node-port",
+    ),
+    "Target.ResponseCodeMismatch": (
+        "the sample app answers, but not with 200",
+        "kubectl -n sample logs -l app=sample-app",
+    ),
+    "Target.NotInUse": (
+        "no listener of the load balancer forwards to this target group",
+        "pulumi up --refresh",
+    ),
+    "Target.IpUnusable": (
+        "the address cannot be a target: it is in use by a load balancer",
+        "pulumi up --refresh",
+    ),
+    "Elb.RegistrationInProgress": (
+        "the target was registered a moment ago",
+        "wait: ops verify --wait 5m",
+    ),
+    "Elb.InitialHealthChecking": (
+        "the first health checks are still running",
+        "wait: ops verify --wait 5m",
+    ),
+    "Elb.InternalError": ("AWS had an internal error", "wait: ops verify --wait 5m"),
+}
+_UNKNOWN_REASON = (
+    "AWS gives no known reason",
+    "aws elbv2 describe-target-health --target-group-arn ARN",
+)
+
+
+def targets_registered(context: Context) -> Outcome:
+    """Answer whether the registered targets are exactly the nodes of the cluster."""
+    nodes = context.cluster.nodes
+    wanted = {
+        "hybrid": {node.ip: str(node) for node in nodes if node.hybrid},
+        "managed": {node.instance_id: str(node) for node in nodes if not node.hybrid},
+    }
+    findings = Findings()
+    for side, expected in wanted.items():
+        registered = {item["Target"]["Id"] for item in _health(context, side) if not _leaving(item)}
+        for missing in sorted(expected.keys() - registered):
+            findings.fail(
+                f"{expected[missing]} is not in the {side} target group ({missing})",
+                why="the load balancer sends nothing to this node",
+                fix="pulumi up --refresh registers hybrid nodes; the auto-scaling group registers managed ones",
+            )
+        for stranger in sorted(registered - expected.keys()):
+            findings.fail(
+                f"{stranger} is a target of the {side} group but no {side} node of the cluster",
+                why="left over from a replaced node, or a machine that never joined",
+                fix="aws elbv2 deregister-targets --target-group-arn "
+                f"{_arn(context, side)} --targets Id={stranger}",
+            )
+        findings.evidence.append(f"{side}: {listed(sorted(registered)) or 'none'}")
+    count = sum(len(expected) for expected in wanted.values())
+    return findings.outcome(f"{count} targets, {count} nodes")
+
+
+def targets_healthy(context: Context) -> Outcome:
+    """Answer whether every registered target is healthy, with AWS's reason when not."""
+    findings = Findings()
+    count = 0
+    for side in ("managed", "hybrid"):
+        for item in _health(context, side):
+            if _leaving(item):
+                continue
+            count += 1
+            health = item.get("TargetHealth") or {}
+            if health.get("State") == "healthy":
+                continue
+            reason = health.get("Reason", "")
+            why, fix = _REASONS.get(reason, _UNKNOWN_REASON)
+            target = item["Target"]
+            detail = ": ".join(part for part in (reason, health.get("Description", "")) if part)
+            findings.fail(
+                f"{side} target {target['Id']}:{target.get('Port', '?')} is {health.get('State')} "
+                f"({detail or 'no reason given'})",
+                why=why,
+                fix=fix.format(port=context.deployment.checks.node_port),
+            )
+    if not count:
+        findings.fail(
+            "no target is registered", why="the load balancer answers 503", fix="pulumi up --refresh"
+        )
+    bad = len(findings.problems)
+    return findings.outcome(
+        f"{count} of {count} targets healthy", failed=f"{bad} of {max(count, bad)} targets unhealthy"
+    )
+
+
+def _arn(context: Context, side: str) -> str:
+    groups = context.deployment.checks.target_groups
+    return groups.hybrid if side == "hybrid" else groups.managed
+
+
+def _health(context: Context, side: str) -> list[Object]:
+    arn = _arn(context, side)
+    return context.memo.get(f"targets/{side}", lambda: context.aws.target_health(arn))
+
+
+def _leaving(item: Object) -> bool:
+    """Tell whether a target is on its way out, which is how a replaced node looks for five minutes."""
+    return (item.get("TargetHealth") or {}).get("State") == "draining"
+
+
+CHECKS = (
+    Check(
+        id="aws.targets-registered",
+        proves="the load balancer's targets are the nodes, all of them and no other",
+        run=targets_registered,
+        needs=("aws.identity", "node.api"),
+        eventually=True,
+    ),
+    Check(
+        id="aws.targets-healthy",
+        proves="every target is healthy",
+        run=targets_healthy,
+        needs=("aws.identity",),
+        eventually=True,
+    ),
+)

@@ -1,0 +1,35 @@
+"""Makes the context of a run: the stack's outputs and the real clients. The one place that knows them all."""
+
+from __future__ import annotations
+
+from ops.verify.aws import RealAws
+from ops.verify.context import Context, Limits
+from ops.verify.http import RealHttp
+from ops.verify.kube import RealKube
+from ops.verify.pool import Pool
+from ops.verify.stack_outputs import Deployment
+
+
+def connect(deployment: Deployment, limits: Limits, *, profile: str | None) -> Context:
+    """Sign in to the cluster and to AWS. `profile` wins over the one the stack was deployed with.
+
+    Raises:
+        AskError: the kubeconfig or the AWS profile cannot be used.
+
+    """
+    profile = profile or deployment.checks.profile or None
+    return Context(
+        deployment=deployment,
+        kube=RealKube(
+            deployment.kubeconfig, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries
+        ),
+        aws=RealAws(
+            region=deployment.checks.region,
+            profile=profile,
+            timeout_s=limits.timeout_s,
+            retries=limits.retries,
+        ),
+        http=RealHttp(timeout_s=limits.timeout_s, connections=limits.concurrency),
+        limits=limits,
+        pool=Pool(limits.concurrency),
+    )

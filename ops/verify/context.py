@@ -1,0 +1,47 @@
+"""What a check gets to work with: the stack's outputs, the three clients, and a memory for one round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ops.verify.cluster import Cluster
+from ops.verify.pool import Memo, Pool
+
+if TYPE_CHECKING:
+    from ops.verify.aws import Aws
+    from ops.verify.http import Http
+    from ops.verify.kube import Kube
+    from ops.verify.stack_outputs import Deployment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long and how often: seconds for one request or exec, retries of a lost one, requests to the ALB."""
+
+    timeout_s: float = 10.0
+    retries: int = 2
+    concurrency: int = 16
+    requests: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Handed to every check. `pool` is for fan-out inside a check (one exec per node)."""
+
+    deployment: Deployment
+    kube: Kube
+    aws: Aws
+    http: Http
+    limits: Limits
+    pool: Pool
+    memo: Memo = field(default_factory=Memo)
+
+    @property
+    def cluster(self) -> Cluster:
+        """Read the cluster's objects, each list at most once per round."""
+        return Cluster(self.kube, self.memo, self.deployment)
+
+    def fresh(self) -> Context:
+        """Keep the clients, empty the memory: the next round sees the present state."""
+        return replace(self, memo=Memo())

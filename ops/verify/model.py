@@ -1,0 +1,159 @@
+"""The words of a verification: a check, what came of it, and why.
+
+A check never prints and never decides about retries: it returns an `Outcome`, or raises `AskError` when the question
+itself could not be put (no credentials, no answer from the API server).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Status(str, Enum):
+    """What came of a check. ERROR: it could not be carried out, so nothing is known."""
+
+    OK = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+    BLOCKED = "blocked"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong: what was seen, why that happens, and what mends it."""
+
+    seen: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """Round-trip times between nodes. `rtt_ms[(from, to)]` is an average in ms; None: nothing came back."""
+
+    nodes: tuple[str, ...]
+    rtt_ms: dict[tuple[str, str], float | None]
+    loss_percent: dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a check found. `summary` is one line; `evidence` holds the values it rests on, one line each."""
+
+    status: Status
+    summary: str
+    evidence: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    matrix: Matrix | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One question to a deployment.
+
+    Args:
+        id: stable name, `category.name`; scripts and `--only`/`--skip` rely on it.
+        proves: what a pass means, one line.
+        run: asks the question; gets the context of its run (`Context`, or `Gone` after a destroy).
+        needs: ids of checks without whose pass the answer would only repeat their failure.
+        eventually: the state comes about by itself (a node becomes Ready), so `--wait` asks again.
+
+    """
+
+    id: str
+    proves: str
+    run: Callable[[Any], Outcome]
+    needs: tuple[str, ...] = ()
+    eventually: bool = False
+
+    @property
+    def category(self) -> str:
+        """Give the part of the id before the dot."""
+        return self.id.partition(".")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A check and its outcome. `blocked_by`: ids of the failed checks that kept it from running."""
+
+    check: Check
+    outcome: Outcome
+    seconds: float = 0.0
+    attempts: int = 1
+    blocked_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A whole verification, in catalogue order. `subject`: what was verified (stack, cluster, region)."""
+
+    subject: dict[str, str]
+    results: tuple[Result, ...]
+    seconds: float
+    interrupted: bool = False
+
+    def count(self, status: Status) -> int:
+        """Count the checks that ended with this status."""
+        return sum(result.outcome.status is status for result in self.results)
+
+    def exit_code(self, *, strict: bool) -> int:
+        """Give 0 pass, 1 a check failed, 2 could not run, 3 warnings under --strict, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        if self.count(Status.FAIL):
+            return 1
+        if self.count(Status.ERROR) or self.count(Status.BLOCKED):
+            return 2
+        return 3 if strict and self.count(Status.WARN) else 0
+
+
+class AskError(Exception):
+    """The question could not be put: says what was tried, what came back, and what to do about it."""
+
+    def __init__(self, seen: str, *, why: str, fix: str) -> None:
+        super().__init__(seen)
+        self.problem = Problem(seen=seen, why=why, fix=fix)
+
+
+@dataclass
+class Findings:
+    """Collects what a check notices; `outcome` makes the verdict of it: any problem fails, any warning warns."""
+
+    evidence: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def fail(self, seen: str, *, why: str, fix: str) -> None:
+        """Note something that makes the check fail."""
+        self.problems.append(Problem(seen=seen, why=why, fix=fix))
+
+    def warn(self, seen: str, *, why: str, fix: str) -> None:
+        """Note something that should be known but breaks nothing."""
+        self.warnings.append(Problem(seen=seen, why=why, fix=fix))
+
+    def outcome(self, passed: str, *, failed: str = "", matrix: Matrix | None = None) -> Outcome:
+        """Make the verdict. `passed`: the summary of a pass and of a warning; `failed`: of a failure."""
+        problems = (*self.problems, *self.warnings)
+        status = Status.FAIL if self.problems else Status.WARN if self.warnings else Status.OK
+        summary = passed if status is not Status.FAIL else failed or self.problems[0].seen
+        return Outcome(
+            status=status, summary=summary, evidence=tuple(self.evidence), problems=problems, matrix=matrix
+        )
+
+
+def skipped(reason: str) -> Outcome:
+    """Make the outcome of a check that does not apply here; a skip always has a reason."""
+    return Outcome(status=Status.SKIP, summary=reason)
+
+
+def listed(items: Iterable[object], *, most: int = 6) -> str:
+    """Join items for one line: `a, b, c and 4 more`."""
+    texts = [str(item) for item in items]
+    if len(texts) <= most:
+        return ", ".join(texts)
+    return f"{', '.join(texts[:most])} and {len(texts) - most} more"

@@ -1,0 +1,1 @@
+"""The four ways to write a run down: pretty, short, json, junit."""

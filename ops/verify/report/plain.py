@@ -1,0 +1,120 @@
+"""The reports for scripts: short (a line per check), json, and junit for CI systems."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import groupby
+from typing import IO, Any
+from xml.etree import ElementTree as Xml
+
+from ops.verify.model import Result, Run, Status
+
+# What XML 1.0 cannot hold, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_short(run: Run, file: IO[str]) -> None:
+    """Write `STATUS id summary` per check and a last line with the counts; grep reads it well."""
+    for result in run.results:
+        file.write(
+            f"{result.outcome.status.value.upper():<7} {result.check.id} {_one_line(result.outcome.summary)}\n"
+        )
+    counts = " ".join(f"{status.value}={run.count(status)}" for status in Status)
+    file.write(f"{counts} seconds={run.seconds:.1f}\n")
+
+
+def write_json(run: Run, file: IO[str], *, strict: bool) -> None:
+    """Write one object: subject, counts, exitCode, checks with problems, latency. `schema` changes when a key does."""
+    document: dict[str, Any] = {
+        "schema": 1,
+        "subject": run.subject,
+        "seconds": round(run.seconds, 3),
+        "interrupted": run.interrupted,
+        "exitCode": run.exit_code(strict=strict),
+        "counts": {status.value: run.count(status) for status in Status},
+        "checks": [_check(result) for result in run.results],
+    }
+    json.dump(document, file, indent=2)
+    file.write("\n")
+
+
+def _check(result: Result) -> dict[str, Any]:
+    outcome = result.outcome
+    found: dict[str, Any] = {
+        "id": result.check.id,
+        "proves": result.check.proves,
+        "status": outcome.status.value,
+        "summary": outcome.summary,
+        "evidence": list(outcome.evidence),
+        "problems": [{"seen": one.seen, "why": one.why, "fix": one.fix} for one in outcome.problems],
+        "blockedBy": list(result.blocked_by),
+        "seconds": round(result.seconds, 3),
+        "attempts": result.attempts,
+    }
+    if outcome.matrix is not None:
+        matrix = outcome.matrix
+        found["paths"] = [
+            {"from": a, "to": b, "rttMs": rtt, "lossPercent": matrix.loss_percent[a, b]}
+            for (a, b), rtt in matrix.rtt_ms.items()
+        ]
+    return found
+
+
+def write_junit(run: Run, file: IO[str]) -> None:
+    """Write a test suite per category. A warning is a passed case that says so; blocked is skipped, with the reason."""
+    top = Xml.Element("testsuites", _totals("ops verify", run.results, run.seconds))
+    for category, results in groupby(run.results, key=lambda result: result.check.category):
+        members = list(results)
+        suite = Xml.SubElement(
+            top, "testsuite", _totals(category, members, sum(one.seconds for one in members))
+        )
+        for result in members:
+            _case(suite, result)
+    Xml.indent(top)
+    file.write('<?xml version="1.0" encoding="UTF-8"?>\n')
+    file.write(Xml.tostring(top, encoding="unicode"))
+    file.write("\n")
+
+
+def _case(suite: Xml.Element, result: Result) -> None:
+    outcome = result.outcome
+    attributes = {
+        "classname": result.check.category,
+        "name": result.check.id,
+        "time": f"{result.seconds:.3f}",
+    }
+    case = Xml.SubElement(suite, "testcase", attributes)
+    message = _clean(outcome.summary)
+    problems = _clean(
+        "\n\n".join(f"seen: {one.seen}\nwhy: {one.why}\nfix: {one.fix}" for one in outcome.problems)
+    )
+    if outcome.status in (Status.FAIL, Status.ERROR):
+        kind = "failure" if outcome.status is Status.FAIL else "error"
+        Xml.SubElement(case, kind, {"message": message}).text = problems
+    elif outcome.status in (Status.BLOCKED, Status.SKIP):
+        Xml.SubElement(case, "skipped", {"message": message})
+    evidence = _clean("\n".join([outcome.summary, *outcome.evidence]))
+    Xml.SubElement(case, "system-out").text = evidence
+    if outcome.status is Status.WARN:
+        Xml.SubElement(case, "system-err").text = problems
+
+
+def _totals(name: str, results: Any, seconds: float) -> dict[str, str]:
+    statuses = [result.outcome.status for result in results]
+    return {
+        "name": name,
+        "tests": str(len(statuses)),
+        "failures": str(statuses.count(Status.FAIL)),
+        "errors": str(statuses.count(Status.ERROR)),
+        "skipped": str(statuses.count(Status.BLOCKED) + statuses.count(Status.SKIP)),
+        "time": f"{seconds:.3f}",
+    }
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("?", text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
