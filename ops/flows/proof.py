@@ -19,6 +19,7 @@ from ops.flows.expected import (
     Expectations,
     Flow,
 )
+from ops.flows.exposed import Exposure, exposures
 from ops.flows.extract import facts_of
 from ops.flows.facts import KINDS, Facts, Interface, Subnet, removable
 from ops.recorder import Recording
@@ -48,16 +49,6 @@ class Row:
     def allowed(self) -> bool:
         """Whether the flow is open from and to every place."""
         return not self.missing
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exposure:
-    """Something that the internet can reach; `expected` says whether the settings ask for it."""
-
-    listener: str
-    ports: str
-    clients: str
-    expected: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,14 +143,6 @@ def _addresses(facts: Facts, interface: Interface) -> list[IPv4Address]:
     return walk.representatives(facts.subnet_by_id[interface.subnet].cidr, facts.boundaries)
 
 
-def internet_addresses(facts: Facts, network: IPv4Network) -> list[IPv4Address]:
-    """One address for each part of `network` on the internet that some fact treats differently."""
-    special = {int(n.network_address) for n in walk.NOT_ON_THE_INTERNET}
-    special |= {int(n.broadcast_address) + 1 for n in walk.NOT_ON_THE_INTERNET}
-    boundaries = tuple(sorted(special | set(facts.boundaries)))
-    return [a for a in walk.representatives(network, boundaries) if walk.on_the_internet(a)]
-
-
 def _between(facts: Facts, flow: Flow, source: Interface, target: Interface) -> Iterator[Trip]:
     here, there = facts.subnet_by_id[source.subnet], facts.subnet_by_id[target.subnet]
     for sender in _addresses(facts, source):
@@ -186,7 +169,7 @@ def _across_vpcs(facts: Facts) -> Iterator[Trip]:
 
 def _to_internet(facts: Facts, flow: Flow, source: Interface) -> Iterator[Trip]:
     subnet = facts.subnet_by_id[source.subnet]
-    for receiver in internet_addresses(facts, _ANYWHERE):
+    for receiver in walk.internet_addresses(facts, _ANYWHERE):
         # The answer comes back to the address that the internet saw: a gateway keeps that in its own table.
         way = walk.leg(facts, subnet, receiver, public=source.public)
         leaves = walk.permitted_by(facts, source, "out", flow.protocol, flow.port, receiver)
@@ -203,29 +186,14 @@ def _from_internet(
     facts: Facts, flow: Flow, target: Interface, allowed: Iterable[IPv4Network]
 ) -> Iterator[Trip]:
     for clients in allowed:
-        addresses = internet_addresses(facts, clients)
+        addresses = walk.internet_addresses(facts, clients)
         if not addresses:
             yield Trip(missing=f"no client on the internet has an address in {clients}")
         for client in addresses:
-            back = doorway(facts, target, client)
+            back = walk.doorway(facts, target, client)
             enters = walk.permitted_by(facts, target, "in", flow.protocol, flow.port, client)
             problem = back.missing or _closed(facts, target, "in", flow, client, enters)
             yield _trip(walk.Leg(), back, (enters,), problem)
-
-
-def doorway(facts: Facts, target: Interface, client: IPv4Address) -> walk.Leg:
-    """How an internet client gets to an interface: it takes the way of the answer, against the stream."""
-    subnet = facts.subnet_by_id[target.subnet]
-    if not target.public:
-        return walk.Leg(missing=f"{target.kind} in {subnet.name} has no public address")
-    back = walk.leg(facts, subnet, client, public=True)
-    if back.missing or back.arrives != walk.INTERNET:
-        return walk.Leg(
-            missing=f"no answer: {back.missing or f'{client} is taken for an address inside a VPC'}"
-        )
-    if back.leaves_as:
-        return walk.Leg(missing=f"no answer: route {back.route} leads through a NAT gateway")
-    return back
 
 
 def _trip(way: walk.Leg, back: walk.Leg, rules: tuple[str | None, ...], problem: str) -> Trip:
@@ -266,41 +234,6 @@ def _refused(facts: Facts, way: walk.Leg) -> str:
     if not any(way.leaves_as in network for network in facts.api.allowed):
         return f"the API's allow-list has no {way.leaves_as}, from which the nodes arrive"
     return ""
-
-
-def exposures(facts: Facts, expectations: Expectations) -> Iterator[Exposure]:
-    """Everything that some address on the internet can reach, each listener and client range once."""
-    found: dict[Exposure, None] = {}
-    for interface in facts.interfaces:
-        for group in sorted(interface.groups):
-            for rule in facts.rules_of.get((group, "in"), ()):
-                if not isinstance(rule.peer, IPv4Network):
-                    continue
-                clients = internet_addresses(facts, rule.peer)
-                if not any(not doorway(facts, interface, client).missing for client in clients):
-                    continue
-                wanted = interface.kind == "ALB" and rule.peer in expectations.alb_allowed
-                port = (rule.protocol, rule.first_port, rule.last_port)
-                found[
-                    Exposure(
-                        listener=interface.kind,
-                        ports=_ports(*port),
-                        clients=str(rule.peer),
-                        expected=wanted and port == ("tcp", expected.HTTP_PORT, expected.HTTP_PORT),
-                    )
-                ] = None
-    yield from found
-    if facts.api and facts.api.public:
-        nats = {IPv4Network(nat.public_ip) for nat in facts.nat_gateways}
-        for network in facts.api.allowed:
-            wanted = network in expectations.api_allowed or network in nats
-            yield Exposure(listener=API_ENDPOINT, ports="tcp 443", clients=str(network), expected=wanted)
-
-
-def _ports(protocol: str, first: int, last: int) -> str:
-    if protocol == "-1":
-        return "every port"
-    return f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"
 
 
 def _needless(facts: Facts, rows: tuple[Row, ...], expectations: Expectations) -> Iterator[str]:

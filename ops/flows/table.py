@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ops.flows.proof import ASSUMPTIONS, Exposure, FlowReport, Row
+from ops.flows.exposed import Exposure
+from ops.flows.proof import ASSUMPTIONS, FlowReport, Row
 
 _OPEN, _CLOSED = "green", "bold red"
 

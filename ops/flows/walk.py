@@ -153,3 +153,24 @@ def representatives(network: IPv4Network, boundaries: tuple[int, ...]) -> list[I
     first, last = int(network.network_address), int(network.broadcast_address)
     inside = boundaries[bisect_right(boundaries, first) : bisect_right(boundaries, last)]
     return [IPv4Address(first), *(IPv4Address(edge) for edge in inside)]
+
+
+def internet_addresses(facts: Facts, network: IPv4Network) -> list[IPv4Address]:
+    """One address for each part of `network` on the internet that some fact treats differently."""
+    special = {int(n.network_address) for n in NOT_ON_THE_INTERNET}
+    special |= {int(n.broadcast_address) + 1 for n in NOT_ON_THE_INTERNET}
+    boundaries = tuple(sorted(special | set(facts.boundaries)))
+    return [a for a in representatives(network, boundaries) if on_the_internet(a)]
+
+
+def doorway(facts: Facts, target: Interface, client: IPv4Address) -> Leg:
+    """How an internet client gets to an interface: it takes the way of the answer, against the stream."""
+    subnet = facts.subnet_by_id[target.subnet]
+    if not target.public:
+        return Leg(missing=f"{target.kind} in {subnet.name} has no public address")
+    back = leg(facts, subnet, client, public=True)
+    if back.missing or back.arrives != INTERNET:
+        return Leg(missing=f"no answer: {back.missing or f'{client} is taken for an address inside a VPC'}")
+    if back.leaves_as:
+        return Leg(missing=f"no answer: route {back.route} leads through a NAT gateway")
+    return back
