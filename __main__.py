@@ -15,8 +15,7 @@ from infra.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.managed_nodes import ManagedNodes, ManagedNodesArgs
 from infra.network import Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
 from infra.outputs import OutputsArgs, export
-from k8s import calico_manifest
-from k8s.calico import Calico, CalicoArgs, CalicoControllers
+from k8s.calico import Calico, CalicoArgs, CalicoControllers, manifest
 from k8s.nw_check import NwCheck, NwCheckArgs
 from k8s.sample_app import SampleApp, SampleAppArgs
 
@@ -24,7 +23,7 @@ from k8s.sample_app import SampleApp, SampleAppArgs
 config = settings.load()
 for warning in settings.warnings(config, date.today()):
     pulumi.log.warn(warning)
-manifest = calico_manifest.prepare(
+calico_objects = manifest(
     source=config.calico_manifest,
     version=config.calico_version,
     sha256=config.calico_manifest_sha256,
@@ -69,7 +68,7 @@ cluster = HybridCluster(
 )
 in_cluster = pulumi.ResourceOptions(provider=cluster.kubernetes)
 calico = Calico(
-    "calico", CalicoArgs(objects=manifest.before_nodes, cluster=cluster.control_plane), in_cluster
+    "calico", CalicoArgs(objects=calico_objects.before_nodes, cluster=cluster.control_plane), in_cluster
 )
 
 # Both kinds of node, side by side, and the load balancer in front of them.
@@ -113,7 +112,7 @@ balancer = LoadBalancer(
 CoreDns("coredns", CoreDnsArgs(account=account, cluster=cluster, nodes=managed))
 CalicoControllers(
     "calico-controllers",
-    CalicoArgs(objects=manifest.after_nodes, cluster=cluster.control_plane),
+    CalicoArgs(objects=calico_objects.after_nodes, cluster=cluster.control_plane),
     pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[managed.node_group]),
 )
 NwCheck(

@@ -7,12 +7,29 @@ engine cannot ask the Kubernetes provider; pulumi PR 16868); `pulumi up` then cr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 from pulumi_kubernetes.yaml.v2 import ConfigGroup
 
-from k8s import children
-from k8s.calico_manifest import KubernetesObject
+from k8s import calico_manifest, children
+from k8s.calico_manifest import CalicoManifest, KubernetesObject
+from k8s.calico_source import CalicoManifestError
+
+
+def manifest(
+    *, source: str | None, version: str, sha256: str | None, pod_cidr: str, cache_dir: Path
+) -> CalicoManifest:
+    """Prepare the manifest as `calico_manifest.prepare` does, for a program that the Pulumi CLI runs.
+
+    Raises what `prepare` raises; the error is a `pulumi.RunError` too, of which the CLI prints the text alone.
+    """
+    try:
+        return calico_manifest.prepare(
+            source=source, version=version, sha256=sha256, pod_cidr=pod_cidr, cache_dir=cache_dir
+        )
+    except CalicoManifestError as error:
+        raise type("StoppedByManifest", (type(error), pulumi.RunError), {})(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,11 @@
 """What the components send for the dev stack; the edges between rooms are tests/infra/test_order.py's."""
 
+import pulumi
 import pytest
 
 from k8s import nw_check, sample_app
+from k8s.calico import manifest
+from k8s.calico_source import CalicoManifestFileError
 
 GROUP = "kubernetes:yaml/v2:ConfigGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -53,3 +56,11 @@ def test_a_group_waits_itself_for_what_its_component_depends_on(dev):
     component = dev.one("ekshybrid:calico:CalicoControllers")
     assert component.dependencies
     assert dev.one(GROUP, "calico-controllers").dependencies == component.dependencies
+
+
+def test_a_manifest_that_cannot_be_used_stops_the_cli_with_its_text_and_no_traceback(tmp_path):
+    # The CLI prints a RunError's text alone; `ops plan` tells the kinds of error apart.
+    arguments = {"version": "3.32.1", "sha256": None, "pod_cidr": "192.168.0.0/16", "cache_dir": tmp_path}
+    with pytest.raises(pulumi.RunError, match="cannot be read") as caught:
+        manifest(source=str(tmp_path / "none.yaml"), **arguments)
+    assert isinstance(caught.value, CalicoManifestFileError)

@@ -1,0 +1,212 @@
+"""`ops plan`: what it shows, what it hides, how it fails."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from k8s import calico_source
+from ops.cli import app
+from ops.plan import evaluation
+from ops.plan.command import overrides
+from ops.plan.describe import Describer, look_up
+from ops.plan.milestones import milestones
+from ops.plan.report import masked, show, to_json
+from ops.stack_config import stack_config
+
+ROOT = Path(__file__).parents[3]
+INSTANCE = "aws:ec2/instance:Instance"
+
+
+@pytest.fixture(scope="module")
+def plan(config):
+    # Session-wide recordings are made by `record`; this one goes the whole way of the command.
+    return evaluation.plan_stack("dev", {k: v for k, v in config().items() if "calicoManifest" in k})
+
+
+@pytest.fixture(scope="module")
+def text(plan):
+    return shown(plan)
+
+
+def shown(plan, width=100):
+    out = io.StringIO()
+    show(plan, Console(file=out, width=width, force_terminal=False))
+    return out.getvalue()
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["plan", *arguments])
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def unreachable(*_args, **_kwargs):
+        raise calico_source.CalicoManifestUnavailableError("Calico 3.32.1: no network here")
+
+    monkeypatch.delenv("CALICO_MANIFEST", raising=False)
+    monkeypatch.setattr("k8s.calico_manifest.fetch", unreachable)
+
+
+def test_the_title_promises_no_more_than_was_done(text):
+    assert "Plan of stack dev" in text
+    assert "Not a diff against an account" in text
+
+
+def test_the_tree_shows_every_resource_once(plan, text):
+    for resource in plan.recording.resources.values():
+        if "securityGroup" in resource.type and "Rule" in resource.type:
+            continue
+        assert f"{resource.type.rpartition(':')[2]} {resource.name}" in text
+    assert "Subnet eks-private-1  10.10.1.0/24, ap-northeast-1a" in text
+    assert "HybridNode hybrid-2  al2023" in text
+
+
+def test_rules_stand_under_their_group_with_peers_by_name(text):
+    assert "in  tcp 443 from 10.90.1.0/24, managed" in text
+    assert "out tcp 10250 to 10.90.1.0/24, managed" in text
+
+
+def test_what_waits_is_reduced_to_what_matters(plan):
+    rows = {
+        f"{resource.type.rpartition(':')[2]} {resource.name}": sorted(other.name for other in waits)
+        for resource, waits in milestones(plan.recording)
+    }
+    assert rows["Cluster eks"] == []
+    assert rows["LoadBalancer alb"] == []
+    assert rows["NodeGroup managed"] == ["calico", "eks-nat"]
+    assert rows["Addon coredns"] == ["managed"]
+    instance = next(name for name in rows if name.startswith("Instance"))
+    assert rows[instance] == ["eks", "on-prem-nat"]
+
+
+def test_no_secret_is_shown_anywhere(plan, text):
+    codes = [r.outputs["activationCode"] for r in plan.recording.of_type("aws:ssm/activation:Activation")]
+    assert len(codes) == 2
+    document = to_json(plan)
+    for code in [*codes, "get-token", "activationCode:"]:
+        assert code not in text
+        assert code not in document
+    assert "kubeconfig         [secret]" in text
+    assert json.loads(document)["outputs"]["kubeconfig"] == "[secret]"
+
+
+def test_json_has_every_resource_and_flow(plan):
+    document = json.loads(to_json(plan))
+    assert len(document["resources"]) == len(plan.recording.resources)
+    assert all(flow["open"] for flow in document["flows"])
+    assert len(document["flows"]) > 15
+    waits = {r["urn"]: r["waitsFor"] for r in document["resources"]}
+    instance = plan.recording.of_type(INSTANCE)[0]
+    assert len(waits[instance.urn]) >= 8
+    assert document["counts"][INSTANCE] == 2
+    assert document["warnings"][0].startswith("eks-hybrid-calico:apiAllowedCidrs[0] 0.0.0.0/0")
+
+
+def test_many_nodes_are_folded(record, plan):
+    recording = record(hybridNodes=[{"name": f"hybrid-{n}"} for n in range(1, 12)])
+    text = shown(evaluation.Plan(recording=recording, flows=plan.flows, notes=()))
+    assert "... and 8 more HybridNode" in text
+    assert text.count("HybridNode hybrid-") == 3
+
+
+@pytest.mark.usefixtures("no_network")
+def test_without_a_network_the_plan_says_so_and_goes_on():
+    found = evaluation.plan_stack("dev", {})
+    assert "Shown without Calico's own objects. Calico 3.32.1: no network here" in found.notes[0]
+    group = found.recording.one("kubernetes:yaml/v2:ConfigGroup", "calico")
+    assert group.inputs["objs"] == []
+    assert len(found.recording.resources) > 100
+    assert "no network here" in shown(found)
+
+
+def test_the_environment_names_a_manifest_and_the_setting_wins(monkeypatch):
+    monkeypatch.setenv("CALICO_MANIFEST", "/nowhere/from-environment.yaml")
+    with pytest.raises(calico_source.CalicoManifestError, match="from-environment"):
+        evaluation.plan_stack("dev", {})
+    with pytest.raises(calico_source.CalicoManifestError, match="from-setting"):
+        evaluation.plan_stack("dev", {"calicoManifest": "/nowhere/from-setting.yaml"})
+
+
+def test_bad_settings_are_an_error_with_code_2_and_no_traceback():
+    done = run("--config", "podCidr=10.10.0.0/16", "--config", "hybridNodes[1].os=beos")
+    assert done.exit_code == 2
+    assert "podCidr 10.10.0.0/16 overlaps vpcCidr" in done.stderr
+    assert "hybridNodes[1].os beos is not one of" in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_an_unknown_stack_is_an_error_that_lists_the_known_ones():
+    done = run("--stack", "prod")
+    assert done.exit_code == 2
+    assert "There is no stack prod" in done.stderr
+    assert "Stacks here: dev" in done.stderr
+
+
+def test_an_override_without_a_value_is_refused():
+    done = run("--config", "podCidr")
+    assert done.exit_code == 2
+    assert "KEY=VALUE" in done.stderr
+
+
+def test_a_closed_flow_fails_the_plan(monkeypatch, config):
+    given = [part for k, v in config().items() if "calicoManifest" in k for part in ("--config", f"{k}={v}")]
+    assert run("--json", *given).exit_code == 0
+    from infra import flows
+
+    original = flows.rules
+    monkeypatch.setattr(
+        "infra.firewall.rules",
+        lambda table: [r for r in original(table) if "vxlan-from-managed" not in r.name],
+    )
+    done = run("--json", *given)
+    assert done.exit_code == 1
+    closed = [flow for flow in json.loads(done.stdout)["flows"] if not flow["open"]]
+    assert {flow["port"] for flow in closed} == {4789}
+
+
+def test_values_are_found_by_path_and_missing_ones_are_none():
+    value = {"a": [{"b": {"c": 1}}]}
+    assert look_up(value, "a[0].b.c") == 1
+    assert look_up(value, "a[1].b") is None
+    assert look_up(value, "a.b") is None
+
+
+def test_a_masked_value_keeps_its_neighbours():
+    assert masked({"a": [{"b": 1, "c": 2}]}, frozenset({"a[0].b"})) == {"a": [{"b": "[secret]", "c": 2}]}
+
+
+def test_identities_are_shown_by_name(plan):
+    describe = Describer(plan.recording)
+    instance = plan.recording.of_type(INSTANCE)[0]
+    assert describe(instance) == "t4g.medium, disk GiB 30, in on-prem-private-1"
+    assert (
+        describe.name("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore")
+        == "AmazonSSMManagedInstanceCore"
+    )
+
+
+def test_overrides_go_by_name_by_path_and_by_namespace():
+    found = stack_config(
+        ROOT,
+        "dev",
+        overrides(
+            [
+                "hybridNodes[1].os=ubuntu-22.04",
+                "hybridNodes[2].name=c",
+                "aws:region=eu-west-1",
+                "managedNodes.max=4",
+            ]
+        ),
+    )
+    assert json.loads(found["eks-hybrid-calico:hybridNodes"]) == [
+        {"name": "hybrid-1", "os": "ubuntu-24.04"},
+        {"name": "hybrid-2", "os": "ubuntu-22.04"},
+        {"name": "c"},
+    ]
+    assert found["aws:region"] == "eu-west-1"
+    managed = json.loads(found["eks-hybrid-calico:managedNodes"])
+    assert (managed["max"], managed["instanceType"]) == ("4", "t4g.medium")

@@ -1,0 +1,151 @@
+"""The files around the program: README, locks, Makefile, shell scripts."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops import docs
+from settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SHELLCHECK = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+def tracked(pattern):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: the list of tracked files is git's")
+    out = subprocess.run(["git", "ls-files", "-z", "--", pattern], cwd=ROOT, check=True, capture_output=True)
+    return [ROOT / name for name in out.stdout.decode().split("\0") if name]
+
+
+def test_the_readme_says_what_the_program_knows():
+    text = (ROOT / "README.md").read_text()
+    assert docs.render(text) == text, "run: .venv/bin/python -m ops.docs"
+
+
+def test_a_section_without_a_place_is_an_error():
+    with pytest.raises(ValueError, match="no place for settings"):
+        docs.render("# nothing here")
+
+
+def test_every_setting_is_in_the_readme_with_its_default():
+    table = docs.settings_table()
+    assert "| `podCidr` | `192.168.0.0/16` |" in table
+    assert "| `sampleNodePort` | `30080` |" in table
+    assert table.count("\n") == len(
+        Settings.model_fields
+    )  # two are Pulumi's own, and the table has two lines of head
+
+
+def test_every_make_command_that_the_readme_names_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert {"plan", "test", "up", "down", "verify", "doctor", "bench"} <= named
+    assert named - {"and"} <= targets
+
+
+def test_every_link_of_the_readme_to_this_repository_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
+    local = [link for link in links if "://" not in link]
+    assert local
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_a_lock_pins_every_package_by_hash_and_names_no_registry(name):
+    text = (ROOT / name).read_text()
+    pins = re.findall(r"^[a-z0-9].*==", text, re.MULTILINE)
+    assert len(pins) > 30
+    blocks = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert "://" not in text
+    assert "index-url" not in text
+
+
+def test_both_locks_pin_the_same_versions():
+    def pins(name):
+        found = re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)([^\\]*)", (ROOT / name).read_text(), re.MULTILINE)
+        return {(package, marker.strip()): version for package, version, marker in found}
+
+    user, dev = pins("requirements.txt"), pins("requirements-dev.txt")
+    assert {key: dev.get(key) for key in user} == user
+
+
+def test_shell_scripts_are_clean():
+    scripts = [*tracked("*.sh"), *tracked(".ci/run"), *tracked(".ci/install-pulumi")]
+    assert len(scripts) >= 4
+    done = subprocess.run([SHELLCHECK, *scripts], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def make(*arguments, path):
+    environment = {**os.environ, "PATH": path, "STACK": "dev"}
+    return subprocess.run(
+        [shutil.which("bash"), ROOT / "ops" / "ready.sh", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A PATH with only what the script itself uses, to which fakes are added."""
+    for name in ("bash", "env", "sed", "tr", "head", "grep", "cat"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+
+    def fake(name, body):
+        file = tmp_path / name
+        file.write_text(f"#!/usr/bin/env bash\n{body}\n")
+        file.chmod(0o755)
+
+    return tmp_path, fake
+
+
+def test_up_says_everything_that_is_missing_at_once(tools):
+    done = make(path=str(tools[0]))
+    assert done.returncode == 1
+    assert "pulumi is not on the PATH. Install it: https://www.pulumi.com/docs/install/" in done.stderr
+    assert "aws is not on the PATH" in done.stderr
+    assert "make plan" in done.stderr
+
+
+def test_up_says_that_there_is_no_backend_and_that_nobody_is_signed_in(tools):
+    path, fake = tools
+    fake("pulumi", "exit 1")
+    fake("aws", "exit 255")
+    done = make(path=str(path))
+    assert done.returncode == 1
+    assert "pulumi login" in done.stderr
+    assert "aws sso login" in done.stderr
+
+
+def test_up_says_that_the_stack_is_not_there(tools):
+    path, fake = tools
+    fake(
+        "pulumi",
+        """[[ $1 == stack ]] && echo '[{"name": "organization/eks-hybrid-calico/device"}]'; exit 0""",
+    )
+    fake("aws", "exit 0")
+    done = make(path=str(path))
+    assert done.returncode == 1
+    assert "pulumi stack init dev" in done.stderr
+    assert "credentials" not in done.stderr
+
+
+def test_up_goes_on_when_all_is_there(tools):
+    path, fake = tools
+    fake(
+        "pulumi",
+        """[[ $1 == stack ]] && echo '[ { "name": "organization/eks-hybrid-calico/dev" } ]'; exit 0""",
+    )
+    fake("aws", "exit 0")
+    done = make(path=str(path))
+    assert (done.returncode, done.stderr) == (0, "")

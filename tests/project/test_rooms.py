@@ -1,0 +1,76 @@
+"""Who may import whom, and which rooms are pure. The house stands on it: pure rooms start in a tenth of a second."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("infra", "k8s", "userdata", "settings", "ops")
+
+# Module or package -> what it may import of the house, beside itself.
+ALLOWED = {
+    "infra": {"infra"},
+    "infra/hybrid_nodes.py": {"infra", "userdata"},
+    "k8s": {"k8s", "infra.versions", "userdata.labels"},
+    "userdata": {"userdata"},
+    "settings": {"settings", "infra.versions", "infra.addressing", "infra.instances"},
+}
+PURE = [
+    "settings",
+    "infra.versions",
+    "infra.addressing",
+    "infra.instances",
+    "infra.flows",
+    "infra.iam",
+    "userdata.cloud_config",
+    "userdata.labels",
+    "k8s.calico_manifest",
+    "k8s.calico_source",
+    "k8s.workloads",
+]
+
+
+def modules():
+    return [path for room in ALLOWED if "/" not in room for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_the_rooms_it_may(path):
+    name = str(path.relative_to(ROOT))
+    allowed = ALLOWED.get(name, ALLOWED[name.split("/")[0]])
+    for found in imported(path):
+        if found.split(".")[0] in ROOMS:
+            assert any(found == other or found.startswith(f"{other}.") for other in allowed), found
+
+
+def test_only_settings_reads_pulumis_configuration():
+    for path in [ROOT / "__main__.py", *modules()]:
+        if path.parent.name == "settings":
+            continue
+        assert "pulumi.Config" not in path.read_text(), path
+
+
+def test_the_front_door_has_no_logic():
+    tree = ast.parse((ROOT / "__main__.py").read_text())
+    loops = [
+        node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While, ast.Lambda, ast.If, ast.Try))
+    ]
+    # The one loop prints the warnings of the settings.
+    assert [type(node).__name__ for node in loops] == ["For"]
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_pure_module_starts_without_pulumi(module):
+    code = f"import {module}, sys; sys.exit(any(name.split('.')[0].startswith('pulumi') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
