@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ops.plan.evaluation import Plan
 
 
 def plan(
@@ -16,6 +20,9 @@ def plan(
         ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything for machines.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the stack, as .svg or .png.")
+    ] = None,
 ) -> None:
     """Show what the program would build: no account, no Pulumi CLI.
 
@@ -40,8 +47,20 @@ def plan(
         typer.echo(to_json(found))
     else:
         show(found, Console(), sections=[render(found.flows)])
+    if picture:
+        _draw(found, picture)
     if not found.flows.passed:
         raise typer.Exit(1)
+
+
+def _draw(found: Plan, path: Path) -> None:
+    from ops.picture import write
+
+    try:
+        write(found.recording, found.flows, path)
+    except (ValueError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
 
 
 def overrides(pairs: list[str]) -> dict[str, str]:

@@ -168,6 +168,16 @@ def test_a_closed_flow_fails_the_plan(monkeypatch, config):
     assert {flow["port"] for flow in closed} == {4789}
 
 
+def test_a_picture_is_drawn_beside_the_plan(config, tmp_path):
+    given = [part for k, v in config().items() if "calicoManifest" in k for part in ("--config", f"{k}={v}")]
+    file = tmp_path / "stack.svg"
+    assert run("--json", *given, "--picture", str(file)).exit_code == 0
+    assert file.read_text().startswith("<svg")
+    done = run("--json", *given, "--picture", str(tmp_path / "stack.txt"))
+    assert done.exit_code == 2
+    assert ".svg or .png" in done.stderr
+
+
 def test_values_are_found_by_path_and_missing_ones_are_none():
     value = {"a": [{"b": {"c": 1}}]}
     assert look_up(value, "a[0].b.c") == 1
