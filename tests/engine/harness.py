@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 REGION = "eu-central-1"
 _PROGRAM = ("Pulumi.yaml", "Pulumi.README.md", "__main__.py", "infra", "k8s", "settings", "userdata")
+# Deleted with the cluster, by the cluster: the engine only forgets them.
+_WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:Addon::coredns")
 _PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "CALICO_MANIFEST")
 
 
@@ -55,6 +58,37 @@ class Call:
     def key(self) -> str:
         """Type and name, as the control file wants them."""
         return f"{self.type}::{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One pulumi command, what it asked of the providers, and the state it left."""
+
+    run: Run
+    calls: list[Call]
+    resources: list[dict[str, Any]]
+
+    def of(self, kind: str, token: str = "", name: str = "") -> list[Call]:
+        """Return the calls of a kind ("Create", "Delete" ...), of a type, of a name."""
+        return [
+            call
+            for call in self.calls
+            if call.kind == kind
+            and call.type.startswith(token)
+            and call.name.startswith(name)
+            and not call.failed
+        ]
+
+    def one(self, kind: str, token: str, name: str = "") -> Call:
+        """Return the only call of a kind on a type."""
+        found = self.of(kind, token, name)
+        assert len(found) == 1, f"{kind} of {token} {name}: {[call.key for call in found]}"
+        return found[0]
+
+    @property
+    def changes(self) -> list[tuple[str, str]]:
+        """Return what was created, updated or deleted, as (kind, type::name)."""
+        return sorted((c.kind, c.key) for c in self.calls if c.kind in ("Create", "Update", "Delete"))
 
 
 class Stack:
@@ -121,6 +155,13 @@ class Stack:
             config[f"aws:{key[4:]}" if aws else f"eks-hybrid-calico:{key}"] = value
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Change the program's source, in the copy."""
+        file = self.project / path
+        source = file.read_text(encoding="utf-8")
+        assert old in source, f"{path} has no {old!r} any more: adapt the test"
+        file.write_text(source.replace(old, new), encoding="utf-8")
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a pulumi command in a process group of its own, its output in one pipe."""
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
@@ -169,6 +210,12 @@ class Stack:
         """Return the stack's outputs, secrets in the clear."""
         return json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").text)
 
+    def step(self, command: Callable[[], Run]) -> Step:
+        """Run a command of this stack and keep what it did."""
+        before = len(self.journal())
+        run = command()
+        return Step(run=run, calls=self.journal()[before:], resources=self.resources())
+
     # --- what the tests look at ------------------------------------------------------------------
 
     def order(self, **orders: Any) -> None:
@@ -182,6 +229,15 @@ class Stack:
         path = self.standin / "journal.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [_call(json.loads(line)) for line in lines]
+
+    def left(self) -> list[str]:
+        """Return the keys of what the stand-ins were told to create and never to delete."""
+        calls = [call for call in self.journal() if not call.failed]
+        gone = {(call.urn, call.details["id"]) for call in calls if call.kind == "Delete"}
+        created = [
+            call for call in calls if call.kind == "Create" and not call.key.startswith(_WITH_THE_CLUSTER)
+        ]
+        return [call.key for call in created if (call.urn, call.details["id"]) not in gone]
 
     def state_text(self) -> str:
         """Return the state file as it lies on the disk."""

@@ -27,12 +27,15 @@ Answer = tuple[int, dict[str, Any]]
 
 
 class HybridApis:
-    """Registrations and Nodes of machines that have joined. `machines`: mi-* to activation id."""
+    """Registrations and Nodes of machines that have joined, by name (mi-*), with their activation id.
+
+    `denied` is an IAM action that nobody is allowed.
+    """
 
     def __init__(self, standin: Path) -> None:
         self.machines: dict[str, str] = {}
         self.nodes: dict[str, str] = {}
-        self.cluster_exists = True
+        self.denied = ""
         self._journal = standin / "journal.jsonl"
         self._authority = standin / "authority.pem"
         files = ["-keyout", str(standin / "authority.key"), "-out", str(self._authority)]
@@ -58,6 +61,8 @@ class HybridApis:
         operation = (headers.get("X-Amz-Target") or "").removeprefix("AmazonSSM.")
         if path.startswith("/clusters/"):
             return self._describe_cluster(path.rsplit("/", 1)[1])
+        if self.denied == f"ssm:{operation}":
+            return 400, {"__type": "AccessDeniedException", "message": "User is not authorized."}
         asked = json.loads(body)
         if operation == "DescribeInstanceInformation":
             wanted = asked["Filters"][0]["Values"]
@@ -69,8 +74,6 @@ class HybridApis:
         return 400, {"__type": "InvalidInstanceId", "message": ""}
 
     def _describe_cluster(self, name: str) -> Answer:
-        if not self.cluster_exists:
-            return 404, {"__type": "ResourceNotFoundException", "message": "No cluster found."}
         authority = base64.b64encode(self._authority.read_bytes()).decode()
         cluster = {
             "name": name,

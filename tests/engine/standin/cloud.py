@@ -38,7 +38,15 @@ AUTO_NAMES = {
 REPLACES = {
     "aws:autoscaling/attachment:Attachment": ["*"],
     "aws:ec2/eip:Eip": ["domain"],
-    "aws:ec2/instance:Instance": ["ami", "subnetId", "keyName", "privateIp", "rootBlockDevice.encrypted"],
+    "aws:ec2/instance:Instance": [
+        "ami",
+        "associatePublicIpAddress",
+        "keyName",
+        "privateIp",
+        "rootBlockDevice.encrypted",
+        "subnetId",
+    ],
+    "aws:ec2/internetGateway:InternetGateway": [],
     "aws:ec2/launchTemplate:LaunchTemplate": ["name", "namePrefix"],
     "aws:ec2/natGateway:NatGateway": ["subnetId", "allocationId", "connectivityType"],
     "aws:ec2/route:Route": ["routeTableId", "destinationCidrBlock"],
@@ -201,7 +209,10 @@ _SPECIAL: dict[str, Callable[[str, dict[str, Any], str], dict[str, Any]]] = {
 def update(token: str, outputs: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
     """Return the outputs of a resource after an update in place."""
     updated = {**outputs, **inputs}
-    if token == "aws:ec2/launchTemplate:LaunchTemplate":
+    tags = {"tags", "tagsAll"}
+    if token == "aws:ec2/launchTemplate:LaunchTemplate" and any(
+        inputs[key] != outputs.get(key) for key in inputs.keys() - tags
+    ):
         updated["latestVersion"] = outputs["latestVersion"] + 1
     return updated
 
@@ -215,7 +226,7 @@ def look_up(token: str, args: dict[str, Any], region: str, parameters: dict[str,
     """
     if token == "aws:ssm/getParameter:getParameter":
         ami = "ami-" + hashlib.sha256(args["name"].encode()).hexdigest()[:17]
-        value = parameters.get(args["name"], ami)
+        value = parameters.get("*", ami)
         return {
             **args,
             "id": args["name"],

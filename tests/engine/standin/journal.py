@@ -5,9 +5,9 @@ the call ends) and `control.json`, read again at every call:
 
     {"fail":  {"TYPE::NAME": "message"},      create and update answer with this error
      "fail_delete": {"TYPE::NAME": "message"},
-     "hang":  ["TYPE::NAME"],                 create does not return until the engine cancels
+     "hang":  ["TYPE"],                       create does not return until the engine cancels
      "delay": {"TYPE": seconds},              create and delete take that long
-     "parameters": {"SSM parameter": "value"}}
+     "parameters": {"*": "value"}}            what every SSM parameter holds
 """
 
 from __future__ import annotations

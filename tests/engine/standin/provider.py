@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import secrets
 import sys
 import threading
@@ -89,14 +90,16 @@ class StandIn:
         """Accept or refuse a resource's inputs, and give it a name when it has none."""
         started, (token, name) = time.monotonic(), _type_and_name(request.urn)
         news, olds = wire.from_struct(request.news), wire.from_struct(request.olds)
-        problems = list(schema.input_problems(token, news))
+        # The engine gives back what `ignore_changes` names, and so our own tagsAll too.
+        given = {key: value for key, value in news.items() if key != "tagsAll"}
+        problems = list(schema.input_problems(token, given))
         inputs = _named(token, name, news, olds)
         if token in cloud.AUTO_NAMES:
             key, longest = cloud.AUTO_NAMES[token]
             if len(str(inputs[key])) > longest and inputs[key] != wire.UNKNOWN:
                 problems.append((key, f"{inputs[key]} is longer than the {longest} characters AWS allows"))
         if self.package == "aws" and "tagsAll" in schema.outputs(token):
-            # As pulumi-aws does (provider/tags.go): default tags join here, after the engine's ignore_changes.
+            # As pulumi-aws does (provider/tags.go): default tags join here, whatever `ignore_changes` says.
             inputs["tagsAll"] = {**self.default_tags, **news.get("tags", {})}
         entry = {"call": "Check", "urn": request.urn, "inputs": inputs, "failures": problems}
         journal.write(entry, started)
@@ -179,7 +182,7 @@ class StandIn:
         """
         orders, key = journal.control(), f"{token}::{name}"
         message = orders.get(failing, {}).get(key)
-        if message is None and key in orders.get("hang", []) and failing == "fail":
+        if message is None and token in orders.get("hang", []) and failing == "fail":
             journal.write({**entry, "call": "Hang"}, started)
             self.cancelled.wait(HANG_S)
             message = "the operation was canceled"
@@ -265,4 +268,6 @@ def serve(package: str) -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    server.wait_for_termination()
+    engine = os.getppid()
+    while os.getppid() == engine and server.wait_for_termination(timeout=1):
+        pass  # and not for ever: an engine that was killed tells nobody

@@ -1,0 +1,145 @@
+"""The life of one stack under the real engine, step by step; each step is run once and judged by many tests."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.engine.harness import Stack, Step
+from tests.engine.hybrid_apis import HybridApis
+from tests.engine.manifest import small_manifest
+
+FIRST = {"name": "hybrid-1", "os": "ubuntu-24.04"}
+SECOND = {"name": "hybrid-2", "os": "al2023"}
+
+# Long enough to see what runs side by side, in the proportions of the real thing.
+SLOW = {"aws:eks/cluster:Cluster": 1.5, "aws:eks/nodeGroup:NodeGroup": 6.0, "aws:ec2/instance:Instance": 0.3}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """A stack, and the APIs that its hybrid nodes' clean-up talks to."""
+
+    stack: Stack
+    apis: HybridApis
+
+    def join(self) -> None:
+        """Let the machine of every hybrid node join that has not yet."""
+        for node in self.stack.outputs()["hybridNodes"]:
+            self.apis.join(node["activationId"])
+
+
+@pytest.fixture(scope="session")
+def cli() -> Path:
+    """The folder of the pulumi command."""
+    found = shutil.which("pulumi")
+    if not found:
+        pytest.skip(
+            'no pulumi on the PATH: run make test-engine, or PATH="$(.ci/install-pulumi):$PATH" first'
+        )
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl on the PATH: needed to make the certificate of the Kubernetes API's stand-in")
+    return Path(found).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def new_rig(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Rig]]:
+    """Make a stack that is configured and has nothing yet."""
+    rigs: list[Rig] = []
+
+    def make() -> Rig:
+        stack = Stack(tmp_path_factory.mktemp("stack") / "it", cli)
+        rig = Rig(stack=stack, apis=HybridApis(stack.standin))
+        rigs.append(rig)
+        stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url
+        manifest = os.environ.get("CALICO_MANIFEST")
+        if manifest:
+            stack.configure(calicoManifest=manifest)
+        else:
+            path, digest = small_manifest(stack.folder)
+            stack.configure(calicoManifest=str(path), calicoManifestSha256=digest)
+        stack.configure(aws_region="eu-central-1", hybridNodes=[FIRST])
+        return rig
+
+    yield make
+    for rig in rigs:
+        rig.apis.close()
+
+
+@pytest.fixture(scope="session")
+def rig(new_rig: Callable[[], Rig]) -> Rig:
+    """The stack whose life the fixtures below are."""
+    return new_rig()
+
+
+@pytest.fixture(scope="session")
+def previewed(rig: Rig) -> Step:
+    """`pulumi preview` before there is anything."""
+    return rig.stack.step(rig.stack.preview)
+
+
+@pytest.fixture(scope="session")
+def created(rig: Rig, previewed: Step) -> Step:
+    """The first `pulumi up`, with one hybrid node, which then joins."""
+    assert previewed.run.code == 0
+    rig.stack.order(delay=SLOW)
+    step = rig.stack.step(rig.stack.up)
+    rig.stack.order()
+    rig.join()
+    return step
+
+
+@pytest.fixture(scope="session")
+def repeated(rig: Rig, created: Step) -> Step:
+    """The second `pulumi up`, with nothing changed but what AWS calls the newest image."""
+    assert created.run.code == 0
+    rig.stack.order(parameters={"*": "ami-0fedcba9876543210"})
+    return rig.stack.step(rig.stack.up)
+
+
+@pytest.fixture(scope="session")
+def retagged(rig: Rig, repeated: Step) -> Step:
+    """`pulumi up` after a default tag and two descriptions were changed."""
+    assert repeated.run.code == 0
+    rig.stack.configure(aws_defaultTags={"tags": {"Owner": "the network team"}})
+    rig.stack.edit("infra/hybrid_nodes.py", 'description=f"Hybrid node', 'description=f"The hybrid node')
+    rig.stack.edit("infra/cluster.py", 'description="Taken by hybrid', 'description="To be taken by hybrid')
+    return rig.stack.step(rig.stack.up)
+
+
+@pytest.fixture(scope="session")
+def grown(rig: Rig, retagged: Step) -> Step:
+    """`pulumi up` after a second hybrid node was added to the settings."""
+    assert retagged.run.code == 0
+    rig.stack.configure(hybridNodes=[FIRST, SECOND])
+    step = rig.stack.step(rig.stack.up)
+    rig.join()
+    return step
+
+
+@pytest.fixture(scope="session")
+def other_os(rig: Rig, grown: Step) -> Step:
+    """`pulumi up` after the first node's operating system was changed."""
+    assert grown.run.code == 0
+    rig.stack.configure(hybridNodes=[{**FIRST, "os": "ubuntu-22.04"}, SECOND])
+    step = rig.stack.step(rig.stack.up)
+    rig.join()
+    return step
+
+
+@pytest.fixture(scope="session")
+def shrunk(rig: Rig, other_os: Step) -> Step:
+    """`pulumi up` after the second node was taken out of the settings again."""
+    assert other_os.run.code == 0
+    rig.stack.configure(hybridNodes=[{**FIRST, "os": "ubuntu-22.04"}])
+    return rig.stack.step(rig.stack.up)
+
+
+@pytest.fixture(scope="session")
+def destroyed(rig: Rig, shrunk: Step) -> Step:
+    """`pulumi destroy`."""
+    assert shrunk.run.code == 0
+    return rig.stack.step(rig.stack.destroy)

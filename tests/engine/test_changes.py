@@ -1,0 +1,103 @@
+"""What later runs of `pulumi up` change, and what they leave alone."""
+
+import pytest
+
+pytestmark = pytest.mark.engine
+
+INSTANCE = "aws:ec2/instance:Instance"
+ACTIVATION = "aws:ssm/activation:Activation"
+ATTACHMENT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+
+
+def kinds(step, *wanted):
+    """Return what a step did, as (kind, type, name without generation)."""
+    return [
+        (
+            call.kind,
+            call.type,
+            call.name.rsplit("-", 1)[0] if call.type in (INSTANCE, ACTIVATION) else call.name,
+        )
+        for call in step.calls
+        if call.kind in wanted
+    ]
+
+
+def test_a_second_up_changes_nothing_even_when_the_image_has_moved(repeated):
+    assert [call.details["inputs"]["name"] for call in repeated.of("Invoke", "aws:ssm/getParameter:")]
+    assert repeated.changes == []
+    assert "updated" not in repeated.run.text
+
+
+def test_changing_tags_and_descriptions_replaces_nothing(retagged):
+    assert {kind for kind, _ in retagged.changes} == {"Update"}
+    assert [call.key for call in retagged.of("Diff") if call.details["replaces"]] == []
+
+
+def test_a_new_default_tag_reaches_what_can_take_it(retagged):
+    # An activation cannot be tagged later: AWS has no call for it.
+    updated = {call.type for call in retagged.of("Update")}
+    assert {INSTANCE, "aws:ec2/vpc:Vpc", "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup"} <= updated
+    tags = retagged.one("Update", INSTANCE).details["inputs"]["tagsAll"]
+    assert tags["Owner"] == "the network team"
+
+
+def test_a_new_hybrid_node_brings_only_what_it_needs(grown):
+    assert sorted(kinds(grown, "Create", "Delete")) == [
+        ("Create", INSTANCE, "hybrid-2"),
+        ("Create", ATTACHMENT, "hybrid-hybrid-2"),
+        ("Create", ACTIVATION, "hybrid-2"),
+    ]
+
+
+def test_a_new_hybrid_node_changes_only_what_counts_nodes(grown):
+    # The replicas and where they may run, and the weights between the two sides.
+    assert sorted(kinds(grown, "Update")) == [
+        ("Update", "aws:lb/listener:Listener", "alb"),
+        ("Update", DEPLOYMENT, "nw-check-hybrid"),
+        ("Update", DEPLOYMENT, "sample-app"),
+    ]
+
+
+def test_another_operating_system_replaces_activation_and_instance_together(other_os):
+    assert sorted(kinds(other_os, "Create", "Delete")) == [
+        ("Create", INSTANCE, "hybrid-1"),
+        ("Create", ATTACHMENT, "hybrid-hybrid-1"),
+        ("Create", ACTIVATION, "hybrid-1"),
+        ("Delete", INSTANCE, "hybrid-1"),
+        ("Delete", ATTACHMENT, "hybrid-hybrid-1"),
+        ("Delete", ACTIVATION, "hybrid-1"),
+    ]
+
+
+def test_another_operating_system_takes_another_image(created, other_os):
+    old, new = created.one("Create", INSTANCE), other_os.one("Create", INSTANCE)
+    assert (
+        "ubuntu/server/22.04" in other_os.of("Invoke", "aws:ssm/getParameter:")[-1].details["inputs"]["name"]
+    )
+    assert old.details["inputs"]["ami"] != new.details["inputs"]["ami"]
+
+
+def test_the_new_node_carries_the_workload_before_the_old_one_goes(other_os):
+    moved = other_os.one("Update", DEPLOYMENT, "nw-check-hybrid")
+    assert other_os.one("Create", INSTANCE).ended <= moved.started
+    assert moved.ended <= other_os.one("Delete", INSTANCE).started
+
+
+@pytest.mark.parametrize("step", ["other_os", "shrunk"])
+def test_a_node_that_goes_is_terminated_then_forgotten_then_its_activation_goes(step, request):
+    done = request.getfixturevalue(step)
+    instance, activation = done.one("Delete", INSTANCE), done.one("Delete", ACTIVATION)
+    node, machine = done.one("DeleteNode", ""), done.one("Deregister", "")
+    assert node.details["activation"] == machine.details["activation"] == activation.details["id"]
+    assert instance.ended <= node.started
+    assert node.ended <= machine.started
+    assert machine.ended <= activation.started
+
+
+def test_a_target_is_taken_out_of_the_load_balancer_before_its_node_goes(shrunk):
+    assert shrunk.one("Delete", ATTACHMENT).ended <= shrunk.one("Delete", INSTANCE).started
+
+
+def test_removing_a_node_leaves_the_other_one_alone(shrunk):
+    assert {name for _, token, name in kinds(shrunk, "Delete") if token != ATTACHMENT} == {"hybrid-2"}
