@@ -5,7 +5,7 @@ from __future__ import annotations
 from ops.verify.aws import RealAws
 from ops.verify.context import Context, Limits
 from ops.verify.http import RealHttp
-from ops.verify.kube import RealKube
+from ops.verify.kube_client import RealKube
 from ops.verify.pool import Pool
 from ops.verify.stack_outputs import Deployment
 

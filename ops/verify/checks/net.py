@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
-from ops.verify import mesh, parsers, probes
-from ops.verify.cluster import SAMPLE_NAMESPACE, SAMPLE_SERVICE, Node, Pod
+from ops.verify import measure, mesh, parsers, probes
+from ops.verify.cluster import SAMPLE_NAMESPACE, SAMPLE_SERVICE, Pod
 from ops.verify.context import Context
-from ops.verify.kube import ExecError
 from ops.verify.model import Check, Findings, Matrix, Outcome, listed
 from ops.verify.parsers import Curl, Ping
 
 Path = tuple[str, str]
 # IPv4 header 20 bytes, ICMP header 8 bytes.
 _PING_HEADERS = 28
-
-
-@dataclass(frozen=True)
-class Probed:
-    """What a script printed per path (source node, key), and why it printed nothing on some nodes."""
-
-    outputs: dict[Path, tuple[int, str]] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
 
 
 def pods(context: Context) -> Outcome:
@@ -55,25 +45,27 @@ def pods(context: Context) -> Outcome:
 
 def ping(context: Context) -> Outcome:
     """Answer whether every nw-check pod reaches every other one by ICMP, and how fast."""
-    nodes, check_pods = _measured(context)
+    nodes, check_pods = measure.measured(context)
     findings = Findings()
-    probed = _probe(context, probes.PING, lambda pod: _others(pod, check_pods), probes.PING_SECONDS, findings)
+    probed = measure.probe(
+        context, probes.PING, lambda pod: measure.others(pod, check_pods), probes.PING_SECONDS, findings
+    )
     runs = {path: parsers.ping(text) for path, (_, text) in probed.outputs.items()}
-    paths = _paths(nodes, probed)
+    paths = measure.paths(nodes, probed)
+    aliases = {node.name: node.alias for node in nodes}
     lost = {
         path: runs[path].error if path in runs else "no output" for path in paths if not _received(runs, path)
     }
     mesh.note(findings, nodes, lost, what="nothing comes back", errors=lost)
     flaky = [path for path in paths if path not in lost and runs[path].received < runs[path].sent]
     if flaky:
-        names = [f"{a} -> {b} {runs[a, b].loss_percent:.0f}%" for a, b in flaky]
+        names = [f"{aliases[a]} -> {aliases[b]} {runs[a, b].loss_percent:.0f}%" for a, b in flaky]
         findings.fail(
-            f"packets are lost on {len(flaky)} paths: {listed(names, most=3)}",
+            f"some packets are lost: {listed(names, most=3)}",
             why="a machine is overloaded (t4g without CPU credits), or a route changes back and forth",
             fix="run it again; kubectl top nodes; kubectl -n kube-system logs -l k8s-app=calico-node --tail 20",
         )
     good = {path: runs[path].rtt_ms for path in paths if path not in lost}
-    aliases = {node.name: node.alias for node in nodes}
     matrix = Matrix(
         nodes=tuple(node.alias for node in nodes),
         rtt_ms={(aliases[a], aliases[b]): good.get((a, b)) for a, b in paths},
@@ -91,20 +83,20 @@ def ping(context: Context) -> Outcome:
 
 def ping_sized(context: Context) -> Outcome:
     """Answer whether the largest packet that fits the pods' interfaces crosses every path in one piece."""
-    nodes, check_pods = _measured(context)
+    nodes, check_pods = measure.measured(context)
     findings = Findings()
-    mtus = _mtus(context, check_pods, findings)
+    mtus = measure.mtus(context, check_pods, findings)
 
     def destinations(pod: Pod) -> dict[str, str]:
         return {
             other: f"{ip}/{min(mtus[pod.node], mtus[other]) - _PING_HEADERS}"
-            for other, ip in _others(pod, check_pods).items()
+            for other, ip in measure.others(pod, check_pods).items()
             if pod.node in mtus and other in mtus
         }
 
-    probed = _probe(context, probes.PING_SIZED, destinations, probes.PING_SECONDS, findings)
+    probed = measure.probe(context, probes.PING_SIZED, destinations, probes.PING_SECONDS, findings)
     runs = {path: parsers.ping(text) for path, (_, text) in probed.outputs.items()}
-    paths = [path for path in _paths(nodes, probed) if path[0] in mtus and path[1] in mtus]
+    paths = [path for path in measure.paths(nodes, probed) if path[0] in mtus and path[1] in mtus]
     bad = [path for path in paths if not _received(runs, path)]
     names = {node.name: node for node in nodes}
     for size in sorted({min(mtus[a], mtus[b]) for a, b in bad}):
@@ -183,9 +175,9 @@ def node_port(context: Context) -> Outcome:
 def external_dns(context: Context) -> Outcome:
     """Answer whether pods on every node resolve a name outside the cluster, and get out."""
     host = context.deployment.checks.sts_host
-    nodes, _ = _measured(context)
+    nodes, _ = measure.measured(context)
     findings = Findings()
-    probed = _probe(
+    probed = measure.probe(
         context, probes.CURL, lambda _: {"out": f"https://{host}/"}, probes.CURL_SECONDS, findings
     )
     names = {node.name: node for node in nodes}
@@ -217,8 +209,8 @@ def _answers(
     passed: str,
 ) -> Outcome:
     """Curl some URLs from every node; each must answer 200 with a sample-app pod's name."""
-    nodes, _ = _measured(context)
-    probed = _probe(context, probes.CURL, urls, probes.CURL_SECONDS, findings)
+    nodes, _ = measure.measured(context)
+    probed = measure.probe(context, probes.CURL, urls, probes.CURL_SECONDS, findings)
     names = {node.name: node for node in context.cluster.nodes}
     failed: dict[tuple[str, str], list[str]] = {}
     for (source, key), (code, text) in sorted(probed.outputs.items()):
@@ -245,92 +237,12 @@ def _curl_said(run: Curl) -> str:
     return f"200, but not from the sample app: {run.body[:80]!r}"
 
 
-def _measured(context: Context) -> tuple[list[Node], dict[str, Pod]]:
-    """Give the nodes that have a nw-check pod to measure from, and these pods."""
-    check_pods = context.cluster.check_pods()
-    return [node for node in context.cluster.nodes if node.name in check_pods], check_pods
-
-
-def _others(pod: Pod, check_pods: Mapping[str, Pod]) -> dict[str, str]:
-    return {name: other.ip for name, other in check_pods.items() if name != pod.node}
-
-
-def _paths(nodes: list[Node], probed: Probed) -> list[Path]:
-    """List the paths that were tried; a node where exec failed has its own problem and no paths."""
-    sources = [node.name for node in nodes if node.name not in probed.errors]
-    return [(a, b.name) for a in sources for b in nodes if a != b.name]
-
-
 def _received(runs: Mapping[Path, Ping], path: Path) -> bool:
     return path in runs and runs[path].received > 0
 
 
 def _loss(runs: Mapping[Path, Ping], path: Path) -> float:
     return runs[path].loss_percent if path in runs else 100.0
-
-
-def _probe(
-    context: Context,
-    script: str,
-    destinations: Callable[[Pod], Mapping[str, str]],
-    seconds: float,
-    findings: Findings,
-) -> Probed:
-    """Run one script on every node at once; a node whose exec fails is noted as a problem."""
-    probed = Probed()
-    nodes, check_pods = _measured(context)
-    names = {node.name: node for node in nodes}
-
-    def ask(pod: Pod) -> dict[str, tuple[int, str]]:
-        wanted = destinations(pod)
-        if not wanted:
-            return {}
-        command = probes.script(script, wanted)
-        limit = probes.seconds(len(wanted), seconds)
-        done = context.kube.execute(pod.namespace, pod.name, command, container=pod.container, seconds=limit)
-        found = parsers.sections(done.stdout)
-        # A probe without output is a path that did not answer, not a path that was not asked.
-        return {key: found.get(key, (-1, done.stderr.strip())) for key in wanted}
-
-    for pod, answer in context.pool.settle(ask, [check_pods[node.name] for node in nodes]):
-        if isinstance(answer, ExecError):
-            probed.errors[pod.node] = str(answer)
-            findings.fail(
-                f"exec into {pod.name} on {names[pod.node]} failed: {answer}",
-                why="the control plane does not reach this node's kubelet; node.exec says more",
-                fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip route",
-            )
-        elif isinstance(answer, Exception):
-            raise answer
-        else:
-            probed.outputs.update({(pod.node, key): value for key, value in answer.items()})
-    return probed
-
-
-def _mtus(context: Context, check_pods: Mapping[str, Pod], findings: Findings) -> dict[str, int]:
-    """Read the MTU (bytes) of the interface that each nw-check pod sends through; node name -> MTU."""
-
-    def ask(pod: Pod) -> int | None:
-        done = context.kube.execute(
-            pod.namespace, pod.name, ["sh", "-c", probes.LINKS], container=pod.container, seconds=1.0
-        )
-        default = next((one for one in parsers.routes(done.stdout) if one.destination.prefixlen == 0), None)
-        links = parsers.link_mtus(done.stdout)
-        return links.get(default.device if default else "eth0")
-
-    mtus = {}
-    for pod, answer in context.pool.settle(ask, list(check_pods.values())):
-        if isinstance(answer, int):
-            mtus[pod.node] = answer
-        elif answer is None or isinstance(answer, ExecError):
-            findings.fail(
-                f"the MTU in {pod.name} cannot be read{f': {answer}' if answer else ''}",
-                why="`ip -o link` in the pod did not show the interface of its default route",
-                fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip -o link",
-            )
-        else:
-            raise answer
-    return mtus
 
 
 _PODS = ("net.pods", "node.exec")

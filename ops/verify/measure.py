@@ -1,0 +1,103 @@
+"""Measures from inside the pods: one exec per node, all nodes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ops.verify import parsers, probes
+from ops.verify.cluster import Node, Pod
+from ops.verify.context import Context
+from ops.verify.kube import ExecError
+from ops.verify.model import Findings
+
+Path = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a script printed per path (source node, key), and why it printed nothing on some nodes."""
+
+    outputs: dict[Path, tuple[int, str]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def measured(context: Context) -> tuple[list[Node], dict[str, Pod]]:
+    """Give the nodes that have a nw-check pod to measure from, and these pods."""
+    check_pods = context.cluster.check_pods()
+    return [node for node in context.cluster.nodes if node.name in check_pods], check_pods
+
+
+def others(pod: Pod, check_pods: Mapping[str, Pod]) -> dict[str, str]:
+    """Map the other nodes to the addresses of their nw-check pods."""
+    return {name: other.ip for name, other in check_pods.items() if name != pod.node}
+
+
+def paths(nodes: list[Node], probed: Probed) -> list[Path]:
+    """List the paths that were tried; a node where exec failed has its own problem and no paths."""
+    sources = [node.name for node in nodes if node.name not in probed.errors]
+    return [(a, b.name) for a in sources for b in nodes if a != b.name]
+
+
+def probe(
+    context: Context,
+    script: str,
+    destinations: Callable[[Pod], Mapping[str, str]],
+    seconds: float,
+    findings: Findings,
+) -> Probed:
+    """Run one script on every node at once; a node whose exec fails is noted as a problem."""
+    probed = Probed()
+    nodes, check_pods = measured(context)
+    names = {node.name: node for node in nodes}
+
+    def ask(pod: Pod) -> dict[str, tuple[int, str]]:
+        wanted = destinations(pod)
+        if not wanted:
+            return {}
+        command = probes.script(script, wanted)
+        limit = probes.seconds(len(wanted), seconds)
+        done = context.kube.execute(pod.namespace, pod.name, command, container=pod.container, seconds=limit)
+        found = parsers.sections(done.stdout)
+        # A probe without output is a path that did not answer, not a path that was not asked.
+        return {key: found.get(key, (-1, done.stderr.strip())) for key in wanted}
+
+    for pod, answer in context.pool.settle(ask, [check_pods[node.name] for node in nodes]):
+        if isinstance(answer, ExecError):
+            probed.errors[pod.node] = str(answer)
+            findings.fail(
+                f"exec into {pod.name} on {names[pod.node]} failed: {answer}",
+                why="the control plane does not reach this node's kubelet; node.exec says more",
+                fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip route",
+            )
+        elif isinstance(answer, Exception):
+            raise answer
+        else:
+            probed.outputs.update({(pod.node, key): value for key, value in answer.items()})
+    return probed
+
+
+def mtus(context: Context, check_pods: Mapping[str, Pod], findings: Findings) -> dict[str, int]:
+    """Read the MTU (bytes) of the interface that each nw-check pod sends through: node name -> MTU."""
+
+    def ask(pod: Pod) -> int | None:
+        done = context.kube.execute(
+            pod.namespace, pod.name, ["sh", "-c", probes.LINKS], container=pod.container, seconds=1.0
+        )
+        default = next((one for one in parsers.routes(done.stdout) if one.destination.prefixlen == 0), None)
+        links = parsers.link_mtus(done.stdout)
+        return links.get(default.device if default else "eth0")
+
+    mtus = {}
+    for pod, answer in context.pool.settle(ask, list(check_pods.values())):
+        if isinstance(answer, int):
+            mtus[pod.node] = answer
+        elif answer is None or isinstance(answer, ExecError):
+            findings.fail(
+                f"the MTU in {pod.name} cannot be read{f': {answer}' if answer else ''}",
+                why="`ip -o link` in the pod did not show the interface of its default route",
+                fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip -o link",
+            )
+        else:
+            raise answer
+    return mtus

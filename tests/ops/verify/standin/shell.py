@@ -1,0 +1,125 @@
+"""What ping, ip and curl print in the pods of the world. The texts are those the article shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+Answer = tuple[str, int]
+
+
+def run(world: Any, machine: Any, command: Sequence[str]) -> tuple[str, str, int]:
+    """Run a command on a machine: (stdout, stderr, exit code)."""
+    command = list(command)
+    if machine.garbled:
+        return "@@ mi-06", "", 0
+    if not machine.tools:
+        return "", f"{command[0]}: not found", 127
+    if command == ["ip", "-V"]:
+        return "ip utility, iproute2-6.15.0\n", "", 0
+    if command == ["ip", "-4", "route"]:
+        return host_routes(world, machine), "", 0
+    if command[:2] == ["sh", "-c"]:
+        script, arguments = command[2], command[4:]
+        if "ip -o link" in script:
+            return links(machine), "", 0
+        probe = sized if "ping -n -M do" in script else ping if "ping -n" in script else curl
+        if probe is curl and "curl -sS" not in script:
+            return "", "sh: unknown script", 127
+        pairs = zip(arguments[::2], arguments[1::2], strict=True)
+        return "".join(_section(key, *probe(world, machine, value)) for key, value in pairs), "", 0
+    return "", f"{command[0]}: not found", 127
+
+
+def _section(key: str, text: str, code: int) -> str:
+    return f"@@ {key} {code}\n{text}\n@@.\n"
+
+
+def host_routes(world: Any, machine: Any) -> str:
+    """`ip -4 route` on the host, as the article shows it."""
+    gateway = f"{machine.ip.rpartition('.')[0]}.1"
+    lines = [f"default via {gateway} dev eth0"]
+    for other in world.machines:
+        pair = (machine.alias, other.alias)
+        if other is machine:
+            lines.append(f"blackhole {machine.block} proto 80")
+        elif pair in world.wrong_routes:
+            lines.append(world.wrong_routes[pair])
+        elif pair not in world.missing_routes:
+            lines.append(f"{other.block} via {other.tunnel} dev vxlan.calico onlink")
+    lines.append(f"{machine.pod_ip(3)} dev cali9ce7ff61306 scope link")
+    return "\n".join(lines) + "\n"
+
+
+def links(machine: Any) -> str:
+    """`ip -o link; ip -4 route` in a pod."""
+    return (
+        "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\\"
+        "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n"
+        f"3: eth0@if12: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu {machine.mtu} qdisc noqueue state UP mode DEFAULT group "
+        "default qlen 1000\\    link/ether 8a:5f:0d:4c:7e:11 brd ff:ff:ff:ff:ff:ff link-netnsid 0\n"
+        "default via 169.254.1.1 dev eth0 \n169.254.1.1 dev eth0 scope link \n"
+    )
+
+
+def rtt(source: Any, target: Any) -> float:
+    """A round-trip time in ms that depends on the two machines only."""
+    far = 1.8 if source.side != target.side else 0.4
+    return far + (sum(map(ord, source.alias + target.alias)) % 10) / 100
+
+
+def ping(world: Any, machine: Any, address: str, *, size: int = 56) -> Answer:
+    """Iputils ping of a pod's address."""
+    target = next(one for one in world.machines if one.pod_ip(3) == address)
+    head = f"PING {address} ({address}) {size}({size + 28}) bytes of data."
+    foot = f"\n--- {address} ping statistics ---\n"
+    if not world.overlay(machine, target) or size + 28 > world.path_mtu:
+        return f"{head}\n{foot}3 packets transmitted, 0 received, 100% packet loss, time 2004ms\n", 1
+    lost = (machine.alias, target.alias) in world.lossy
+    time = rtt(machine, target)
+    replies = "".join(
+        f"{size + 8} bytes from {address}: icmp_seq={number} ttl=62 time={time:.2f} ms\n"
+        for number in range(1, 3 if lost else 4)
+    )
+    share = "2 received, 33.3333% packet loss" if lost else "3 received, 0% packet loss"
+    summary = f"rtt min/avg/max/mdev = {time:.3f}/{time:.3f}/{time:.3f}/0.016 ms"
+    return f"{head}\n{replies}{foot}3 packets transmitted, {share}, time 2003ms\n{summary}", 0
+
+
+def sized(world: Any, machine: Any, value: str) -> Answer:
+    """Ping with a payload: `address/bytes`."""
+    address, _, size = value.partition("/")
+    if int(size) + 28 > machine.mtu:
+        return f"ping: local error: message too long, mtu={machine.mtu}", 1
+    if machine.hidden_mtu and int(size) + 28 > machine.hidden_mtu:
+        return f"From {machine.ip} icmp_seq=1 Frag needed and DF set (mtu = {machine.hidden_mtu})", 1
+    return ping(world, machine, address, size=int(size))
+
+
+def curl(world: Any, machine: Any, url: str) -> Answer:
+    """Curl of the Service, its name, a NodePort, or a host outside."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host == "172.16.58.99":
+        return _answered(host, world.sample_answer(machine))
+    target = next((one for one in world.machines if one.ip == host), None)
+    if target is not None:
+        return _answered(f"{host} port {parts.port}", world.node_port_answer(machine, target))
+    if not world.resolves(machine) or (world.resolver_broken and not host.endswith(".cluster.local")):
+        return _failed(6, f"Could not resolve host: {host}")
+    if host == "sample-svc.sample.svc.cluster.local":
+        return _answered(host, world.sample_answer(machine))
+    if world.nat_broken:
+        return _failed(28, "Connection timed out after 3001 milliseconds")
+    return "\nstatus=302 ip=52.119.0.1 time=0.120", 0
+
+
+def _answered(place: str, body: str | None) -> Answer:
+    if body is None:
+        return _failed(28, f"Failed to connect to {place} after 3002 ms: Timeout was reached")
+    return f"{body}\n\nstatus=200 ip=172.16.58.99 time=0.004", 0
+
+
+def _failed(code: int, message: str) -> Answer:
+    return f"curl: ({code}) {message}\n\nstatus=000 ip= time=0.000", code

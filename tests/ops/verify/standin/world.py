@@ -1,0 +1,258 @@
+"""A made-up deployment in which faults can be planted: nodes, firewalls, targets, registrations.
+
+Nothing here knows Kubernetes or AWS formats: objects.py, cloud.py and shell.py show this world to them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+REGION, ACCOUNT, CLUSTER = "ap-northeast-1", "012345678901", "eks-hybrid"
+CLUSTER_ARN = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/eks-hybrid-node-1a2b3c4"
+TARGET_GROUPS = {
+    side: f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{side}/73e2d6bc24d8a067"
+    for side in ("managed", "hybrid")
+}
+SERVICE_IP, NODE_PORT = "172.16.58.99", 30080
+VERSION = "v1.35.2-eks-1a2b3c4"
+
+
+@dataclass
+class Machine:
+    """A node of either kind. Names and addresses follow the article."""
+
+    name: str
+    alias: str
+    side: str
+    ip: str
+    instance_id: str
+    block: str
+    activation: str = ""
+    ready: bool = True
+    message: str = "kubelet is posting ready status"
+    kubelet: str = VERSION
+    mtu: int = 8951
+    labels: dict[str, str] = field(default_factory=dict)
+    provider_id: str = ""
+    kubelet_reachable: bool = True
+    calico_ready: bool = True
+    has_check_pod: bool = True
+    check_pod_ready: bool = True
+    calico_pod: bool = True
+    tools: bool = True  # whether its containers have `ip`
+    garbled: bool = False  # whether what its containers print gets lost
+    hidden_mtu: int = 0  # an interface on the way that carries less than the pods were told
+
+    def __post_init__(self) -> None:
+        if self.side == "hybrid":
+            self.provider_id = f"eks-hybrid:///{REGION}/{CLUSTER}/{self.name}"
+            self.labels |= {
+                "eks.amazonaws.com/compute-type": "hybrid",
+                "eks-hybrid-calico/name": self.alias,
+                "eks-hybrid-calico/activation": self.activation,
+                "topology.kubernetes.io/zone": "onprem",
+            }
+        else:
+            self.provider_id = f"aws:///{REGION}a/{self.instance_id}"
+            self.labels |= {"eks.amazonaws.com/nodegroup": "managed"}
+
+    def pod_ip(self, number: int) -> str:
+        """The block's network address plus `number`."""
+        return f"{self.block.rpartition('.')[0]}.{number}"
+
+    @property
+    def tunnel(self) -> str:
+        """The address of vxlan.calico."""
+        return self.pod_ip(0)
+
+
+def managed(number: int) -> Machine:
+    """A node of the managed node group."""
+    return Machine(
+        name=f"ip-10-10-{number}-193.{REGION}.compute.internal",
+        alias=f"ip-10-10-{number}-193",
+        side="managed",
+        ip=f"10.10.{number}.193",
+        instance_id=f"i-0aaaaaaaaaaaaaa{number:02}",
+        block=f"192.168.{230 + number}.0/26",
+    )
+
+
+def hybrid(number: int) -> Machine:
+    """A hybrid node."""
+    return Machine(
+        name=f"mi-06d5ac211e74887c{number:x}",
+        alias=f"onprem-{number}",
+        side="hybrid",
+        ip=f"10.90.1.{181 + number}",
+        instance_id=f"i-0bbbbbbbbbbbbbb{number:02}",
+        block=f"192.168.{34 + number}.0/26",
+        activation=f"11111111-2222-3333-4444-{number:012}",
+    )
+
+
+@dataclass
+class World:
+    """The deployment and its faults. The default is healthy: two managed and two hybrid nodes."""
+
+    machines: list[Machine] = field(default_factory=lambda: [managed(1), managed(2), hybrid(1), hybrid(2)])
+    version: str = VERSION
+    # Faults of the network.
+    missing_routes: set[tuple[str, str]] = field(default_factory=set)  # (alias, alias of the block's owner)
+    wrong_routes: dict[tuple[str, str], str] = field(default_factory=dict)  # what `ip route` shows instead
+    closed: set[tuple[str, str, int]] = field(
+        default_factory=set
+    )  # (from side, to side, port): no ingress rule
+    closed_egress: set[str] = field(default_factory=set)  # sides whose group lets nothing out
+    dropped: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # (alias, alias): a NodePort path cut below the groups
+    path_mtu: int = 9001
+    lossy: set[tuple[str, str]] = field(default_factory=set)
+    nat_broken: bool = False
+    # Faults of what runs in the cluster.
+    coredns: list[str] = field(default_factory=lambda: ["ip-10-10-1-193", "ip-10-10-2-193"])
+    coredns_ready: int = 2
+    resolver_broken: bool = False
+    coredns_missing: bool = False
+    aws_node: bool = False
+    pools: list[dict[str, object]] = field(
+        default_factory=lambda: [{"cidr": "192.168.0.0/16", "vxlanMode": "Always", "natOutgoing": True}]
+    )
+    calico_crds: bool = True
+    sample_on: list[str] = field(default_factory=lambda: ["onprem-1", "onprem-2"])
+    sample_text: str = '"Hello from Pod [{pod}] !"'
+    sample_service: bool = True
+    # How the API server behaves.
+    subprotocol: str = "v5.channel.k8s.io"
+    exec_delay_s: float = 0.0
+    answers_503: int = 0
+    cut_execs: int = 0
+    # Faults of AWS.
+    account: str = ACCOUNT
+    cluster_status: str | None = "ACTIVE"
+    peering: str | None = "active"
+    extra_routes: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    lost_routes: set[str] = field(default_factory=set)
+    blackholes: set[str] = field(default_factory=set)
+    access_entry: str | None = "HYBRID_LINUX"
+    remote_networks: list[str] = field(default_factory=lambda: ["10.90.0.0/16"])
+    strangers: list[str] = field(default_factory=list)
+    unregistered: set[str] = field(default_factory=set)
+    ping_status: dict[str, str] = field(default_factory=dict)
+    target_states: dict[str, tuple[str, str]] = field(default_factory=dict)  # target id -> (state, reason)
+    lost_targets: set[str] = field(default_factory=set)
+    extra_targets: list[str] = field(default_factory=list)
+    # The load balancer.
+    lb_statuses: list[int] = field(default_factory=list)
+    lb_pods: list[str] = field(default_factory=list)
+    lb_cut: bool = False  # whether it closes connections without an answer
+
+    def __post_init__(self) -> None:
+        self._turn = itertools.count()
+
+    @staticmethod
+    def managed(number: int) -> Machine:
+        """One more managed node."""
+        return managed(number)
+
+    def at(self, alias: str) -> Machine:
+        """The machine with this alias."""
+        return next(machine for machine in self.machines if machine.alias == alias)
+
+    def named(self, name: str) -> Machine:
+        """The machine whose Node has this name."""
+        return next(machine for machine in self.machines if machine.name == name)
+
+    @property
+    def sample_pods(self) -> list[tuple[str, Machine]]:
+        """The sample app's pods: name and machine."""
+        return [(f"sample-app-7d5b76dcff-{alias[-5:]}x", self.at(alias)) for alias in self.sample_on]
+
+    def vxlan(self, source: Machine, target: Machine) -> bool:
+        """Whether a packet from a pod on one machine gets to a pod on another: one direction."""
+        if source is target:
+            return True
+        pair = (source.alias, target.alias)
+        routed = pair not in self.missing_routes and "vxlan.calico" in self.wrong_routes.get(
+            pair, "vxlan.calico"
+        )
+        return routed and (source.side, target.side, 4789) not in self.closed
+
+    def overlay(self, a: Machine, b: Machine) -> bool:
+        """Whether a question from a pod on one machine to a pod on another gets its answer: both directions."""
+        return self.vxlan(a, b) and self.vxlan(b, a)
+
+    def resolves(self, source: Machine) -> bool:
+        """Whether a pod on this machine reaches a CoreDNS pod."""
+        return self.coredns_ready > 0 and any(self.overlay(source, self.at(alias)) for alias in self.coredns)
+
+    def sample_answer(self, source: Machine) -> str | None:
+        """The body the sample app sends to a client on this machine, pods taking turns; None: nothing comes."""
+        pods = [(name, machine) for name, machine in self.sample_pods if self.overlay(source, machine)]
+        if not pods or len(pods) < len(self.sample_on):
+            return None
+        name, _ = pods[next(self._turn) % len(pods)]
+        return self.sample_text.format(pod=name)
+
+    def node_port_answer(self, source: Machine, target: Machine) -> str | None:
+        """The same through the NodePort of `target`."""
+        if source is not target:
+            if (source.side, target.side, NODE_PORT) in self.closed:
+                return None
+            if (source.alias, target.alias) in self.dropped:
+                return None
+        return self.sample_answer(target)
+
+
+def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str, object]:
+    """The stack outputs of this world."""
+    return {
+        "clusterName": CLUSTER,
+        "kubeconfig": {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": api_url}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        },
+        "updateKubeconfig": f"aws eks update-kubeconfig --name {CLUSTER}",
+        "albUrl": alb_url,
+        "hybridNodes": [
+            {
+                "name": machine.alias,
+                "instanceId": machine.instance_id,
+                "privateIp": machine.ip,
+                "activationId": machine.activation,
+            }
+            for machine in world.machines
+            if machine.side == "hybrid"
+        ],
+        "managedNodeGroup": {"name": "managed-1a2b3c4", "autoScalingGroup": "eks-managed-1a2b3c4"},
+        "readme": "# eks-hybrid",
+        "checks": {
+            "project": "eks-hybrid-calico",
+            "stack": "dev",
+            "tags": {},
+            "partition": "aws",
+            "region": REGION,
+            "accountId": ACCOUNT,
+            "profile": "",
+            "vpcId": "vpc-eks",
+            "vpcCidr": "10.10.0.0/16",
+            "onPremVpcId": "vpc-onprem",
+            "onPremVpcCidr": "10.90.0.0/16",
+            "peeringId": "pcx-0a1b2c3d",
+            "podCidr": "192.168.0.0/16",
+            "serviceCidr": "172.16.0.0/16",
+            "remoteNodeNetworks": ["10.90.0.0/16"],
+            "hybridRoleArn": ROLE_ARN,
+            "albArn": f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/eks-hybrid/50dc6c495c0c9188",
+            "targetGroups": TARGET_GROUPS,
+            "nodePort": NODE_PORT,
+            "managedNodes": {"min": 1, "max": 3},
+        },
+    }
