@@ -1,7 +1,7 @@
 """What two or more settings must be to each other. The API rejects most of this ten minutes in, or never."""
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, count
 from typing import Final
 
 from infra import addressing, versions
@@ -66,19 +66,15 @@ def _overlaps(first: str, second: str) -> Callable[[Settings], Iterator[Problem]
 
 
 def _versions_fit(settings: Settings) -> Iterator[Problem]:
-    if settings.kubernetes_version not in settings.calico_release.kubernetes:
-        fitting = [
-            each.version
-            for each in versions.CALICO.values()
-            if settings.kubernetes_version in each.kubernetes
-        ]
+    kubernetes, calico = settings.kubernetes_version, settings.calico_release
+    if kubernetes not in calico.kubernetes:
+        fitting = next(each.version for each in versions.CALICO.values() if kubernetes in each.kubernetes)
         yield Problem(
             path="calicoVersion",
-            seen=settings.calico_version,
-            wrong=f"is not tested with kubernetesVersion {settings.kubernetes_version}"
-            f" but with {', '.join(settings.calico_release.kubernetes)}",
-            advice=f"Choose {' or '.join(fitting)}",
-            command=set_command("calicoVersion", fitting[0]),
+            seen=calico.version,
+            wrong=f"is not tested with kubernetesVersion {kubernetes} but with {', '.join(calico.kubernetes)}",
+            advice=f"Choose {fitting}",
+            command=set_command("calicoVersion", fitting),
         )
 
 
@@ -140,7 +136,7 @@ def _size_problem(name: str, seen: int, wrong: str, fix: int) -> Problem:
 
 def _names_differ(settings: Settings) -> Iterator[Problem]:
     names = [node.name for node in settings.hybrid_nodes]
-    free = (name for number in range(1, 2 * len(names) + 1) if (name := f"hybrid-{number}") not in names)
+    free = (name for number in count(1) if (name := f"hybrid-{number}") not in names)
     for index, name in enumerate(names):
         first = names.index(name)
         if first < index:
@@ -156,15 +152,14 @@ def _names_differ(settings: Settings) -> Iterator[Problem]:
 
 def _every_node_gets_pod_addresses(settings: Settings) -> Iterator[Problem]:
     managed, hybrid = settings.managed_nodes.max, len(settings.hybrid_nodes)
-    blocks = addressing.pod_blocks(settings.pod_cidr)
-    if blocks < managed + hybrid:
-        # The next power of two, and never smaller than the default's /16.
-        prefix = min(16, addressing.POD_BLOCK_PREFIX - (managed + hybrid - 1).bit_length())
+    nodes, blocks = managed + hybrid, addressing.pod_blocks(settings.pod_cidr)
+    if nodes > blocks:
+        # A /16 has 1024 blocks; a /15 has enough for the 450 managed and 1000 hybrid nodes that there can be.
+        prefix = 16 if nodes <= 1024 else 15
         yield Problem(
             path="podCidr",
             seen=settings.pod_cidr,
-            wrong=f"has {blocks} blocks of /26 for {managed + hybrid} nodes"
-            f" (managedNodes.max {managed} and {hybrid} hybrid)",
+            wrong=f"has {blocks} blocks of /26 for {nodes} nodes (managedNodes.max {managed} and {hybrid} hybrid)",
             advice="Each node needs a block; choose a larger range",
             command=set_command("podCidr", _room(settings, "podCidr", prefix)),
         )

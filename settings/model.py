@@ -272,16 +272,6 @@ class Settings(_Model):
         """The row of the version table that `calico_version` names."""
         return versions.CALICO[self.calico_version]
 
-    @property
-    def manifest_source(self) -> str:
-        """The https:// address or the path that Calico's manifest is read from."""
-        return self.calico_manifest or self.calico_release.manifest_url
-
-    @property
-    def manifest_sha256(self) -> str:
-        """The digest that the manifest must have: the one given with it, else that of the release."""
-        return self.calico_manifest_sha256 or self.calico_release.sha256
-
     def nodeadm_digest(self, architecture: instances.Architecture) -> str | None:
         """The digest that nodeadm must have; None to trust the one published beside it."""
         return self.nodeadm_sha256.arm64 if architecture == "arm64" else self.nodeadm_sha256.amd64

@@ -123,16 +123,13 @@ def test_every_control_plane_log_of_eks_can_be_chosen(parse):
     assert parse(controlPlaneLogs=logs).control_plane_logs == tuple(logs)
 
 
-def test_the_manifest_is_the_releases_own_unless_another_is_named(parse):
-    release = versions.CALICO["3.31.7"]
-    own = parse(calicoVersion="3.31.7")
-    assert own.calico_release == release
-    assert (own.manifest_source, own.manifest_sha256) == (release.manifest_url, release.sha256)
-    mirror = parse(calicoVersion="3.31.7", calicoManifest="mirror/calico.yaml")
-    assert (mirror.manifest_source, mirror.manifest_sha256) == ("mirror/calico.yaml", release.sha256)
+def test_another_manifest_may_be_named_with_its_digest_or_without(parse):
+    assert parse(calicoVersion="3.31.7").calico_release == versions.CALICO["3.31.7"]
+    mirror = parse(calicoManifest="mirror/calico.yaml")
+    assert (mirror.calico_manifest, mirror.calico_manifest_sha256) == ("mirror/calico.yaml", None)
     changed = parse(calicoManifest="https://mirror.example/calico.yaml", calicoManifestSha256=DIGEST.upper())
-    assert changed.manifest_source == "https://mirror.example/calico.yaml"
-    assert changed.manifest_sha256 == DIGEST
+    assert changed.calico_manifest == "https://mirror.example/calico.yaml"
+    assert changed.calico_manifest_sha256 == DIGEST
 
 
 def test_empty_texts_are_settings_that_are_not_set(parse):

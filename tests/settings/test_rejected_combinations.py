@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import settings
+from settings.checks import problems_between
 
 DIGEST = "0123456789abcdef" * 4
 RANGES = ("vpcCidr", "onPremVpcCidr", "podCidr", "serviceCidr")
@@ -153,7 +154,7 @@ def test_a_digest_needs_the_manifest_that_it_is_of(problems, advised):
             " release's own manifest is known; remove this one, e.g. pulumi config rm calicoManifestSha256"
         )
     ]
-    assert advised(calicoManifestSha256=DIGEST).manifest_sha256 != DIGEST
+    assert advised(calicoManifestSha256=DIGEST).calico_manifest_sha256 is None
 
 
 def test_a_pinned_nodeadm_digest_needs_a_pinned_release(problems, advised):
@@ -314,6 +315,46 @@ def test_everything_that_is_wrong_is_listed_at_once(problems):
         "podCidr",
         "sampleNodePort",
     ]
+
+
+def test_a_pod_network_for_as_many_nodes_as_a_16_holds_is_proposed_as_a_16(problems):
+    nodes = [{"name": f"n-{number}"} for number in range(1000)]
+    given = {"hybridNodes": nodes, "podCidr": "10.0.0.0/17", "onPremVpcCidr": "10.90.0.0/17"}
+    (fits,) = problems(**given, managedNodes={"max": 24})
+    (exceeds,) = problems(**given, managedNodes={"max": 25})
+    assert fits.endswith(" e.g. pulumi config set podCidr 192.168.0.0/16")
+    assert exceeds.endswith(" e.g. pulumi config set podCidr 10.0.0.0/15")
+
+
+MANY = [{"name": f"n-{number}"} for number in range(252)]
+
+
+@pytest.mark.parametrize(
+    ("given", "compared"),
+    [
+        ({"onPremVpcCidr": "10.10.128.0/20"}, {"vpcCidr", "onPremVpcCidr"}),
+        ({"podCidr": "10.10.0.0/16"}, {"vpcCidr", "podCidr"}),
+        ({"podCidr": "10.88.0.0/14"}, {"onPremVpcCidr", "podCidr"}),
+        ({"serviceCidr": "10.10.4.0/24"}, {"vpcCidr", "serviceCidr"}),
+        ({"serviceCidr": "10.90.4.0/24"}, {"onPremVpcCidr", "serviceCidr"}),
+        ({"serviceCidr": "192.168.4.0/24"}, {"podCidr", "serviceCidr"}),
+        ({"kubernetesVersion": "1.33"}, {"kubernetesVersion", "calicoVersion"}),
+        ({"calicoManifestSha256": DIGEST}, {"calicoManifest", "calicoManifestSha256"}),
+        ({"nodeadmSha256": {"amd64": DIGEST}}, {"nodeadmVersion", "nodeadmSha256", "hybridNodes"}),
+        ({"managedNodes": {"min": 3}}, {"managedNodes"}),
+        ({"hybridNodes": [{"name": "a"}, {"name": "a"}]}, {"hybridNodes"}),
+        ({"podCidr": "192.168.0.0/26"}, {"podCidr", "managedNodes", "hybridNodes"}),
+        (
+            {"vpcCidr": "10.10.0.0/24", "managedNodes": {"max": 99}},
+            {"vpcCidr", "availabilityZones", "managedNodes"},
+        ),
+        ({"hybridNodes": MANY}, {"onPremVpcCidr", "hybridNodes"}),
+    ],
+)
+def test_a_comparison_is_left_out_when_one_of_its_settings_was_rejected(given, compared):
+    found = settings.Settings.model_validate({"aws:region": "eu-west-1"} | given)
+    every = {str(field.alias) for field in settings.Settings.model_fields.values()}
+    assert {name for name in every if not list(problems_between(found, frozenset({name})))} == compared
 
 
 def test_a_value_that_was_rejected_is_not_compared_with_the_others(problems):

@@ -174,3 +174,10 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
 )
 def test_unknown_names_are_rejected_at_any_depth_with_the_valid_ones(rejects, name, value, message):
     rejects(name, value, message)
+
+
+def test_a_long_value_is_shown_in_part(problems):
+    (whole,) = problems(calicoVersion="3" * 80)
+    (part,) = problems(calicoVersion="3" * 81)
+    assert f" {'3' * 80} is not one of" in whole
+    assert f" {'3' * 80}... is not one of" in part
