@@ -8,6 +8,7 @@ from typing import Any
 
 from ops.flows.facts import Facts, Subnet
 from ops.recorder import Recording
+from ops.waits.order import on_hybrid_nodes
 
 # Above this many, nodes that are alike share one box.
 NODES_SHOWN = 5
@@ -78,7 +79,7 @@ def scene_of(recording: Recording, facts: Facts) -> Scene:
     pods = {r.inputs["addonName"]: "EKS add-on" for r in recording.of_type("aws:eks/addon:Addon")}
     deployments = sorted(recording.of_type("kubernetes:apps/v1:Deployment"), key=lambda d: d.name)
     pods |= {d.name: _pods(d.inputs["spec"]["replicas"]) for d in deployments}
-    on_hybrid = {d.name for d in deployments if "hybrid" in str(d.inputs["spec"]["template"]["spec"])}
+    on_hybrid = {d.name for d in deployments if on_hybrid_nodes(d)}
     alb_groups = next((i.groups for i in facts.interfaces if i.kind == "ALB"), frozenset())
     clients = [str(r.peer) for r in facts.rules if r.direction == "in" and r.group in alb_groups]
     return Scene(
