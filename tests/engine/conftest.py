@@ -1,4 +1,9 @@
-"""The life of one stack under the real engine, step by step; each step is run once and judged by many tests."""
+"""The life of one stack under the real engine, step by step; each step is run once and judged by many tests.
+
+Real are the CLI, the engine, the state file, the SDKs, the program and its dynamic provider. Stand-ins are the
+three cloud providers and the APIs behind the clean-up, and, where the CLI was built by .ci/install-pulumi, the
+language host.
+"""
 
 import os
 import shutil
@@ -122,18 +127,30 @@ def grown(rig: Rig, retagged: Step) -> Step:
 
 @pytest.fixture(scope="session")
 def other_os(rig: Rig, grown: Step) -> Step:
-    """`pulumi up` after the first node's operating system was changed."""
+    """`pulumi up`, preview included, after the first node's operating system was changed."""
     assert grown.run.code == 0
     rig.stack.configure(hybridNodes=[{**FIRST, "os": "ubuntu-22.04"}, SECOND])
-    step = rig.stack.step(rig.stack.up)
+    step = rig.stack.step(lambda: rig.stack.pulumi("up", "--yes"))
     rig.join()
     return step
 
 
 @pytest.fixture(scope="session")
-def shrunk(rig: Rig, other_os: Step) -> Step:
-    """`pulumi up` after the second node was taken out of the settings again."""
+def upgraded(rig: Rig, other_os: Step) -> Step:
+    """`pulumi up` to the next Kubernetes version."""
     assert other_os.run.code == 0
+    rig.stack.configure(kubernetesVersion="1.36")
+    rig.stack.order(delay=SLOW)
+    step = rig.stack.step(rig.stack.up)
+    rig.stack.order()
+    rig.join()
+    return step
+
+
+@pytest.fixture(scope="session")
+def shrunk(rig: Rig, upgraded: Step) -> Step:
+    """`pulumi up` after the second node was taken out of the settings again."""
+    assert upgraded.run.code == 0
     rig.stack.configure(hybridNodes=[{**FIRST, "os": "ubuntu-22.04"}])
     return rig.stack.step(rig.stack.up)
 

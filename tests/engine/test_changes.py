@@ -84,6 +84,19 @@ def test_the_new_node_carries_the_workload_before_the_old_one_goes(other_os):
     assert moved.ended <= other_os.one("Delete", INSTANCE).started
 
 
+def test_an_upgrade_reaches_the_control_plane_before_any_node(upgraded):
+    # A kubelet must not be newer than the API server.
+    control_plane = upgraded.one("Update", "aws:eks/cluster:Cluster")
+    assert control_plane.details["inputs"]["version"] == "1.36"
+    nodes = [upgraded.one("Update", "aws:eks/nodeGroup:NodeGroup"), *upgraded.of("Create", INSTANCE)]
+    assert len(nodes) == 3
+    assert control_plane.ended <= min(node.started for node in nodes)
+
+
+def test_an_upgrade_replaces_no_control_plane_and_no_network(upgraded):
+    assert {call.type for call in upgraded.of("Delete")} == {INSTANCE, ACTIVATION, ATTACHMENT}
+
+
 @pytest.mark.parametrize("step", ["other_os", "shrunk"])
 def test_a_node_that_goes_is_terminated_then_forgotten_then_its_activation_goes(step, request):
     done = request.getfixturevalue(step)
@@ -93,6 +106,12 @@ def test_a_node_that_goes_is_terminated_then_forgotten_then_its_activation_goes(
     assert instance.ended <= node.started
     assert node.ended <= machine.started
     assert machine.ended <= activation.started
+
+
+def test_an_upgrade_removes_old_hybrid_nodes_after_the_workload_has_moved(upgraded):
+    moved = upgraded.one("Update", DEPLOYMENT, "nw-check-hybrid")
+    assert max(call.ended for call in upgraded.of("Create", INSTANCE)) <= moved.started
+    assert moved.ended <= min(call.started for call in upgraded.of("Delete", INSTANCE))
 
 
 def test_a_target_is_taken_out_of_the_load_balancer_before_its_node_goes(shrunk):

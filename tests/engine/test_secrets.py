@@ -55,7 +55,7 @@ def test_no_activation_code_is_in_any_file_of_the_backend(rig):
         if call.kind == "Create" and call.type == ACTIVATION
     }
     files = [file for file in (rig.stack.folder / "state").rglob("*") if file.is_file()]
-    assert len(codes) == 3
+    assert len(codes) == 5
     assert len(files) > 10
     told = [file for file in files if any(code.encode() in file.read_bytes() for code in codes)]
     assert told == []
