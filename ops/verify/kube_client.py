@@ -143,8 +143,9 @@ class RealKube:
         except (websocket.WebSocketException, OSError) as error:
             raise TransportError(f"exec was cut off: {error}") from None
         finally:
-            # close() does nothing once the server has said goodbye, and leaves the file descriptor open.
-            socket.close()
+            # close() waits 3 s for a server that is still busy; and once the server has said goodbye, it does
+            # nothing at all and leaves the file descriptor open.
+            socket.close(timeout=0.1)
             socket.sock.shutdown()
 
     def _raw(self, method: Callable[..., Any], *args: object, **kwargs: object) -> bytes:

@@ -1,0 +1,171 @@
+"""A whole verification of a deployment with one fault: what fails, what it blocks, and what is said about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ops.verify.model import Result, Run, Status
+
+Verify = Callable[..., Run]
+
+
+def by_status(run: Run, status: Status) -> set[str]:
+    return {result.check.id for result in run.results if result.outcome.status is status}
+
+
+def result(run: Run, check_id: str) -> Result:
+    return next(one for one in run.results if one.check.id == check_id)
+
+
+def said(run: Run, check_id: str) -> str:
+    """All that the check says about its problems."""
+    return "\n".join(f"{one.seen}\n{one.why}\n{one.fix}" for one in result(run, check_id).outcome.problems)
+
+
+AFTER_PING = {"net.ping-sized", "net.service-ip", "net.service-dns", "net.node-port", "net.external-dns"}
+
+
+def test_a_vxlan_route_missing_on_one_node_is_named_with_the_node_and_the_block(
+    verify: Verify, world: Any
+) -> None:
+    world.missing_routes = {("onprem-1", "ip-10-10-2-193")}
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"system.vxlan-routes", "net.ping"}
+    assert "onprem-1 (mi-06d5ac211e74887c1) has no route to 192.168.232.0/26" in said(
+        run, "system.vxlan-routes"
+    )
+    assert "logs calico-node-rem-1" in said(run, "system.vxlan-routes")
+    assert "only this pair is affected" in said(run, "net.ping")
+    assert by_status(run, Status.BLOCKED) == AFTER_PING
+    assert all(one.blocked_by == ("net.ping",) for one in run.results if one.blocked_by)
+    assert run.exit_code(strict=False) == 1
+
+
+@pytest.mark.parametrize(("source", "target"), [("hybrid", "managed"), ("managed", "hybrid")])
+def test_a_security_group_that_is_closed_in_one_direction_is_named_with_the_direction(
+    verify: Verify, world: Any, source: str, target: str
+) -> None:
+    world.closed = {(source, target, 4789)}
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"aws.node-firewall", "net.ping"}
+    assert f"VXLAN (udp 4789) from {source} to {target} nodes is closed: sg-{target}" in said(
+        run, "aws.node-firewall"
+    )
+    assert "between hybrid and managed nodes: 8 paths" in said(run, "net.ping")
+    assert "aws.(node-firewall|routes)" in said(run, "net.ping")
+
+
+def test_hybrid_nodes_that_cannot_reach_each_other_are_seen_as_well(verify: Verify, world: Any) -> None:
+    world.closed = {("hybrid", "hybrid", 4789)}
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"aws.node-firewall", "net.ping"}
+    assert "between hybrid nodes: 2 paths" in said(run, "net.ping")
+
+
+def test_without_coredns_the_name_checks_are_blocked_and_the_rest_goes_on(verify: Verify, world: Any) -> None:
+    world.coredns_ready = 0
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"system.coredns"}
+    assert "0 of 2 CoreDNS pods ready" in said(run, "system.coredns")
+    assert by_status(run, Status.BLOCKED) == {"system.coredns-spread", "net.service-dns", "net.external-dns"}
+    assert result(run, "net.service-dns").outcome.summary == "blocked by system.coredns"
+
+
+def test_an_unhealthy_target_is_named_with_the_reason_aws_gives(verify: Verify, world: Any) -> None:
+    world.target_states = {"10.90.1.183": ("unhealthy", "Target.Timeout")}
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"aws.targets-healthy"}
+    assert "hybrid target 10.90.1.183:30080 is unhealthy (Target.Timeout)" in said(run, "aws.targets-healthy")
+    assert "open tcp 30080 from the ALB's subnets" in said(run, "aws.targets-healthy")
+    assert by_status(run, Status.BLOCKED) == set()
+
+
+def test_a_closed_node_port_is_named_with_the_nodes_on_both_ends(verify: Verify, world: Any) -> None:
+    world.dropped = {("ip-10-10-1-193", "onprem-1"), ("ip-10-10-2-193", "onprem-1")}
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"net.node-port"}
+    assert "at onprem-1 (mi-06d5ac211e74887c1) from ip-10-10-1-193, ip-10-10-2-193" in said(
+        run, "net.node-port"
+    )
+    assert "tcp 30080 is closed" in said(run, "net.node-port")
+    assert result(run, "net.node-port").outcome.summary == "2 of 16 requests failed"
+
+
+def test_a_stranger_is_named_with_the_commands_that_remove_it(verify: Verify, world: Any) -> None:
+    world.strangers = ["mi-0123456789abcdef0"]
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"aws.registrations"}
+    assert "aws ssm deregister-managed-instance --instance-id mi-0123456789abcdef0" in said(
+        run, "aws.registrations"
+    )
+
+
+def test_an_unreachable_kubelet_blocks_what_would_need_exec(verify: Verify, world: Any) -> None:
+    world.at("onprem-2").kubelet_reachable = False
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"node.logs", "node.exec"}
+    assert by_status(run, Status.BLOCKED) == {"system.vxlan-routes", "net.ping"} | AFTER_PING
+    assert "tcp 10250" in said(run, "node.exec")
+
+
+def test_a_dead_api_server_could_not_be_asked_which_is_not_a_failure(verify: Verify, world: Any) -> None:
+    world.answers_503 = 100
+
+    run = verify(retries=0)
+
+    assert by_status(run, Status.ERROR) == {"node.api"}
+    assert by_status(run, Status.FAIL) == set()
+    assert run.exit_code(strict=False) == 2
+    assert result(run, "aws.peering").outcome.status is Status.OK
+
+
+def test_the_matrix_holds_every_ordered_pair_hybrid_to_hybrid_included(verify: Verify) -> None:
+    matrix = result(verify(only="net.ping$"), "net.ping").outcome.matrix
+
+    assert matrix is not None
+    assert matrix.nodes == ("ip-10-10-1-193", "ip-10-10-2-193", "onprem-1", "onprem-2")
+    assert len(matrix.rtt_ms) == 12
+    assert matrix.rtt_ms["onprem-1", "onprem-2"] == pytest.approx(0.43)
+
+
+def test_a_mesh_of_ten_nodes_costs_one_exec_per_node_and_hardly_more_time(
+    verify: Verify, world: Any, api: Any, standin: Any
+) -> None:
+    world.exec_delay_s = 0.2
+
+    def measure() -> tuple[float, int]:
+        api.requests.clear()
+        start = time.monotonic()
+        run = verify(only="net.ping$")
+        assert result(run, "net.ping").outcome.status is Status.OK
+        return time.monotonic() - start, sum(path.endswith("/exec") for path in api.requests)
+
+    world.machines, world.sample_on = world.machines[:3], ["onprem-1"]
+    three_s, three_execs = measure()
+    world.machines = [standin.world.managed(n) for n in range(1, 6)] + [
+        standin.world.hybrid(n) for n in range(1, 6)
+    ]
+    ten_s, ten_execs = measure()
+
+    assert (three_execs, ten_execs) == (3, 10)
+    assert ten_s < 4 * three_s
