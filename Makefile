@@ -42,7 +42,7 @@ test: $(VENV)/.dev ## Run the tests: no account
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-engine: $(VENV)/.dev ## Run the program in the real Pulumi engine against stand-in providers: no account
-	@$(BIN)/python -m pytest -m engine tests/engine $(ARGS)
+	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m pytest -m engine tests/engine $(ARGS)
 
 bench: $(VENV)/.runtime ## Measure what evaluating the program costs for 1 to 200 hybrid nodes
 	@$(BIN)/python -m ops.bench $(ARGS)

@@ -121,6 +121,7 @@ class HybridCluster(pulumi.ComponentResource):
             tags=account.tags,
             opts=child,
         )
+        self.hybrid_access: pulumi.Resource = entry
         self.hybrid_cluster_name = entry.cluster_name
         self.register_outputs({"name": self.name})
 

@@ -153,6 +153,9 @@ class HybridNode(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 child,
                 pulumi.ResourceOptions(
+                    # Its 24 hours begin when it is made: not while the control plane is still being built, which
+                    # may fail and be continued the next day.
+                    depends_on=[cluster.hybrid_access],
                     additional_secret_outputs=["activation_code"],
                     # The provider cannot change an activation, not even its tags: it would replace it, and with it the
                     # node. What the node must not outlive is in its generation.

@@ -25,6 +25,7 @@ INSTANCE = "aws:ec2/instance:Instance"
 ADDON = "aws:eks/addon:Addon"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 CLUSTER = "eks:index:Cluster"
+ACTIVATION = "aws:ssm/activation:Activation"
 ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
 OBJECTS = "kubernetes:yaml/v2:ConfigGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -76,7 +77,7 @@ class _Plan:
 
     @cached_property
     def hybrid_roles(self) -> set[str]:
-        return {r.inputs["iamRole"] for r in self.recording.of_type("aws:ssm/activation:Activation")}
+        return {r.inputs["iamRole"] for r in self.recording.of_type(ACTIVATION)}
 
     def subnets(self, resource: Resource) -> list[str]:
         inputs = resource.inputs
@@ -186,6 +187,11 @@ RULES = (
         later=(INSTANCE,),
         earlier=(ACCESS_ENTRY,),
         because="a hybrid node needs the ACTIVE cluster and the access entry (DESIGN, order 4)",
+    ),
+    Rule(
+        later=(ACTIVATION,),
+        earlier=(ACCESS_ENTRY,),
+        because="an activation expires after 24 hours, so it is made when it can be used",
     ),
     Rule(
         later=(NODE_GROUP,),

@@ -120,9 +120,11 @@ def test_what_must_go_before_the_cluster_takes_the_name_of_the_real_cluster_insi
     assert inside, "a dependency on the packaged component alone does not reach the cluster inside on destroy"
 
 
-def test_an_activation_does_not_wait_for_the_cluster(dev, waits):
+def test_an_activation_is_made_when_it_can_be_used_because_it_expires_after_24_hours(dev, waits):
     for activation in dev.of_type(ACTIVATION):
-        assert waits(activation) == {"aws:iam/role:Role hybrid-node"}
+        found = waits(activation)
+        assert {"aws:iam/role:Role hybrid-node", f"{ENTRY} hybrid-nodes", f"{CLUSTER} eks"} <= found
+        assert not any(item.startswith((NODE_GROUP, GROUP)) for item in found)
 
 
 def test_the_load_balancer_does_not_wait_for_the_cluster(dev, waits):
