@@ -1,4 +1,4 @@
-"""Prints the flow proof: one row per flow, then what faces the internet, then findings."""
+"""Prints the flow proof: what opens each flow, then what faces the internet, then findings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -26,31 +27,28 @@ def render(report: FlowReport) -> RenderableType:
     return Group(*parts)
 
 
-def _flows(rows: Iterable[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, title="Required flows, there and back", title_justify="left")
-    for column in ("#", "flow", "port", "verdict"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("allowed by", overflow="fold")
+def _flows(rows: Iterable[Row]) -> RenderableType:
+    # Two lines for each flow: names of rules are long, and a column of them is unreadable on a narrow terminal.
+    parts: list[RenderableType] = [Text("Required flows, there and back", style="bold")]
     for row in rows:
         flow = row.flow
-        table.add_row(
-            flow.number,
-            f"{flow.source} > {flow.target}",
-            f"{flow.protocol} {flow.port}" if flow.port else flow.protocol,
-            Text("open" if row.allowed else "CLOSED", style=_OPEN if row.allowed else _CLOSED),
-            _allowed_by(row) if row.allowed else Text(_why_closed(row), style="red"),
-        )
-    return table
+        port = f"{flow.protocol} {flow.port}" if flow.port else flow.protocol
+        line = Text("open  " if row.allowed else "CLOSED", style=_OPEN if row.allowed else _CLOSED)
+        line.append(f" {flow.number:4}{flow.source} > {flow.target}, {port}", style="none")
+        parts.append(line)
+        below = Text(_allowed_by(row), style="dim") if row.allowed else Text(_why_closed(row), style="red")
+        parts.append(Padding.indent(below, 11))
+    return Group(*parts)
 
 
 def _allowed_by(row: Row) -> str:
     rules, routes = ", ".join(abridged(row.rules)), ", ".join(abridged(row.routes))
-    return f"{rules}; by {routes}" if rules else f"by {routes}"
+    return "\n".join(filter(None, [rules and f"rules: {rules}", f"routes: {routes}"]))
 
 
 def _why_closed(row: Row) -> str:
     more = f" (and {len(row.missing) - 1} more)" if len(row.missing) > 1 else ""
-    return f"{row.missing[0]}{more}. Without it: {row.flow.breaks}"
+    return f"{row.missing[0]}{more}\nwithout it: {row.flow.breaks}"
 
 
 def abridged(names: Iterable[str]) -> list[str]:
@@ -63,7 +61,13 @@ def abridged(names: Iterable[str]) -> list[str]:
 
 
 def _exposures(exposures: Iterable[Exposure]) -> RenderableType:
-    table = Table(box=None, pad_edge=False, title="Reachable from the internet", title_justify="left")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title="Reachable from the internet",
+        title_justify="left",
+        title_style="bold",
+    )
     for column in ("listener", "port", "from", "verdict"):
         table.add_column(column)
     for exposure in exposures:

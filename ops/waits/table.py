@@ -49,7 +49,9 @@ def clock(seconds: int) -> str:
 
 
 def _chain(schedule: Schedule) -> Table:
-    table = Table(box=None, pad_edge=False, title="The longest chain of waits", title_justify="left")
+    table = Table(
+        box=None, pad_edge=False, title="The longest chain of waits", title_justify="left", title_style=""
+    )
     table.add_column("at", justify="right", no_wrap=True)
     table.add_column("step", overflow="fold")
     table.add_column("takes", justify="right", no_wrap=True)
@@ -71,7 +73,13 @@ def _name(step: Step) -> str:
 
 
 def _slack(schedule: Schedule) -> Table:
-    table = Table(box=None, pad_edge=False, title="What else takes time, and its slack", title_justify="left")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title="What else takes time, and its slack",
+        title_justify="left",
+        title_style="",
+    )
     table.add_column("step", overflow="fold")
     table.add_column("takes", justify="right", no_wrap=True)
     table.add_column("may be late by", justify="right", no_wrap=True)

@@ -9,6 +9,7 @@ from rich.console import Console
 from ops.flows import render
 from ops.flows.facts import removable
 from ops.flows.proof import prove_facts
+from ops.flows.table import abridged
 
 OFFICE = IPv4Network("198.51.100.0/24")
 
@@ -220,28 +221,30 @@ def test_a_client_with_a_private_address_cannot_come_from_the_internet(network, 
     assert "no client on the internet" in report.missing[0].missing[0]
 
 
+def lines_of(text: str, number: str) -> str:
+    """What is printed about one flow."""
+    lines = text.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.split()[1:2] == [number])
+    rest = (i for i, line in enumerate(lines[first + 1 :], start=first + 1) if not line.startswith("      "))
+    return "\n".join(lines[first : next(rest)])
+
+
 def test_the_table_names_the_rules_and_the_routes_of_an_open_flow(network, expectations):
-    line = next(
-        line for line in shown(prove_facts(network, expectations)).splitlines() if line.startswith("11 ")
-    )
-    for word in (
-        "ALB > hybrid nodes",
-        "tcp 30080",
-        "open",
-        "alb-out-hybrid-tcp30080",
-        "hybrid-in-alb-tcp30080",
-    ):
-        assert word in line
-    assert "public to 10.90.0.0/16" in line
-    assert "remote to 10.10.0.0/16" in line
+    about = lines_of(shown(prove_facts(network, expectations)), "11")
+    assert about.startswith("open   11  ALB > hybrid nodes, tcp 30080")
+    assert "rules: alb-out-hybrid-tcp30080, hybrid-in-alb-tcp30080" in about
+    assert "routes: public to 10.90.0.0/16, remote to 10.10.0.0/16" in about
 
 
 def test_the_table_says_what_a_closed_flow_breaks(network, expectations):
-    text = shown(prove_facts(without(network, "rule control-in-hybrid-tcp443"), expectations))
-    line = next(line for line in text.splitlines() if line.startswith("1 "))
-    assert "CLOSED" in line
-    assert "control has no ingress rule for tcp 443 from 10.90.1.0" in line
-    assert "Without it: pods and Calico there cannot reach the API" in text
+    about = lines_of(shown(prove_facts(without(network, "rule control-in-hybrid-tcp443"), expectations)), "1")
+    assert about.startswith("CLOSED 1   hybrid nodes > control plane, tcp 443")
+    assert "control has no ingress rule for tcp 443 from 10.90.1.0" in about
+    assert "without it: pods and Calico there cannot reach the API" in about
+
+
+def test_names_that_differ_in_a_number_are_printed_as_one():
+    assert abridged(["from-managed-1", "from-managed-2", "other"]) == ["from-managed-1,2", "other"]
 
 
 def test_the_nat_gateway_stands_in_its_own_vpc(network, expectations):
