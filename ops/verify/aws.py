@@ -6,6 +6,7 @@ Everything here reads. Each real method follows pagination to its end.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -81,12 +82,16 @@ class Boto:
             # botocore warns of connections beyond its pool; the checks share one client per service.
             max_pool_connections=50,
         )
-        self._clients = {service: self._client(service) for service in self.SERVICES}
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
-    SERVICES: Sequence[str] = ("sts", "ec2", "eks", "ssm", "elbv2")
-
-    def _client(self, service: str) -> Any:
-        return self._session.client(service, config=self._config)
+    def client(self, service: str) -> Any:
+        """Give the client of a service, made when it is first wanted: reading a service's model takes a while."""
+        # A session makes clients on one thread at a time only; the clients themselves may be shared.
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(service, config=self._config)
+            return self._clients[service]
 
     def ask(self, service: str, operation: str, *, missing: Iterable[str] = (), **arguments: object) -> Any:
         """Call an operation; None when AWS answers with one of the error codes in `missing`.
@@ -96,7 +101,7 @@ class Boto:
 
         """
         try:
-            return getattr(self._clients[service], operation)(**arguments)
+            return getattr(self.client(service), operation)(**arguments)
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code in set(missing):
@@ -107,7 +112,7 @@ class Boto:
 
     def pages(self, service: str, operation: str, key: str, **arguments: object) -> list[Any]:
         """Call a paginated operation to its end and join the lists under `key`."""
-        paginator = self._clients[service].get_paginator(operation)
+        paginator = self.client(service).get_paginator(operation)
         try:
             return list(
                 itertools.chain.from_iterable(page.get(key) or [] for page in paginator.paginate(**arguments))

@@ -82,8 +82,6 @@ class GoneAws(Protocol):
 class RealGoneAws(Boto):
     """`GoneAws` by boto3."""
 
-    SERVICES = ("sts", "ec2", "eks", "ssm", "elbv2", "logs", "iam", "resourcegroupstaggingapi")
-
     def account(self) -> str:
         """See `GoneAws`."""
         return str(self.ask("sts", "get_caller_identity")["Account"])
