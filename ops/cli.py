@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from ops.doctor.command import doctor
 from ops.plan.command import plan
 from ops.verify.command import verify
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 # One line per command, in the order of use.
 app.command("plan")(plan)
 app.command("verify")(verify)
+app.command("doctor")(doctor)
 
 
 def main() -> None:

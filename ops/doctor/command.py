@@ -1,0 +1,72 @@
+"""The command line of `ops doctor`. Imports of the work itself are inside the function: `ops --help` stays fast."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Format(str, Enum):
+    """How the report is written."""
+
+    PRETTY = "pretty"
+    JSON = "json"
+
+
+def doctor(
+    stack: Annotated[
+        str | None, typer.Option("--stack", "-s", help="Stack to look at; default: the selected one.")
+    ] = None,
+    outputs: Annotated[
+        str | None,
+        typer.Option(
+            help="Read the stack's outputs from this JSON file (-: standard input), not from Pulumi."
+        ),
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="AWS profile; default: the stack's.")] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE.tgz",
+            help="Write a support bundle too: redacted, readable by you alone.",
+        ),
+    ] = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", "-o", help="How to write the report.")
+    ] = Format.PRETTY,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")
+    ] = False,
+) -> None:
+    """Say why a deployment stopped half way, or why a node never joined. Reads only.
+
+    Exit codes: 0 nothing found wrong, 1 findings, 2 could not run, or could not look at everything.
+    """
+    from ops.doctor import report, session
+    from ops.doctor.parts import AskError
+    from ops.doctor.redaction import Redactor
+
+    try:
+        request = session.Request(stack=stack, outputs=outputs, profile=profile, bundle=bundle)
+        diagnosis = session.run(request)
+    except AskError as error:
+        problem = error.problem
+        text = f"ops doctor could not run\n  seen {problem.seen}\n  why  {problem.why}\n  fix  {problem.fix}"
+        typer.echo(Redactor().text(text.replace("ops verify", "ops doctor")), err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    if output_format is Format.JSON:
+        report.write_json(diagnosis, sys.stdout)
+    else:
+        color = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+        report.write_pretty(diagnosis, sys.stdout, color=color)
+    if bundle is not None:
+        typer.echo(f"wrote {bundle}: look through it before you publish it", err=True)
+    raise typer.Exit(diagnosis.exit_code)

@@ -1,0 +1,241 @@
+"""Everything doctor asks, asked side by side. Each answer stands for itself: one that cannot be had leaves a gap.
+
+Every answer passes the redactor before anything else sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from ops.doctor import discovery
+from ops.doctor.aws import Cloud
+from ops.doctor.console import clean
+from ops.doctor.parts import AskError, ExecError, Pool
+from ops.doctor.redaction import Redactor
+from ops.doctor.subject import STACK_TAG, Machine, Subject
+from ops.doctor.symptoms import Gap
+
+Object = dict[str, Any]
+NAMESPACES = ("kube-system", "nw-check", "sample")
+DAEMON_SETS = ("calico-node", "aws-node")
+LOG_LINES = 40
+
+
+class Kube(Protocol):
+    """What doctor asks of the cluster; verify's client answers it."""
+
+    def nodes(self) -> list[Object]:
+        """List Nodes."""
+        ...
+
+    def pods(self, namespace: str) -> list[Object]:
+        """List the Pods of a namespace."""
+        ...
+
+    def events(self, namespace: str) -> list[Object]:
+        """List the Events of a namespace (`""`: of all)."""
+        ...
+
+    def daemon_set(self, namespace: str, name: str) -> Object | None:
+        """Read a DaemonSet."""
+        ...
+
+    def logs(self, namespace: str, pod: str, *, container: str | None = None, lines: int = 10) -> str:
+        """Read the last lines of a container's log; ExecError when the server says no."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """No answer, because there is nothing to ask; the reason is said elsewhere in the report."""
+
+    reason: str
+
+
+@dataclass
+class Facts:
+    """The answers by question, e.g. `cluster`, `console/i-0b1`. An answer is data, a `Gap`, or `Missing`."""
+
+    subject: Subject
+    now: datetime
+    machines: list[Machine] = field(default_factory=list)
+    target_groups: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def get(self, question: str) -> Any:
+        """Give the answer's data; None when there is none."""
+        answer = self.answers.get(question)
+        return None if isinstance(answer, (Gap, Missing)) else answer
+
+    def gap(self, question: str) -> Gap | None:
+        """Give the reason why a question that was put has no answer."""
+        answer = self.answers.get(question)
+        return answer if isinstance(answer, Gap) else None
+
+    def known(self, question: str) -> bool:
+        """Tell whether there is an answer, be it None or empty."""
+        return question in self.answers and not isinstance(self.answers[question], (Gap, Missing))
+
+
+Questions = Mapping[str, Callable[[], Any]]
+
+
+class _Asker:
+    def __init__(self, pool: Pool, redactor: Redactor) -> None:
+        self._pool = pool
+        self._redactor = redactor
+
+    def all(self, questions: Questions) -> dict[str, Any]:
+        settled = self._pool.settle(lambda question: questions[question](), questions)
+        return {question: self._answer(question, answer) for question, answer in settled}
+
+    def _answer(self, question: str, answer: Any) -> Any:
+        if isinstance(answer, AskError):
+            problem = answer.problem
+            texts = {
+                "seen": problem.seen,
+                "why": problem.why,
+                "fix": problem.fix.replace("ops verify", "ops doctor"),
+            }
+        elif isinstance(answer, Exception):
+            # A question never stops the others, whatever comes back.
+            texts = {
+                "seen": f"{type(answer).__name__}: {answer}",
+                "why": "the answer is of a kind that this program does not expect",
+                "fix": "ops doctor --bundle FILE.tgz, and attach the file to an issue of this project",
+            }
+        else:
+            return self._redactor.data(_cleaned(answer))
+        return Gap(what=question, **{key: self._redactor.text(clean(text)) for key, text in texts.items()})
+
+
+def gather(
+    subject: Subject,
+    cloud: Cloud,
+    connect: Callable[[Object | None], Kube],
+    *,
+    pool: Pool,
+    redactor: Redactor,
+    now: datetime,
+) -> Facts:
+    """Ask everything.
+
+    `connect` makes the Kubernetes client out of what EKS says of the cluster (None: unknown); it may raise AskError.
+    """
+    asker = _Asker(pool, redactor)
+    facts = Facts(subject=subject, now=now)
+    # What the kubeconfig needs would be redacted as an answer, so it is kept aside.
+    described: list[Object] = []
+
+    def cluster() -> Object | None:
+        found = cloud.cluster(subject.cluster_name)
+        described.extend([found] if found else [])
+        return found
+
+    facts.answers = asker.all(
+        {
+            "tagged instances": lambda: cloud.tagged_instances(STACK_TAG, subject.tag),
+            "instances": lambda: cloud.instances(
+                [one.instance_id for one in subject.machines if one.instance_id]
+            ),
+            "activations": lambda: discovery.activations(subject, cloud.activations()),
+            "target groups": lambda: cloud.tagged_target_groups(STACK_TAG, subject.tag),
+            "cluster": cluster,
+        }
+    )
+    found = [*(facts.get("instances") or []), *(facts.get("tagged instances") or [])]
+    facts.machines = discovery.machines(subject, found, facts.get("activations") or [])
+    facts.target_groups = discovery.target_groups(subject, facts.get("target groups") or [])
+    facts.answers |= asker.all(_about_machines(facts, cloud))
+    facts.answers |= asker.all(_about_targets(facts, cloud))
+    if facts.known("cluster") and facts.get("cluster") is None:
+        facts.answers["kubernetes"] = Missing(reason="there is no cluster")
+        return facts
+    facts.answers |= asker.all(_about_cluster(subject, cloud))
+    _ask_kubernetes(facts, asker, lambda: connect(described[0] if described else None))
+    return facts
+
+
+def _about_machines(facts: Facts, cloud: Cloud) -> Questions:
+    activations = [machine.activation_id for machine in facts.machines if machine.activation_id]
+    consoles: dict[str, Callable[[], Any]] = {
+        f"console/{machine.instance_id}": lambda machine=machine: cloud.console(machine.instance_id)
+        for machine in facts.machines
+        if machine.instance_id
+    }
+    return {**consoles, "registrations": lambda: cloud.registered(activations) if activations else []}
+
+
+def _about_targets(facts: Facts, cloud: Cloud) -> Questions:
+    return {
+        f"targets/{side}": lambda arn=arn: cloud.target_health(arn)
+        for side, arn in facts.target_groups.items()
+    }
+
+
+def _about_cluster(subject: Subject, cloud: Cloud) -> Questions:
+    name = subject.cluster_name
+    return {
+        "access entries": lambda: cloud.access_entries(name),
+        "node groups": lambda: cloud.node_groups(name),
+        "add-ons": lambda: cloud.add_ons(name),
+    }
+
+
+def _ask_kubernetes(facts: Facts, asker: _Asker, connect: Callable[[], Kube]) -> None:
+    clients: list[Kube] = []
+    # The client stays out of the answers: it holds the token.
+    facts.answers |= asker.all({"kubernetes": lambda: clients.append(connect())})
+    if not clients:
+        return
+    kube = clients[0]
+    # One question first: an API server that cannot be reached would keep each of the others waiting as long.
+    facts.answers |= asker.all({"nodes": kube.nodes})
+    if facts.gap("nodes"):
+        return
+    facts.answers |= asker.all(
+        {
+            **{
+                f"pods/{namespace}": lambda namespace=namespace: kube.pods(namespace)
+                for namespace in NAMESPACES
+            },
+            **{
+                f"daemon set/{name}": lambda name=name: kube.daemon_set("kube-system", name)
+                for name in DAEMON_SETS
+            },
+            "events": lambda: kube.events(""),
+        }
+    )
+    facts.answers |= asker.all(_about_logs(facts, kube))
+
+
+def _about_logs(facts: Facts, kube: Kube) -> Questions:
+    """Read calico-node's log on every node: what it says, and whether a kubelet can be asked at all (tcp 10250)."""
+
+    def read(name: str) -> str:
+        try:
+            return kube.logs("kube-system", name, container="calico-node", lines=LOG_LINES)
+        except ExecError as error:
+            return f"{REFUSED}{error}"
+
+    pods = [(pod.get("metadata") or {}) for pod in facts.get("pods/kube-system") or []]
+    names = [
+        str(pod.get("name", "")) for pod in pods if (pod.get("labels") or {}).get("k8s-app") == "calico-node"
+    ]
+    return {f"log/{name}": lambda name=name: read(name) for name in names}
+
+
+REFUSED = "the API server cannot get the log: "
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_cleaned(item) for item in value]
+    return value

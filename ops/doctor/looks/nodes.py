@@ -1,0 +1,78 @@
+"""Nodes as Kubernetes sees them: readiness, pressure, leftovers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ops.doctor.facts import Facts, Missing
+from ops.doctor.symptoms import Notes, Place, Section
+from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
+
+Object = Mapping[str, Any]
+_PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+
+
+def look(facts: Facts) -> Section:
+    """Look at the Nodes."""
+    notes = Notes("Nodes")
+    for question in ("kubernetes", "nodes"):
+        gap = facts.gap(question)
+        if gap:
+            notes.gap(gap)
+            return notes.section()
+    answer = facts.answers.get("kubernetes")
+    if isinstance(answer, Missing):
+        notes.note("Kubernetes", f"not asked: {answer.reason}")
+        return notes.section()
+    nodes = facts.get("nodes") or []
+    for node in nodes:
+        _node(facts, node, notes)
+    ready = sum(is_ready(node) for node in nodes)
+    if nodes:
+        notes.note("all", f"{ready} of {len(nodes)} Ready")
+    else:
+        notes.bad(Place.NODE, "all", "the cluster has no nodes at all")
+    return notes.section()
+
+
+def _node(facts: Facts, node: Object, notes: Notes) -> None:
+    subject, labels = name_of(node), _labels(node)
+    alias = labels.get(NAME_LABEL, "")
+    shown = f"{alias} ({subject})" if alias else short(subject)
+    conditions = {item.get("type"): item for item in (node.get("status") or {}).get("conditions") or []}
+    ready = conditions.get("Ready") or {}
+    if ready.get("status") != "True":
+        parts = (ready.get("reason", ""), ready.get("message", ""))
+        text = ": ".join(part for part in parts if part) or "no Ready condition"
+        notes.bad(Place.NODE, shown, f"not Ready: {text}", name=alias)
+    for kind in _PRESSURES:
+        found = conditions.get(kind) or {}
+        if found.get("status") == "True":
+            notes.bad(Place.NODE, shown, f"{kind}: {found.get('message', '')}", name=alias)
+    activation = labels.get(ACTIVATION_LABEL)
+    ours = {machine.activation_id for machine in facts.machines} - {""}
+    if activation and ours and activation not in ours and facts.known("activations"):
+        notes.bad(
+            Place.NODE, shown, f"it belongs to no machine of this stack (activation {activation})", name=alias
+        )
+
+
+def is_ready(node: Object) -> bool:
+    """Tell whether a Node is Ready."""
+    conditions = (node.get("status") or {}).get("conditions") or []
+    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
+
+
+def short(name: str) -> str:
+    """Give a node's name without the domain that all managed nodes share."""
+    return name.partition(".")[0]
+
+
+def name_of(item: Object) -> str:
+    """Give an object's name."""
+    return str((item.get("metadata") or {}).get("name", ""))
+
+
+def _labels(item: Object) -> Mapping[str, str]:
+    return (item.get("metadata") or {}).get("labels") or {}

@@ -1,0 +1,50 @@
+"""The load balancer's targets, with the reasons AWS gives."""
+
+from __future__ import annotations
+
+from ops.doctor.facts import Facts
+from ops.doctor.symptoms import Notes, Place, Section
+
+
+def look(facts: Facts) -> Section:
+    """Look at both target groups."""
+    notes = Notes("Load balancer targets")
+    gap = facts.gap("target groups")
+    if gap and not facts.target_groups:
+        notes.gap(gap)
+    elif not facts.target_groups:
+        notes.note("target groups", "there are none yet")
+    for side in sorted(facts.target_groups):
+        _side(facts, side, notes)
+    return notes.section()
+
+
+def _side(facts: Facts, side: str, notes: Notes) -> None:
+    question = f"targets/{side}"
+    gap = facts.gap(question)
+    if gap:
+        notes.gap(gap)
+        return
+    # A target on its way out is how a replaced node looks for half a minute.
+    staying = [
+        item
+        for item in facts.get(question) or []
+        if "draining" not in str((item.get("TargetHealth") or {}).get("State"))
+    ]
+    if not staying:
+        notes.bad(Place.TARGET, f"{side} targets", "no target is registered")
+        return
+    bad = 0
+    for item in staying:
+        health, target = item.get("TargetHealth") or {}, item.get("Target") or {}
+        if health.get("State") == "healthy":
+            continue
+        bad += 1
+        why = ": ".join(part for part in (health.get("Reason", ""), health.get("Description", "")) if part)
+        notes.bad(
+            Place.TARGET,
+            f"{side} target {target.get('Id', '?')}:{target.get('Port', '?')}",
+            f"it is {health.get('State', 'unknown')}: {why or 'no reason given'}",
+        )
+    if not bad:
+        notes.good(f"{side} targets", f"{len(staying)} of {len(staying)} healthy")

@@ -1,0 +1,232 @@
+"""The reports: pretty for people, json for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import IO, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from ops.doctor.diagnosis import Diagnosis, Finding, fix_for
+from ops.doctor.symptoms import Gap, Line, State
+
+_SYMBOLS = {
+    State.GOOD: ("✓", "+", "green"),
+    State.BAD: ("✗", "x", "bold red"),
+    State.UNKNOWN: ("?", "?", "bold magenta"),
+    State.NOTE: ("·", ".", "dim"),
+}
+_MOST_SEEN = 4
+_TAIL_CHARACTERS = 220
+UNKNOWN_CAUSE = "the failure table has no row for it"
+
+
+def write_pretty(diagnosis: Diagnosis, file: IO[str], *, color: bool, width: int | None = None) -> None:
+    """Write the report for people. `width` in columns; None: that of the terminal."""
+    console = Console(
+        file=file,
+        width=width,
+        no_color=not color,
+        force_terminal=True if color else None,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    _Writer(console, diagnosis).write()
+
+
+class _Writer:
+    def __init__(self, console: Console, diagnosis: Diagnosis) -> None:
+        self._console = console
+        self._diagnosis = diagnosis
+        self._ascii = not console.encoding.lower().startswith("utf")
+        self._number = 0
+
+    def write(self) -> None:
+        diagnosis = self._diagnosis
+        subject = "  ".join(f"{key} {value}" for key, value in diagnosis.subject.items())
+        self._console.print(Text.assemble(("ops doctor", "bold"), f"  {subject}"), soft_wrap=True)
+        for note in diagnosis.notes:
+            self._hang(Text("  "), Text(note, style="dim"))
+        causes = diagnosis.causes
+        if causes and all(finding.waits for finding in causes):
+            self._title("Not finished yet")
+        elif causes:
+            self._title(
+                "Likely cause" if len(causes) == 1 else "Likely causes, the nearest to the root first"
+            )
+        for finding in causes:
+            self._finding(finding, ("seen", "why", "fix", "from"))
+        if diagnosis.consequences:
+            self._title("Goes with it: mend the cause first")
+        for finding in diagnosis.consequences:
+            self._finding(finding, ("seen", "fix"))
+        self._gaps(diagnosis.gaps)
+        self._looked_at()
+        self._console.print()
+        self._console.print(Text(summary(diagnosis)), soft_wrap=True)
+
+    def _title(self, text: str) -> None:
+        self._console.print()
+        self._console.print(Text(text, style="bold"), soft_wrap=True)
+
+    def _finding(self, finding: Finding, words: Iterable[str]) -> None:
+        self._number += 1
+        style = "yellow" if finding.waits or finding.consequence else "bold red"
+        self._console.print(Text.assemble(f"  {self._number} ", (finding.id, style)), soft_wrap=True)
+        for word in words:
+            for text in _texts(finding, word, self._diagnosis):
+                self._hang(
+                    Text(f"    {word:<5}", style="dim"), Text(text, style="cyan" if word == "fix" else "")
+                )
+
+    def _gaps(self, gaps: Iterable[Gap]) -> None:
+        # Without credentials every question has the same answer.
+        same: dict[tuple[str, str, str], list[str]] = {}
+        for gap in gaps:
+            same.setdefault((gap.seen, gap.why, gap.fix), []).append(gap.what)
+        if same:
+            self._title("Could not look")
+        for (seen, why, fix), what in same.items():
+            self._console.print(Text.assemble("  ", (", ".join(what), "bold magenta")), soft_wrap=True)
+            for word, text in (("seen", seen), ("why", why), ("fix", fix)):
+                self._hang(
+                    Text(f"    {word:<5}", style="dim"), Text(text, style="cyan" if word == "fix" else "")
+                )
+
+    def _looked_at(self) -> None:
+        self._title("What was looked at")
+        for section in self._diagnosis.sections:
+            self._console.print(Text(f"  {section.title}", style="bold"), soft_wrap=True)
+            wide = min(34, max((len(line.subject) for line in section.lines), default=0))
+            for line in section.lines:
+                self._line(line, wide)
+        for section in self._diagnosis.sections:
+            for tail in section.tails:
+                self._title(f"Last lines: {tail.subject}")
+                for text in tail.lines:
+                    self._raw("  | " if self._ascii else "  │ ", text)
+
+    def _raw(self, margin: str, text: str) -> None:
+        """Print a line of a machine as it is, cut hard: words do not matter, and `{"json":"lines"}` have none."""
+        cut = f"{text[:_TAIL_CHARACTERS]} ..." if len(text) > _TAIL_CHARACTERS else text
+        wide = max(20, self._console.width - len(margin))
+        for start in range(0, len(cut), wide):
+            piece = Text.assemble((margin, "dim"), cut[start : start + wide])
+            piece.rstrip()
+            self._console.print(piece, soft_wrap=True)
+
+    def _line(self, line: Line, wide: int) -> None:
+        symbol, plain, style = _SYMBOLS[line.state]
+        head = Text.assemble(
+            ("    " + (plain if self._ascii else symbol), style), " ", f"{line.subject:<{wide}}", "  "
+        )
+        if len(line.subject) > wide:
+            head.rstrip()
+            self._console.print(head, soft_wrap=True)
+            head = Text(" " * (8 + wide))
+        self._hang(head, Text(line.text), lines=2 if line.state is State.BAD else 0)
+        for detail in line.details:
+            self._hang(Text(" " * (8 + wide)), Text(detail, style="dim"))
+
+    def _hang(self, head: Text, text: Text, *, lines: int = 0) -> None:
+        """Print `head` and beside it `text`, whose further lines begin below its first one. No trailing blanks.
+
+        `lines`: cut after so many, for what the findings above say in full; 0: all.
+        """
+        indent = head.cell_len
+        wrapped = text.wrap(
+            self._console, max(20, self._console.width - indent - 4 * bool(lines)), overflow="fold"
+        )
+        if lines and len(wrapped) > lines:
+            wrapped[lines - 1].rstrip()
+            wrapped[lines - 1].append(" ...")
+            wrapped = wrapped[:lines]
+        for line in wrapped:
+            line.rstrip()
+            whole = head + line
+            whole.rstrip()
+            self._console.print(whole, soft_wrap=True)
+            head = Text(" " * indent)
+
+
+def _texts(finding: Finding, word: str, diagnosis: Diagnosis) -> list[str]:
+    """Give what stands beside one of the words seen, why, fix, from; empty when there is nothing."""
+    failure = finding.failure
+    if word == "seen":
+        shown = [f"{seen.subject}: {seen.text}" for seen in finding.seen[:_MOST_SEEN]]
+        more = len(finding.seen) - len(shown)
+        return [*shown, *([f"and {more} more"] if more else [])]
+    if word == "fix":
+        return [fix_for(finding, diagnosis.subject)]
+    if failure is None:
+        return [UNKNOWN_CAUSE] if word == "why" else []
+    return [failure.cause if word == "why" else failure.source]
+
+
+def summary(diagnosis: Diagnosis) -> str:
+    """Give the last line: how much was found, and how much could not be looked at."""
+    causes, gaps = len(diagnosis.causes), len({gap.what for gap in diagnosis.gaps})
+    if diagnosis.findings:
+        text = f"{causes} likely {'cause' if causes == 1 else 'causes'}"
+        following = len(diagnosis.consequences)
+        text += (
+            f", {following} {'finding goes' if following == 1 else 'findings go'} with it"
+            if following
+            else ""
+        )
+    else:
+        text = "nothing found wrong"
+    if gaps:
+        text += f"{', but' if not diagnosis.findings else ';'} {gaps} {'thing' if gaps == 1 else 'things'} "
+        text += "could not be looked at"
+    return text
+
+
+def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Give the report for scripts. `schema` changes when a key does."""
+    return {
+        "schema": 1,
+        "subject": dict(diagnosis.subject),
+        "notes": list(diagnosis.notes),
+        "exitCode": diagnosis.exit_code,
+        "findings": [
+            {
+                "id": finding.id,
+                "consequence": finding.consequence,
+                "waits": finding.waits,
+                "seen": [{"subject": seen.subject, "text": seen.text} for seen in finding.seen],
+                "cause": finding.failure.cause if finding.failure else UNKNOWN_CAUSE,
+                "fix": fix_for(finding, diagnosis.subject),
+                "source": finding.failure.source if finding.failure else None,
+            }
+            for finding in diagnosis.findings
+        ],
+        "gaps": [
+            {"what": gap.what, "seen": gap.seen, "why": gap.why, "fix": gap.fix} for gap in diagnosis.gaps
+        ],
+        "sections": [
+            {
+                "title": section.title,
+                "lines": [
+                    {
+                        "state": line.state.value,
+                        "subject": line.subject,
+                        "text": line.text,
+                        "details": list(line.details),
+                    }
+                    for line in section.lines
+                ],
+                "tails": [{"subject": tail.subject, "lines": list(tail.lines)} for tail in section.tails],
+            }
+            for section in diagnosis.sections
+        ],
+    }
+
+
+def write_json(diagnosis: Diagnosis, file: IO[str]) -> None:
+    """Write the report for scripts."""
+    json.dump(as_json(diagnosis), file, indent=2)
+    file.write("\n")

@@ -1,0 +1,114 @@
+"""A diagnosis from request to result: the subject, the clients, the questions, the failure table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ops.doctor import bundle, looks, subject
+from ops.doctor.aws import Cloud, RealCloud
+from ops.doctor.diagnosis import Diagnosis, diagnose
+from ops.doctor.facts import Facts, Kube, gather
+from ops.doctor.parts import AskError, Pool, RealKube
+from ops.doctor.redaction import Redactor, kubeconfig_secrets
+from ops.doctor.subject import Subject
+
+Object = dict[str, Any]
+# A deployment that is broken answers late or not at all: short, and no long retries.
+TIMEOUT_S = 10.0
+RETRIES = 1
+CONCURRENCY = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    stack: str | None
+    outputs: str | None
+    profile: str | None = None
+    bundle: Path | None = None
+
+
+def run(request: Request) -> Diagnosis:
+    """Look at a stack and explain it.
+
+    Raises:
+        AskError: region and cluster are known from nowhere, the profile does not exist, or the bundle cannot be
+            written.
+
+    """
+    found = subject.find(stack=request.stack, outputs=request.outputs)
+    profile = request.profile or found.profile
+    cloud = RealCloud(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
+    return examine(
+        found,
+        cloud,
+        lambda cluster: connect(found, cluster, profile=profile),
+        now=datetime.now(timezone.utc),
+        bundle_path=request.bundle,
+    )
+
+
+def examine(
+    found: Subject,
+    cloud: Cloud,
+    connecting: Callable[[Object | None], Kube],
+    *,
+    now: datetime,
+    bundle_path: Path | None = None,
+) -> Diagnosis:
+    """Ask, look, match; write the bundle if one is wanted. The arguments are what tests replace."""
+    redactor = Redactor(kubeconfig_secrets(found.kubeconfig))
+    facts: Facts = gather(found, cloud, connecting, pool=Pool(CONCURRENCY), redactor=redactor, now=now)
+    notes = [redactor.text(note) for note in found.notes]
+    diagnosis = diagnose(looks.sections(facts), subject=found.title, notes=notes)
+    if bundle_path is not None:
+        bundle.write(bundle_path, diagnosis, facts, redactor)
+    return diagnosis
+
+
+def connect(found: Subject, cluster: Mapping[str, Any] | None, *, profile: str | None) -> Kube:
+    """Sign in to the cluster: as the output kubeconfig says, or as EKS describes the cluster where there is none.
+
+    Raises:
+        AskError: there is neither, or the credentials do not work.
+
+    """
+    kubeconfig = dict(found.kubeconfig) if found.kubeconfig else described_kubeconfig(found, cluster)
+    return RealKube(kubeconfig, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
+
+
+def described_kubeconfig(found: Subject, cluster: Mapping[str, Any] | None) -> Object:
+    """Make the kubeconfig that `aws eks update-kubeconfig` would write.
+
+    Raises:
+        AskError: EKS does not tell the endpoint, which it has from late in the cluster's creation on.
+
+    """
+    endpoint = (cluster or {}).get("endpoint")
+    if not endpoint:
+        raise AskError(
+            f"cluster {found.cluster_name} has no endpoint yet, and the stack no output kubeconfig",
+            why="the control plane is still being created, or EKS could not be asked",
+            fix=f"aws eks describe-cluster --region {found.region} --name {found.cluster_name}",
+        )
+    authority = ((cluster or {}).get("certificateAuthority") or {}).get("data")
+    arguments = ["--region", found.region, "eks", "get-token", "--cluster-name", found.cluster_name]
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws",
+        "args": [*arguments, "--output", "json"],
+    }
+    server = {"server": endpoint, **({"certificate-authority-data": authority} if authority else {})}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "eks", "cluster": server}],
+        "users": [{"name": "eks", "user": {"exec": plugin}}],
+        "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}],
+        "current-context": "eks",
+    }
