@@ -47,8 +47,8 @@ class Node:
         return self.provider_id.rpartition("/")[2]
 
     def __str__(self) -> str:
-        """Name the node so that both the settings and kubectl are served."""
-        return self.name if self.alias == self.name else f"{self.alias} ({self.name})"
+        """Name the node as kubectl does, a hybrid one by its name in the settings as well."""
+        return f"{self.alias} ({self.name})" if self.hybrid and self.alias != self.name else self.name
 
 
 @dataclass(frozen=True, kw_only=True)

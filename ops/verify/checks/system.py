@@ -194,7 +194,7 @@ def coredns_spread(context: Context) -> Outcome:
             why="when that node goes, no pod of the cluster resolves names until they are moved",
             fix="kubectl -n kube-system rollout restart deployment coredns",
         )
-    return findings.outcome(f"on {len(nodes)} nodes: {listed(nodes)}")
+    return findings.outcome(f"runs on {listed(nodes)}")
 
 
 CHECKS = (

@@ -17,7 +17,7 @@ def lines(matrix: Matrix, *, width: int) -> Iterator[Text]:
     head = label_width + 5
     columns = max(1, (width - head - 4) // _CELL)
     numbered = list(enumerate(matrix.nodes, start=1))
-    yield Text("round trip in ms, average of the pings; from the row's node to the column's", style="dim")
+    yield Text("round trip in ms, from the row's node to the column's", style="dim")
     for start in range(0, len(numbered), columns):
         part = numbered[start : start + columns]
         yield Text(" " * head + "".join(f"{number:>{_CELL}}" for number, _ in part), style="dim")

@@ -249,7 +249,7 @@ FAULTS = [
         "system.vxlan-routes",
         (
             put(missing_routes={(MANAGED_1, HYBRID_1)}),
-            "compute.internal) has no route to 192.168.35.0/26, the pods of onprem-1",
+            "compute.internal has no route to 192.168.35.0/26, the pods of onprem-1",
         ),
         (
             put(wrong_routes={("onprem-2", HYBRID_1): BARE}),
@@ -288,7 +288,7 @@ FAULTS = [
         "net.ping",
         (
             put(missing_routes={(MANAGED_1, HYBRID_1)}),
-            "nothing comes back between ip-10-10-1-193 (ip-10-10-1-193.ap-northeast-1.compute.internal) and onprem-1",
+            "nothing comes back between ip-10-10-1-193.ap-northeast-1.compute.internal and onprem-1",
         ),
         (
             put(closed={("hybrid", "managed", 4789)}),
@@ -351,7 +351,7 @@ FAULTS = [
         "lb.hybrid-pod",
         (
             put(sample_on=[MANAGED_1]),
-            "answers from ip-10-10-1-193 (ip-10-10-1-193.ap-northeast-1.compute.internal), a managed node",
+            "answers from ip-10-10-1-193.ap-northeast-1.compute.internal, a managed node",
         ),
         (put(lb_pods=["sample-app-ghost"]), "sample-app-ghost, which is not in the cluster"),
         (put(sample_text="It works"), "20 answers do not name a pod"),

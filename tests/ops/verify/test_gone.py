@@ -294,7 +294,9 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
                     "ResourceTagMappingList": [
                         {"ResourceARN": "arn:aws:kms:ap-northeast-1:012345678901:key/1"},
                         {"ResourceARN": "arn:aws:ec2:ap-northeast-1:012345678901:natgateway/nat-1"},
-                        {"ResourceARN": "arn:aws:logs:ap-northeast-1:012345678901:log-group:/aws/eks/x/cluster"},
+                        {
+                            "ResourceARN": "arn:aws:logs:ap-northeast-1:012345678901:log-group:/aws/eks/x/cluster"
+                        },
                     ]
                 },
             )
