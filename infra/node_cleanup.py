@@ -84,9 +84,9 @@ def _sign_in_and_clean_up(*, activation_id: str, cluster_name: str, region: str,
     eks = session.client("eks", config=CLIENT_CONFIG)
 
     def report(line: str) -> None:
-        # This process has no engine to log to; the engine shows each line of its standard output.
+        # This process has no engine to log to; the engine shows each line of its standard output,
+        # which it starts unbuffered (python -u).
         sys.stdout.write(f"clean-up of activation {activation_id}: {line}\n")
-        sys.stdout.flush()
 
     clean_up(
         activation_id=activation_id,

@@ -152,9 +152,17 @@ def test_inputs_that_could_never_clean_up_are_refused_at_creation(key, value):
     assert repr(value) in result.failures[0].reason
 
 
-def test_inputs_still_unknown_in_a_preview_are_accepted():
-    unknown = dict.fromkeys(PROPS, UNKNOWN)
-    assert NodeCleanupProvider().check({}, unknown).failures == []
+def test_inputs_still_unknown_in_a_preview_are_accepted(engine):
+    news = struct({**dict.fromkeys(PROPS, UNKNOWN), PROVIDER_KEY: serialize_provider(NodeCleanupProvider())})
+    checked = engine.stub.Check(provider_pb2.CheckRequest(news=news), timeout=60)
+    assert not checked.failures
+    assert {key: checked.inputs[key] for key in PROPS} == dict.fromkeys(PROPS, UNKNOWN)
+
+
+def test_a_preview_shows_the_replacement_of_an_activation_that_does_not_exist_yet(engine):
+    stored = {**PROPS, PROVIDER_KEY: serialize_provider(NodeCleanupProvider())}
+    request = provider_pb2.DiffRequest(olds=struct(stored), news=struct({**stored, "activation_id": UNKNOWN}))
+    assert list(engine.stub.Diff(request, timeout=60).replaces) == ["activation_id"]
 
 
 def test_create_calls_nothing_and_the_id_is_the_activations(aws, kubernetes):
