@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from ops.verify.aws import RealAws
 from ops.verify.context import Context, Limits
 from ops.verify.http import RealHttp
@@ -10,7 +13,8 @@ from ops.verify.pool import Pool
 from ops.verify.stack_outputs import Deployment
 
 
-def connect(deployment: Deployment, limits: Limits, *, profile: str | None) -> Context:
+@contextmanager
+def connect(deployment: Deployment, limits: Limits, *, profile: str | None) -> Generator[Context, None, None]:
     """Sign in to the cluster and to AWS. `profile` wins over the one the stack was deployed with.
 
     Raises:
@@ -18,18 +22,20 @@ def connect(deployment: Deployment, limits: Limits, *, profile: str | None) -> C
 
     """
     profile = profile or deployment.checks.profile or None
-    return Context(
-        deployment=deployment,
-        kube=RealKube(
-            deployment.kubeconfig, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries
-        ),
-        aws=RealAws(
-            region=deployment.checks.region,
-            profile=profile,
-            timeout_s=limits.timeout_s,
-            retries=limits.retries,
-        ),
-        http=RealHttp(timeout_s=limits.timeout_s, connections=limits.concurrency),
-        limits=limits,
-        pool=Pool(limits.concurrency),
+    aws = RealAws(
+        region=deployment.checks.region,
+        profile=profile,
+        timeout_s=limits.timeout_s,
+        retries=limits.retries,
     )
+    kube = RealKube(
+        deployment.kubeconfig, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries
+    )
+    http = RealHttp(timeout_s=limits.timeout_s, connections=limits.concurrency)
+    try:
+        yield Context(
+            deployment=deployment, kube=kube, aws=aws, http=http, limits=limits, pool=Pool(limits.concurrency)
+        )
+    finally:
+        kube.close()
+        http.close()

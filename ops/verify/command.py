@@ -121,6 +121,8 @@ def verify(
     checks = select(GONE if destroyed else CHECKS, only=only, skip=skip)
     if not checks:
         raise typer.BadParameter("--only and --skip leave no check; ops verify --list shows them all")
+    if output is not None and not output.parent.is_dir():
+        raise typer.BadParameter(f"--output: there is no folder {output.parent}")
     if list_checks:
         _list(checks)
         return

@@ -45,8 +45,8 @@ def verify(request: Request, checks: Sequence[Check]) -> Run:
         requests=request.requests,
     )
     deployment = stack_outputs.deployment(outputs=request.outputs, stack=request.stack)
-    context = clients.connect(deployment, limits, profile=request.profile)
-    return _run(request, checks, context, deployment.subject)
+    with clients.connect(deployment, limits, profile=request.profile) as context:
+        return _run(request, checks, context, deployment.subject)
 
 
 def gone(request: Request, checks: Sequence[Check]) -> Run:

@@ -75,6 +75,7 @@ class KubeHandler(_Handler):
         url = urlsplit(self.path)
         with self.stand_in.lock:
             self.stand_in.requests.append(f"{self.command} {url.path}")
+            world.asked.append(url.path)
             unavailable = world.answers_503 > 0
             world.answers_503 -= 1 if unavailable else 0
         if unavailable:
