@@ -251,3 +251,29 @@ def test_the_nat_gateway_stands_in_its_own_vpc(network, expectations):
     borrowed = change(network.nat_gateways, "on-prem", subnet="public", public_ip=IPv4Address("203.0.113.2"))
     report = prove_facts(replace(network, nat_gateways=borrowed), expectations)
     assert closed(report) == ["3a", "3c", "14"]
+
+
+def test_a_peering_of_other_vpcs_carries_nothing(network, expectations):
+    elsewhere = replace(network.peerings[0], id="other", name="other", vpcs=frozenset({"on-prem", "third"}))
+    routes = change(network.routes, "private to 10.90.0.0/16", via="other")
+    report = prove_facts(
+        replace(network, peerings=(*network.peerings, elsewhere), routes=routes), expectations
+    )
+    assert "7" in closed(report)
+    assert "peering other, which is not this VPC's" in report.missing[0].missing[0]
+
+
+def test_an_internal_load_balancer_has_no_clients(network, expectations):
+    interfaces = tuple(replace(i, public=False) if i.kind == "ALB" else i for i in network.interfaces)
+    report = prove_facts(replace(network, interfaces=interfaces), expectations)
+    assert closed(report) == ["13"]
+    assert report.missing[0].missing == ("ALB in public has no public address",)
+    assert [e.listener for e in report.exposed] == ["API endpoint"]
+
+
+def test_an_address_that_both_vpcs_claim_stays_at_home(network, expectations):
+    greedy = tuple(replace(v, cidr=IPv4Network("10.0.0.0/8")) if v.id == "eks" else v for v in network.vpcs)
+    report = prove_facts(replace(network, vpcs=greedy), expectations)
+    assert "7" in closed(report)
+    row = next(row for row in report.missing if row.flow.number == "7")
+    assert "the address of remote is taken for eks" in row.missing[0]
