@@ -81,7 +81,7 @@ class Recording:
     secret_outputs: frozenset[str]
     messages: tuple[tuple[str, str], ...]
     duplicate_urns: tuple[str, ...]
-    invokes: tuple[str, ...]
+    invokes: tuple[tuple[str, Mapping[str, Any]], ...]
 
     def of_type(self, type_: str) -> list[Resource]:
         """Every resource of a type token, in the order of registration."""
@@ -150,7 +150,7 @@ class RecordingMonitor(mocks.MockMonitor):
         self.stack_name = stack_name
         self.recorded: dict[str, Resource] = {}
         self.duplicates: list[str] = []
-        self.invoked: list[str] = []
+        self.invoked: list[tuple[str, dict[str, Any]]] = []
         self.stack_outputs: dict[str, Any] = {}
         self.secret_outputs: frozenset[str] = frozenset()
 
@@ -208,9 +208,10 @@ class RecordingMonitor(mocks.MockMonitor):
 
     def Invoke(self, request):  # the SDK calls it by the protocol's name
         """Answer a provider function, such as a look-up of an AMI parameter."""
-        self.invoked.append(request.tok)
+        arguments, _ = plain(request.args)
+        self.invoked.append((request.tok, arguments))
         answer = struct_pb2.Struct()
-        answer.update(self.cloud.invoke(request.tok, plain(request.args)[0]))
+        answer.update(self.cloud.invoke(request.tok, arguments))
         response = resource_pb2.ResourceInvokeResponse()
         getattr(response, "return").CopyFrom(answer)
         return response

@@ -33,9 +33,8 @@ def plan(
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
-    from ops.flows import render
     from ops.plan.evaluation import UnknownStackError, plan_stack
-    from ops.plan.report import show, to_json
+    from ops.plan.report import sections, show, to_json
     from settings import SettingsError
 
     try:
@@ -46,7 +45,7 @@ def plan(
     if json_:
         typer.echo(to_json(found))
     else:
-        show(found, Console(), sections=[render(found.flows)])
+        show(found, Console(), sections(found))
     if picture:
         _draw(found, picture)
     if not found.flows.passed:

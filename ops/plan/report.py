@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from ops import flows, waits
 from ops.plan.describe import GROUP, RULES, Describer, short_type
 from ops.plan.evaluation import Plan
 from ops.plan.milestones import counts, milestones
 from ops.recorder import Recording, Resource, leaves
+from ops.waits import critical_path, needless_edges, unordered
 
 # Of many things alike only these are shown; the rest is counted.
 _ALIKE_SHOWN = 3
@@ -88,8 +90,15 @@ def masked(value: Any, secrets: frozenset[str], path: str = "") -> Any:
     return value
 
 
-def show(plan: Plan, console: Console, sections: Sequence[RenderableType] = ()) -> None:
-    """Print a plan for people; `sections` come between what waits for what and the outputs."""
+def sections(plan: Plan) -> list[RenderableType]:
+    """What the plan proves and estimates: the flows, and how long `up` takes."""
+    recording = plan.recording
+    estimate = waits.render(critical_path(recording), needless_edges(recording), unordered(recording))
+    return [flows.render(plan.flows), estimate]
+
+
+def show(plan: Plan, console: Console, proofs: Sequence[RenderableType] = ()) -> None:
+    """Print a plan for people; `proofs` come between what waits for what and the outputs."""
     recording = plan.recording
     console.print(Text(f"Plan of stack {recording.stack}", style="bold"))
     console.print(
@@ -100,9 +109,25 @@ def show(plan: Plan, console: Console, sections: Sequence[RenderableType] = ()) 
         console.print(Text(f"\nNote: {note}", style="yellow"))
     for warning in warnings(recording):
         console.print(Text(f"\nWarning: {warning}", style="yellow"))
-    for section in (_tree(recording), _counts(recording), _waits(recording), *sections, _outputs(recording)):
+    for section in (_tree(recording), _counts(recording), _waits(recording), *proofs, _outputs(recording)):
         console.print()
         console.print(section)
+    console.print(_verdict(plan))
+
+
+def _verdict(plan: Plan) -> Text:
+    """The last line, which is what a person sees first on a terminal."""
+    if not plan.flows.passed:
+        return Text(
+            "Not fit to deploy: see the flows that are closed, or open to the internet, above.",
+            style="bold red",
+        )
+    made = sum(counts(plan.recording.resources.values()).values())
+    minutes = round(critical_path(plan.recording).total / 60)
+    words = (
+        f"{made} resources, every required flow open, about {minutes} minutes to build. To build it: make up"
+    )
+    return Text(words, style="bold green")
 
 
 def _tree(recording: Recording) -> RenderableType:
@@ -160,10 +185,10 @@ def _waits(recording: Recording) -> RenderableType:
     table.add_column("what takes time", no_wrap=True)
     table.add_column("waits for")
     grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for resource, waits in milestones(recording):
-        grouped.setdefault((resource.type, tuple(sorted(_groups(waits)))), []).append(resource.name)
-    for (type_, waits), names in grouped.items():
-        table.add_row(Text(f"{short_type(type_)} {_some(names)}"), Text(", ".join(waits) or "nothing slow"))
+    for resource, earlier in milestones(recording):
+        grouped.setdefault((resource.type, tuple(sorted(_groups(earlier)))), []).append(resource.name)
+    for (type_, groups), names in grouped.items():
+        table.add_row(Text(f"{short_type(type_)} {_some(names)}"), Text(", ".join(groups) or "nothing slow"))
     return table
 
 

@@ -19,6 +19,15 @@ def test_subnets_are_where_the_picture_shows_them(dev):
     }
 
 
+def test_zones_that_cannot_hold_a_control_plane_are_left_out(dev):
+    # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+    (asked,) = [args for token, args in dev.invokes if token.endswith(":getAvailabilityZones")]
+    assert asked["excludeZoneIds"] == ["use1-az3", "usw1-az2", "cac1-az3"]
+    assert asked["state"] == "available"
+    # Local and Wavelength Zones have to be opted in to.
+    assert asked["filters"] == [{"name": "opt-in-status", "values": ["opt-in-not-required"]}]
+
+
 def test_a_third_zone_gets_subnets_and_leaves_the_others_where_they_are(record, dev):
     three = {r.name: r.inputs["cidrBlock"] for r in record(availabilityZones=3).of_type(SUBNET)}
     two = {r.name: r.inputs["cidrBlock"] for r in dev.of_type(SUBNET)}

@@ -38,7 +38,7 @@ def test_each_os_and_architecture_has_its_image(record, os, instance_type, param
 def test_an_image_is_looked_up_once_however_many_nodes_use_it(record):
     recording = record(hybridNodes=[{"name": f"hybrid-{n}"} for n in range(1, 6)])
     assert len(recording.of_type(INSTANCE)) == 5
-    assert recording.invokes.count("aws:ssm/getParameter:getParameter") == 1
+    assert [token for token, _ in recording.invokes].count("aws:ssm/getParameter:getParameter") == 1
 
 
 def test_a_newer_image_replaces_no_node(dev):

@@ -14,7 +14,7 @@ from ops.plan import evaluation
 from ops.plan.command import overrides
 from ops.plan.describe import Describer, look_up
 from ops.plan.milestones import milestones
-from ops.plan.report import masked, show, to_json
+from ops.plan.report import masked, sections, show, to_json
 from ops.stack_config import stack_config
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def text(plan):
 
 def shown(plan, width=100):
     out = io.StringIO()
-    show(plan, Console(file=out, width=width, force_terminal=False))
+    show(plan, Console(file=out, width=width, force_terminal=False), sections(plan))
     return out.getvalue()
 
 
@@ -106,6 +106,16 @@ def test_json_has_every_resource_and_flow(plan):
     assert document["warnings"][0].startswith("eks-hybrid-calico:apiAllowedCidrs[0] 0.0.0.0/0")
 
 
+def test_the_flows_the_exposure_and_the_time_it_takes_stand_in_the_plan(text):
+    for words in ("Required flows", "Reachable from the internet", "How long pulumi up takes", "An estimate"):
+        assert words in text
+    assert text.index("What waits for what") < text.index("Required flows") < text.index("Outputs")
+
+
+def test_the_last_line_is_the_verdict(text):
+    assert text.splitlines()[-1].startswith("110 resources, every required flow open, about ")
+
+
 def test_many_nodes_are_folded(record, plan):
     recording = record(hybridNodes=[{"name": f"hybrid-{n}"} for n in range(1, 12)])
     text = shown(evaluation.Plan(recording=recording, flows=plan.flows, notes=()))
@@ -162,6 +172,8 @@ def test_a_closed_flow_fails_the_plan(monkeypatch, config):
         "infra.firewall.rules",
         lambda table: [r for r in original(table) if "vxlan-from-managed" not in r.name],
     )
+    done = run(*given)
+    assert (done.exit_code, done.stdout.splitlines()[-1][:17]) == (1, "Not fit to deploy")
     done = run("--json", *given)
     assert done.exit_code == 1
     closed = [flow for flow in json.loads(done.stdout)["flows"] if not flow["open"]]
