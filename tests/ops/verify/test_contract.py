@@ -1,0 +1,38 @@
+"""What the program exports is what `ops verify` reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ops.recorder import Recording
+from ops.verify import cluster
+from ops.verify.stack_outputs import Deployment
+from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
+
+
+def test_the_programs_outputs_are_a_deployment_to_verify(dev: Recording) -> None:
+    found = Deployment.model_validate(dev.stack_outputs)
+
+    assert found.cluster_name == "eks-hybrid"
+    assert found.alb_url.startswith("http://")
+    assert all(node.activation_id and node.instance_id and node.private_ip for node in found.hybrid_nodes)
+    assert found.checks.stack == "dev"
+    assert found.checks.peering_id
+    assert found.checks.target_groups.hybrid != found.checks.target_groups.managed
+    assert found.cluster_arn.endswith(":cluster/eks-hybrid")
+
+
+def test_workloads_are_looked_for_under_the_names_the_program_gives_them(dev: Recording) -> None:
+    kubernetes = [one for one in dev.resources.values() if one.type.startswith("kubernetes:")]
+    found = [one.inputs["metadata"] for one in kubernetes if "metadata" in one.inputs]
+    made = {(metadata.get("namespace", ""), metadata["name"]) for metadata in found}
+
+    assert {(cluster.CHECK_NAMESPACE, app) for app in cluster.CHECK_APPS} <= made
+    assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_APP) in made
+    assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_SERVICE) in made
+
+
+def test_the_stand_ins_labels_are_those_of_the_program(world: Any) -> None:
+    labels = world.at("onprem-1").labels
+
+    assert {ACTIVATION_LABEL, NAME_LABEL} <= labels.keys()
