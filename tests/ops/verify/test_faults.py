@@ -94,6 +94,16 @@ def test_an_unhealthy_target_is_named_with_the_reason_aws_gives(verify: Verify, 
     assert by_status(run, Status.BLOCKED) == set()
 
 
+def test_a_target_that_leaves_after_its_node_was_replaced_is_no_fault(verify: Verify, world: Any) -> None:
+    world.extra_targets = ["10.90.1.99"]
+    world.target_states = {"10.90.1.99": ("draining", "Target.DeregistrationInProgress")}
+
+    run = verify(only="aws.targets")
+
+    assert by_status(run, Status.OK) == {"aws.targets-registered", "aws.targets-healthy"}
+    assert result(run, "aws.targets-healthy").outcome.summary == "4 of 4 targets healthy"
+
+
 def test_a_closed_node_port_is_named_with_the_nodes_on_both_ends(verify: Verify, world: Any) -> None:
     world.dropped = {("ip-10-10-1-193", "onprem-1"), ("ip-10-10-2-193", "onprem-1")}
 
