@@ -169,8 +169,9 @@ def _example(field: FieldInfo, location: tuple[str | int, ...]) -> object:
 
 def _numbered(example: object, location: tuple[str | int, ...]) -> object:
     """Give the example of a node's name the node's number."""
-    index = next((part for part in location if isinstance(part, int)), 0)
-    return example.replace("{number}", str(index + 1)) if isinstance(example, str) else example
+    for index in (part for part in location if isinstance(part, int)):
+        example = str(example).replace("{number}", str(index + 1))
+    return example
 
 
 def _part(field: FieldInfo) -> str:

@@ -176,6 +176,12 @@ def test_unknown_names_are_rejected_at_any_depth_with_the_valid_ones(rejects, na
     rejects(name, value, message)
 
 
+@pytest.mark.parametrize(("name", "text"), [("managedNodes", '{"min": 1'), ("hybridNodes", '[{"name": "a"}')])
+def test_json_that_cannot_be_read_is_shown_as_it_is(problems, name, text):
+    (message,) = problems(**{name: text})
+    assert message.startswith(f"eks-hybrid-calico:{name} {text} is not a ")
+
+
 def test_a_long_value_is_shown_in_part(problems):
     (whole,) = problems(calicoVersion="3" * 80)
     (part,) = problems(calicoVersion="3" * 81)
