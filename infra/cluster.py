@@ -60,6 +60,8 @@ class HybridCluster(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.cluster_name = args.cluster_name
         self.kubernetes_version = args.kubernetes_version
+        # A change of these replaces the control plane, under the same name: nodes of the old one cannot stay.
+        self.lasts_as_long_as = f"{args.vpc.cidr} {args.service_cidr}"
         self.arn = account.arn("eks", f"cluster/{args.cluster_name}")
 
         log_groups = [self._log_group(account)] if args.log_types else []

@@ -139,7 +139,14 @@ class HybridNode(pulumi.ComponentResource):
             os=spec.os,
             node_name=name,
         )
-        this = f"{name}-{generation(join, instance_type=spec.instance_type, disk_gib=spec.disk_gib)}"
+        shape = generation(
+            join,
+            instance_type=spec.instance_type,
+            disk_gib=spec.disk_gib,
+            subnet=args.on_prem.private_cidrs[0],
+            cluster=cluster.lasts_as_long_as,
+        )
+        this = f"{name}-{shape}"
         self.name = name
         activation = aws.ssm.Activation(
             this,

@@ -10,9 +10,6 @@ stored in the instance. Credentials are looked up again at that moment.
 """
 
 import re
-import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pulumi
@@ -20,84 +17,10 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.output import Unknown
 
-from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
-from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
-
-# Label that the node gives itself at start (userdata.labels.ACTIVATION_LABEL; a test keeps them equal).
-ACTIVATION_LABEL = "eks-hybrid-calico/activation"
-
-# What was registered seconds before the instance died may show up late: SSM's listing is eventually consistent.
-SETTLE_S = 5
-MOST_LOOKS = 4
-
 # Together they say what is to be removed from where. `profile` only says how to sign in.
 _IDENTITY = ("activation_id", "cluster_name", "region")
 # The SSM API's own pattern for ActivationId.
 _ACTIVATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-def clean_up(
-    *,
-    activation_id: str,
-    ssm: Any,
-    nodes: ClusterNodes,
-    report: Callable[[str], None],
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Remove Node and registration of every machine that joined with this activation. Safe to repeat.
-
-    The Node goes first: while the registration exists, a run that failed half way can be repeated. Machines are
-    looked for in SSM and, by label, in the cluster, because a registration removed by hand leaves its Node
-    behind.
-
-    Raises:
-        CleanupError: something is left, and somebody has to act.
-
-    """
-    found: set[str] = set()
-    removed: set[str] = set()
-    for look in range(MOST_LOOKS):
-        # A removed registration may be listed for a while. A Node that is back must go again.
-        registered = registrations(ssm, activation_id) - removed
-        left = registered | nodes.names_of(ACTIVATION_LABEL, activation_id)
-        if look > 0 and not left:
-            if not found:
-                report("no machine to remove")
-            return
-        found |= left
-        for name in sorted(left):
-            nodes.remove(name)
-            # What SSM does not list under this activation is not ours to deregister, whatever its label says.
-            if name in registered:
-                gone = "removed" if deregister(ssm, name) else "was already gone"
-                report(f"{name}: SSM registration {gone}")
-                removed.add(name)
-        sleep(SETTLE_S)
-    raise CleanupError(
-        f"{', '.join(sorted(left))} of activation {activation_id} came back {MOST_LOOKS} times: the machine still "
-        "runs. Terminate its EC2 instance, then repeat the pulumi command."
-    )
-
-
-def _sign_in_and_clean_up(*, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
-    session = open_session(region=region, profile=profile)
-    eks = session.client("eks", config=CLIENT_CONFIG)
-
-    def report(line: str) -> None:
-        # This process has no engine to log to; the engine shows each line of its standard output,
-        # which it starts unbuffered (python -u).
-        sys.stdout.write(f"clean-up of activation {activation_id}: {line}\n")
-
-    clean_up(
-        activation_id=activation_id,
-        ssm=session.client("ssm", config=CLIENT_CONFIG),
-        nodes=ClusterNodes(
-            find=lambda: find_cluster(eks, cluster_name),
-            connect=lambda address: NodeApi(address, lambda: bearer_token(session, cluster_name)),
-            report=report,
-        ),
-        report=report,
-    )
 
 
 class NodeCleanupProvider(ResourceProvider):
@@ -145,8 +68,12 @@ class NodeCleanupProvider(ResourceProvider):
             CleanupError: the resource stays in the state, and the next run goes on where this one stopped.
 
         """
+        # Imported here: boto3 takes a quarter of a second, and only a delete needs it.
+        from infra.node_registration import CleanupError
+        from infra.node_removal import sign_in_and_clean_up
+
         try:
-            _sign_in_and_clean_up(
+            sign_in_and_clean_up(
                 activation_id=_props["activation_id"],
                 cluster_name=_props["cluster_name"],
                 region=_props["region"],

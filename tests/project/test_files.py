@@ -13,7 +13,10 @@ from ops import docs
 from settings import Settings
 
 ROOT = Path(__file__).parents[2]
-SHELLCHECK = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+BASH = shutil.which("bash") or "bash"
+SHELLCHECK = (
+    shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") or "shellcheck"
+)
 
 
 def tracked(pattern):
@@ -85,7 +88,7 @@ def test_shell_scripts_are_clean():
 def make(*arguments, path):
     environment = {**os.environ, "PATH": path, "STACK": "dev"}
     return subprocess.run(
-        [shutil.which("bash"), ROOT / "ops" / "ready.sh", *arguments],
+        [BASH, ROOT / "ops" / "ready.sh", *arguments],
         cwd=ROOT,
         env=environment,
         check=False,
@@ -98,7 +101,9 @@ def make(*arguments, path):
 def tools(tmp_path):
     """A PATH with only what the script itself uses, to which fakes are added."""
     for name in ("bash", "env", "sed", "tr", "head", "grep", "cat"):
-        (tmp_path / name).symlink_to(shutil.which(name))
+        found = shutil.which(name)
+        assert found, name
+        (tmp_path / name).symlink_to(found)
 
     def fake(name, body):
         file = tmp_path / name

@@ -70,6 +70,12 @@ def test_the_front_door_has_no_logic():
     assert [type(node).__name__ for node in loops] == ["For"]
 
 
+def test_the_program_starts_without_what_only_a_delete_needs():
+    code = "import infra.hybrid_nodes, sys; sys.exit('boto3' in sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_starts_without_pulumi(module):
     code = f"import {module}, sys; sys.exit(any(name.split('.')[0].startswith('pulumi') for name in sys.modules))"

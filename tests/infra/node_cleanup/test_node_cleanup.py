@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from infra.node_cleanup import ACTIVATION_LABEL, MOST_LOOKS, NodeCleanupProvider, clean_up
+from infra.node_cleanup import NodeCleanupProvider
 from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
 from infra.node_registration import CleanupError
+from infra.node_removal import ACTIVATION_LABEL, MOST_LOOKS, clean_up
 from userdata import labels
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -239,7 +240,7 @@ def test_a_run_that_failed_half_way_is_finished_by_the_next(scene):
 
 @pytest.mark.usefixtures("environment")
 def test_delete_reports_each_step_on_standard_output_without_a_secret(scene, monkeypatch, capfd, secrets_in):
-    monkeypatch.setattr("infra.node_cleanup.SETTLE_S", 0)
+    monkeypatch.setattr("infra.node_removal.SETTLE_S", 0)
     NodeCleanupProvider().delete(MINE, PROPS)
     assert NODE not in scene.aws.machines
     assert NODE not in scene.kubernetes.nodes
@@ -252,7 +253,7 @@ def test_delete_reports_each_step_on_standard_output_without_a_secret(scene, mon
 
 
 def test_delete_signs_in_with_the_stacks_profile_and_region(scene, environment, monkeypatch):
-    monkeypatch.setattr("infra.node_cleanup.SETTLE_S", 0)
+    monkeypatch.setattr("infra.node_removal.SETTLE_S", 0)
     (environment / "credentials").write_text(
         "[work]\naws_access_key_id = AKIDWORK\naws_secret_access_key = x\n"
     )
