@@ -85,7 +85,11 @@ def write(path: Path, diagnosis: Diagnosis, facts: Facts, redactor: Redactor) ->
         AskError: the file cannot be written.
 
     """
-    files = {name: redactor.text(text) for name, text in contents(diagnosis, facts).items()}
+    # Data is redacted as data: in JSON text, a removal could take a quotation mark along.
+    files = {
+        name: redactor.text(found) if isinstance(found, str) else _json(redactor.data(found))
+        for name, found in contents(diagnosis, facts).items()
+    }
     try:
         # mkstemp makes the file 0600 from the start; beside its goal, so that the last step is one rename.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -104,17 +108,17 @@ def write(path: Path, diagnosis: Diagnosis, facts: Facts, redactor: Redactor) ->
         ) from None
 
 
-def contents(diagnosis: Diagnosis, facts: Facts) -> dict[str, str]:
-    """Give the bundle's files by name, before the last redaction."""
+def contents(diagnosis: Diagnosis, facts: Facts) -> dict[str, Any]:
+    """Give the bundle's files by name, texts and JSON data, before the last redaction."""
     pretty = io.StringIO()
     report.write_pretty(diagnosis, pretty, color=False, width=110)
-    files = {
+    files: dict[str, Any] = {
         "README.txt": _README,
         "report.txt": pretty.getvalue(),
-        "report.json": _json(report.as_json(diagnosis)),
-        "versions.json": _json({"python": platform.python_version(), **_versions()}),
-        "aws.json": _json({question: _kept(question, facts) for question in _AWS} | _targets(facts)),
-        "kubernetes.json": _json(_kubernetes(facts)),
+        "report.json": report.as_json(diagnosis),
+        "versions.json": {"python": platform.python_version(), **_versions()},
+        "aws.json": {question: _kept(question, facts) for question in _AWS} | _targets(facts),
+        "kubernetes.json": _kubernetes(facts),
     }
     for question in facts.answers:
         kind, _, name = question.partition("/")

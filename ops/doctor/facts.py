@@ -22,6 +22,7 @@ Object = dict[str, Any]
 NAMESPACES = ("kube-system", "nw-check", "sample")
 DAEMON_SETS = ("calico-node", "aws-node")
 LOG_LINES = 40
+REFUSED = "the API server cannot get the log: "
 
 
 class Kube(Protocol):
@@ -89,27 +90,47 @@ class _Asker:
         self._redactor = redactor
 
     def all(self, questions: Questions) -> dict[str, Any]:
-        settled = self._pool.settle(lambda question: questions[question](), questions)
-        return {question: self._answer(question, answer) for question, answer in settled}
+        settled = self._pool.settle(lambda question: _shaped(question, questions[question]()), questions)
+        return {
+            question: self.gap(question, answer)
+            if isinstance(answer, Exception)
+            else self._redactor.data(_cleaned(answer))
+            for question, answer in settled
+        }
 
-    def _answer(self, question: str, answer: Any) -> Any:
-        if isinstance(answer, AskError):
-            problem = answer.problem
+    def gap(self, question: str, error: Exception) -> Gap:
+        """Say why a question has no answer."""
+        if isinstance(error, AskError):
+            problem = error.problem
             texts = {
                 "seen": problem.seen,
                 "why": problem.why,
                 "fix": problem.fix.replace("ops verify", "ops doctor"),
             }
-        elif isinstance(answer, Exception):
+        else:
             # A question never stops the others, whatever comes back.
             texts = {
-                "seen": f"{type(answer).__name__}: {answer}",
+                "seen": f"{type(error).__name__}: {error}",
                 "why": "the answer is of a kind that this program does not expect",
                 "fix": "ops doctor --bundle FILE.tgz, and attach the file to an issue of this project",
             }
-        else:
-            return self._redactor.data(_cleaned(answer))
         return Gap(what=question, **{key: self._redactor.text(clean(text)) for key, text in texts.items()})
+
+
+_SINGLE = ("cluster", "console/", "daemon set/", "kubernetes")
+
+
+def _shaped(question: str, answer: Any) -> Any:
+    """Let an answer through if it has the shape that its readers rely on: objects in a list, an object, or a text."""
+    if question.startswith("log/"):
+        fits = isinstance(answer, str)
+    elif question.startswith(_SINGLE):
+        fits = answer is None or isinstance(answer, dict)
+    else:
+        fits = isinstance(answer, list) and all(isinstance(item, dict) for item in answer)
+    if not fits:
+        raise TypeError(f"an answer of type {type(answer).__name__}")
+    return answer
 
 
 def gather(
@@ -147,8 +168,12 @@ def gather(
         }
     )
     found = [*(facts.get("instances") or []), *(facts.get("tagged instances") or [])]
-    facts.machines = discovery.machines(subject, found, facts.get("activations") or [])
-    facts.target_groups = discovery.target_groups(subject, facts.get("target groups") or [])
+    try:
+        facts.machines = discovery.machines(subject, found, facts.get("activations") or [])
+        facts.target_groups = discovery.target_groups(subject, facts.get("target groups") or [])
+    except (AttributeError, TypeError, ValueError) as error:
+        facts.answers["tagged instances"] = asker.gap("tagged instances", error)
+        facts.machines, facts.target_groups = list(subject.machines), dict(subject.target_groups)
     facts.answers |= asker.all(_about_machines(facts, cloud))
     facts.answers |= asker.all(_about_targets(facts, cloud))
     if facts.known("cluster") and facts.get("cluster") is None:
@@ -221,14 +246,13 @@ def _about_logs(facts: Facts, kube: Kube) -> Questions:
         except ExecError as error:
             return f"{REFUSED}{error}"
 
-    pods = [(pod.get("metadata") or {}) for pod in facts.get("pods/kube-system") or []]
-    names = [
-        str(pod.get("name", "")) for pod in pods if (pod.get("labels") or {}).get("k8s-app") == "calico-node"
-    ]
+    names: list[str] = []
+    for pod in facts.get("pods/kube-system") or []:
+        metadata = pod.get("metadata")
+        labels = metadata.get("labels") if isinstance(metadata, dict) else None
+        if isinstance(labels, dict) and labels.get("k8s-app") == "calico-node":
+            names.append(str(metadata.get("name", "")))
     return {f"log/{name}": lambda name=name: read(name) for name in names}
-
-
-REFUSED = "the API server cannot get the log: "
 
 
 def _cleaned(value: Any) -> Any:

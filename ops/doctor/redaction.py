@@ -18,6 +18,8 @@ from urllib.parse import quote
 REMOVED = "[removed]"
 USER_DATA_REMOVED = "[user data removed]"
 
+_MOST_PASSES = 10
+
 # Shorter values ("aws", "v1") occur everywhere; no secret of ours is that short.
 _SHORTEST_KNOWN = 8
 
@@ -57,14 +59,22 @@ _SHAPES = tuple(
     )
 )
 
-# Opaque values: upper case, lower case and digits mixed. An activation code has 20 characters, an AWS secret key 40.
-_MIXED = r"(?=[A-Za-z0-9+/=_-]*[a-z])(?=[A-Za-z0-9+/=_-]*[A-Z])(?=[A-Za-z0-9+/=_-]*[0-9])"
+# Some of EKS's issue codes look opaque by their number: Ec2LaunchTemplateNotFound, Ec2SubnetMissingIpv6Assignment.
+_ISSUE_CODE = r"(?!Ec2(?:[A-Z][a-z]+6?)+(?![A-Za-z0-9+/=]))"
+
+
+def _mixed(letters: str) -> str:
+    """Look ahead for upper case, lower case and a digit in a run of these letters."""
+    return "".join(f"(?=[{letters}]*[{kind}])" for kind in ("a-z", "A-Z", "0-9"))
+
+
+# Opaque values mix the three. An activation code has 20 characters, an AWS secret key 40.
 _OPAQUE = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"(?<![A-Za-z0-9+/]){_MIXED}[A-Za-z0-9+/]{{20}}(?![A-Za-z0-9+/])",
-        rf"(?<![A-Za-z0-9+=]){_MIXED}[A-Za-z0-9+=]{{20,}}",
-        rf"(?<![A-Za-z0-9+/=_-]){_MIXED}[A-Za-z0-9+/=_-]{{40,}}",
+    re.compile(rf"(?<![{letters}]){_ISSUE_CODE}{_mixed(letters)}[{letters}]{length}(?![{letters}])")
+    for letters, length in (
+        ("A-Za-z0-9+/", "{20}"),
+        ("A-Za-z0-9+=", "{20,}"),
+        ("A-Za-z0-9+/=_-", "{40,}"),
     )
 )
 
@@ -96,6 +106,14 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Give the text without secrets."""
+        # Until nothing changes: what is removed may lay bare what stood around it.
+        for _ in range(_MOST_PASSES):
+            before, text = text, self._pass(text)
+            if text == before:
+                break
+        return text
+
+    def _pass(self, text: str) -> str:
         for known in self._known:
             text = text.replace(known, REMOVED)
         text = _USER_DATA.sub(f"{USER_DATA_REMOVED}\n", text)

@@ -83,7 +83,7 @@ FAILURES: tuple[Failure, ...] = (
     ),
     Failure(
         id="vpc-cni",
-        group="cluster",
+        group="calico",
         places=frozenset({Place.ADD_ON, Place.POD}),
         signature=r"vpc-cni is installed|there is a DaemonSet aws-node",
         symptom="A DaemonSet `aws-node`, or the add-on vpc-cni",

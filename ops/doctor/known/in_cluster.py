@@ -106,7 +106,7 @@ FAILURES: tuple[Failure, ...] = (
         symptom="A hybrid Node whose machine is gone",
         cause="nothing in AWS or Kubernetes removes the Node of a terminated machine, and it is billed until then",
         fix="kubectl delete node and aws ssm deregister-managed-instance --instance-id, both with its name (mi-...)",
-        source="infra/node_cleanup.py",
+        source="infra/node_removal.py",
         example="it belongs to no machine of this stack (activation 11111111-2222-3333-4444-000000000001)",
     ),
     Failure(
