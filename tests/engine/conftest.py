@@ -5,6 +5,7 @@ three cloud providers and the APIs behind the clean-up, and, where the CLI was b
 language host.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.harness import Stack, Step
+from tests.engine.harness import PROFILE, Stack, Step
 from tests.engine.hybrid_apis import HybridApis
 from tests.engine.manifest import small_manifest
 
@@ -94,6 +95,7 @@ def created(rig: Rig, previewed: Step) -> Step:
     step = rig.stack.step(rig.stack.up)
     rig.stack.order()
     rig.join()
+    (rig.stack.folder / "outputs.json").write_text(json.dumps(rig.stack.outputs()), encoding="utf-8")
     return step
 
 
@@ -107,9 +109,9 @@ def repeated(rig: Rig, created: Step) -> Step:
 
 @pytest.fixture(scope="session")
 def retagged(rig: Rig, repeated: Step) -> Step:
-    """`pulumi up` after a default tag and two descriptions were changed."""
+    """`pulumi up` after a default tag, two descriptions and the AWS profile were changed."""
     assert repeated.run.code == 0
-    rig.stack.configure(aws_defaultTags={"tags": {"Owner": "the network team"}})
+    rig.stack.configure(aws_defaultTags={"tags": {"Owner": "the network team"}}, aws_profile=PROFILE)
     rig.stack.edit("infra/hybrid_nodes.py", 'description=f"Hybrid node', 'description=f"The hybrid node')
     rig.stack.edit("infra/cluster.py", 'description="Taken by hybrid', 'description="To be taken by hybrid')
     return rig.stack.step(rig.stack.up)
@@ -159,4 +161,5 @@ def shrunk(rig: Rig, upgraded: Step) -> Step:
 def destroyed(rig: Rig, shrunk: Step) -> Step:
     """`pulumi destroy`."""
     assert shrunk.run.code == 0
+    rig.stack.order(delay=SLOW)
     return rig.stack.step(rig.stack.destroy)

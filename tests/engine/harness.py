@@ -21,7 +21,7 @@ from typing import Any
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-REGION = "eu-central-1"
+PROFILE = "team"
 _PROGRAM = ("Pulumi.yaml", "Pulumi.README.md", "__main__.py", "infra", "k8s", "settings", "userdata")
 # Deleted with the cluster, by the cluster: the engine only forgets them.
 _WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:Addon::coredns")
@@ -101,6 +101,8 @@ class Stack:
         for made in ("home", "state", "standin"):
             (folder / made).mkdir(parents=True)
         self._copy_project()
+        keys = "aws_access_key_id = AKIDENGINETEST\naws_secret_access_key = not a secret\n"
+        (folder / "aws-config").write_text(f"[profile {PROFILE}]\n{keys}", encoding="utf-8")
         self.environment = {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             "PATH": f"{cli}{os.pathsep}{os.environ['PATH']}",
@@ -116,7 +118,7 @@ class Stack:
             "AWS_ACCESS_KEY_ID": "AKIDENGINETEST",
             "AWS_SECRET_ACCESS_KEY": "not a secret",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_CONFIG_FILE": str(folder / "aws-config"),
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
         self.pulumi("stack", "init", self.name)
@@ -271,6 +273,31 @@ def _call(entry: dict[str, Any]) -> Call:
         ended=entry["ended"],
         details=entry,
     )
+
+
+def needs(resources: list[dict[str, Any]], urn: str, *, whole_components: bool) -> set[str]:
+    """Return the URNs that a resource waits for, by what the state records.
+
+    With `whole_components` what depends on a component waits for all that is in it: so it is at creation. At
+    deletion the engine goes by the component's own URN.
+    """
+    by_urn = {each["urn"]: each for each in resources}
+    inside: dict[str, list[str]] = {}
+    for each in resources:
+        inside.setdefault(each.get("parent", ""), []).append(each["urn"])
+    found: set[str] = set()
+    waiting = [urn]
+    while waiting:
+        each = by_urn[waiting.pop()]
+        direct = {*each.get("dependencies", []), each.get("provider", "").rpartition("::")[0]}
+        contents = list(direct & by_urn.keys())
+        while whole_components and contents:
+            contents += inside.get(contents.pop(), [])
+            direct.update(contents)
+        new = ({*direct, each.get("parent", "")} & by_urn.keys()) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def type_of(urn: str) -> str:

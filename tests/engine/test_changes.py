@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.engine.harness import PROFILE
+
 pytestmark = pytest.mark.engine
 
 INSTANCE = "aws:ec2/instance:Instance"
@@ -32,6 +34,16 @@ def test_a_second_up_changes_nothing_even_when_the_image_has_moved(repeated):
 def test_changing_tags_and_descriptions_replaces_nothing(retagged):
     assert {kind for kind, _ in retagged.changes} == {"Update"}
     assert [call.key for call in retagged.of("Diff") if call.details["replaces"]] == []
+
+
+def test_a_profile_that_is_set_later_is_stored_for_the_clean_up(created, retagged):
+    (before,), (after,) = (
+        [each for each in step.resources if each["type"] == "pulumi-python:dynamic/ekshybrid:NodeCleanup"]
+        for step in (created, retagged)
+    )
+    assert before["outputs"].get("profile") is None
+    assert after["outputs"]["profile"] == PROFILE
+    assert after["id"] == before["id"]
 
 
 def test_a_new_default_tag_reaches_what_can_take_it(retagged):

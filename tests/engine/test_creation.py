@@ -2,6 +2,9 @@
 
 import pytest
 
+from ops.verify import stack_outputs
+from tests.engine.harness import needs
+
 pytestmark = pytest.mark.engine
 
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -55,10 +58,13 @@ def test_the_cluster_is_created_without_aws_node_and_outside_the_wide_open_defau
         (("aws:iam/rolePolicyAttachment:", "managed-node"), (NODE_GROUP, "")),
         (("aws:eks/accessEntry:", "hybrid-nodes"), (INSTANCE, "")),
         (("aws:ssm/activation:", ""), (INSTANCE, "")),
+        # Its code is good for 24 hours: a first run that fails at the control plane must not have used them up.
+        (("aws:eks/accessEntry:", "hybrid-nodes"), ("aws:ssm/activation:", "")),
         (("aws:iam/rolePolicyAttachment:", "hybrid-node"), (INSTANCE, "")),
         (("aws:iam/rolePolicy:", "hybrid-node"), (INSTANCE, "")),
         (("aws:ec2/natGateway:", "on-prem"), (INSTANCE, "")),
-        (("aws:ec2/route:", "peering-"), (INSTANCE, "")),
+        (("aws:ec2/route:", "peering-on-prem-private"), (INSTANCE, "")),
+        (("aws:ec2/route:", "peering-vpc-private"), (INSTANCE, "")),
         ((NODE_GROUP, ""), ("aws:eks/addon:", "coredns")),
         ((NODE_GROUP, ""), ("kubernetes:apps/v1:Deployment", "calico-controllers:")),
         ((NODE_GROUP, ""), ("kubernetes:apps/v1:Deployment", "nw-check-managed")),
@@ -71,6 +77,9 @@ def test_one_is_ready_before_the_other_is_begun(created, first, then):
     assert earlier
     assert later
     assert max(call.ended for call in earlier) <= min(call.started for call in later)
+    # That may be luck; this is not.
+    for call in later:
+        assert {each.urn for each in earlier} <= needs(created.resources, call.urn, whole_components=True)
 
 
 def test_hybrid_instances_start_while_the_managed_nodes_still_do(created):
@@ -112,6 +121,13 @@ def test_a_hybrid_nodes_instance_stands_after_its_clean_up_and_that_after_its_ac
     activation = by_type["aws:ssm/activation:Activation"]
     assert cleanup["urn"] in instance["dependencies"]
     assert activation["urn"] in cleanup["dependencies"]
+
+
+def test_ops_verify_reads_what_pulumi_stack_output_prints(created, rig):
+    deployment = stack_outputs.deployment(outputs=str(rig.stack.folder / "outputs.json"), stack=None)
+    assert deployment.checks.account_id == "123456789012"
+    assert deployment.hybrid_nodes[0].instance_id == created.one("Create", INSTANCE).details["id"]
+    assert deployment.kubeconfig["users"][0]["user"]["exec"]["command"] == "aws"
 
 
 def test_the_outputs_name_what_was_created(created):

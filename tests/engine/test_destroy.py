@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.engine.harness import needs
+
 pytestmark = pytest.mark.engine
 
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -64,11 +66,17 @@ def test_kubernetes_objects_are_not_deleted_one_by_one(destroyed):
         (("aws:autoscaling/attachment:", ""), (NODE_GROUP, "")),
     ],
 )
-def test_one_is_gone_before_the_other_goes(destroyed, first, then):
+def test_one_is_gone_before_the_other_goes(shrunk, destroyed, first, then):
     earlier, later = of(destroyed, first), of(destroyed, then)
     assert earlier
     assert later
     assert max(call.ended for call in earlier) <= min(call.started for call in later)
+    # That may be luck; this is not.
+    for call in earlier:
+        if call.kind == "Delete":
+            assert {each.urn for each in later if each.kind == "Delete"} <= needs(
+                shrunk.resources, call.urn, whole_components=False
+            )
 
 
 def of(step, what):

@@ -109,7 +109,7 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
         "aws:eks/cluster:Cluster",
         f"{name}-eksCluster",
         cluster_inputs,
-        after=[*used, *role_urns],
+        after=[*used, *role_urns, inputs["clusterSecurityGroup"]["urn"]],
         ignore_changes=("accessConfig.bootstrapClusterCreatorAdminPermissions", "bootstrapSelfManagedAddons"),
     )
     sources.append(urn)
