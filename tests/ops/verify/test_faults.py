@@ -158,6 +158,14 @@ def test_the_matrix_holds_every_ordered_pair_hybrid_to_hybrid_included(verify: V
     assert matrix.rtt_ms["onprem-1", "onprem-2"] == pytest.approx(0.43)
 
 
+def test_no_pod_pings_itself(verify: Verify, world: Any) -> None:
+    verify(only="net.ping")
+
+    pings = [(machine, command) for machine, command in world.commands if "ping" in command[2]]
+    assert len(pings) == 8
+    assert [machine.alias for machine, command in pings if machine.pod_ip(3) in " ".join(command[4:])] == []
+
+
 def test_a_mesh_of_ten_nodes_costs_one_exec_per_node_and_hardly_more_time(
     verify: Verify, world: Any, api: Any, standin: Any
 ) -> None:

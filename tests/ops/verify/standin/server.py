@@ -137,6 +137,7 @@ class KubeHandler(_Handler):
         self.send_header("Sec-WebSocket-Protocol", world.subprotocol)
         self.end_headers()
         self.close_connection = True
+        world.commands.append((machine, query["command"]))
         time.sleep(world.exec_delay_s)
         out, err, code = self.stand_in.state["run"](world, machine, query["command"])
         with self.stand_in.lock:

@@ -131,6 +131,7 @@ class World:
     answers_503: int = 0
     asked: list[str] = field(default_factory=list)  # the paths of all requests
     cut_execs: int = 0
+    commands: list[tuple[Machine, list[str]]] = field(default_factory=list)  # what was run where
     # Faults of AWS.
     account: str = ACCOUNT
     cluster_status: str | None = "ACTIVE"
