@@ -61,9 +61,9 @@ def new_rig(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         rig = Rig(stack=stack, apis=HybridApis(stack.standin))
         rigs.append(rig)
         stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url
-        manifest = os.environ.get("CALICO_MANIFEST")
-        if manifest:
-            stack.configure(calicoManifest=manifest)
+        manifest = Path(os.environ.get("CALICO_MANIFEST", ""))
+        if manifest.is_file():
+            stack.configure(calicoManifest=str(manifest.resolve()))
         else:
             path, digest = small_manifest(stack.folder)
             stack.configure(calicoManifest=str(path), calicoManifestSha256=digest)

@@ -25,7 +25,7 @@ PROFILE = "team"
 _PROGRAM = ("Pulumi.yaml", "Pulumi.README.md", "__main__.py", "infra", "k8s", "settings", "userdata")
 # Deleted with the cluster, by the cluster: the engine only forgets them.
 _WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:Addon::coredns")
-_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "CALICO_MANIFEST")
+_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,21 +82,19 @@ def test_one_is_ready_before_the_other_is_begun(created, first, then):
         assert {each.urn for each in earlier} <= needs(created.resources, call.urn, whole_components=True)
 
 
-def test_hybrid_instances_start_while_the_managed_nodes_still_do(created):
-    node_group = created.one("Create", NODE_GROUP)
-    for instance in created.of("Create", INSTANCE):
-        assert instance.started < node_group.ended
-
-
-def test_the_load_balancer_is_there_before_the_control_plane_is(created):
-    assert created.one("Create", "aws:lb/loadBalancer:").ended < created.one("Create", CLUSTER).ended
-
-
-def test_what_runs_on_hybrid_nodes_does_not_wait_for_the_managed_nodes(created):
-    node_group = created.one("Create", NODE_GROUP)
-    for name in ("nw-check-hybrid", "sample-app"):
-        deployment = created.one("Create", "kubernetes:apps/v1:Deployment", name)
-        assert deployment.started < node_group.ended
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((INSTANCE, ""), (NODE_GROUP, "")),
+        (("aws:lb/loadBalancer:", ""), (CLUSTER, "")),
+        (("kubernetes:apps/v1:Deployment", "nw-check-hybrid"), (NODE_GROUP, "")),
+        (("kubernetes:apps/v1:Deployment", "sample-app"), (NODE_GROUP, "")),
+    ],
+)
+def test_one_does_not_wait_for_the_other(created, one, other):
+    eager, slow = created.one("Create", *one), created.one("Create", *other)
+    assert eager.started < slow.ended
+    assert slow.urn not in needs(created.resources, eager.urn, whole_components=True)
 
 
 def test_every_kubernetes_object_goes_with_the_cluster(created):
