@@ -70,7 +70,7 @@ def ping(text: str) -> Ping:
     """
     sent = received = 0
     for line in text.splitlines():
-        numbers = re.findall(r"(?<![\d.,])(\d+)(?![\d.,]*%)(?![\d.,]*\d)", line.partition("%")[0])
+        numbers = re.findall(r"(?<![\d.,])(\d+)(?![\d.,]*\d)", line.partition("%")[0])
         if "%" in line and len(numbers) >= 2:
             # Huge numbers are not counts of packets; int() would refuse them from 4300 digits on.
             sent, received = (int(number[:9]) for number in numbers[:2])

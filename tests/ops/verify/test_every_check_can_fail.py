@@ -345,7 +345,7 @@ FAULTS = [
         "lb.answers",
         (put(lb_statuses=[503] * 7), "7 of 20 requests to"),
         (put(lb_statuses=[418]), "answered 418"),
-        (put(lb_cut=True), "20 of 20 requests to"),
+        (put(lb_cut=1000), "20 of 20 requests to"),
     ),
     *each(
         "lb.hybrid-pod",

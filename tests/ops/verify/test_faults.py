@@ -138,6 +138,24 @@ def test_an_unreachable_kubelet_blocks_what_would_need_exec(verify: Verify, worl
     assert "tcp 10250" in said(run, "node.exec")
 
 
+def test_paths_from_a_node_that_cannot_be_asked_are_not_called_lost(verify: Verify, world: Any) -> None:
+    world.at("onprem-2").kubelet_reachable = False
+
+    outcome = result(verify(only="net.ping$"), "net.ping").outcome
+
+    assert [problem.seen.split(":")[0] for problem in outcome.problems] == [
+        "exec into nw-check-hybrid-c7cd75cc6-rem-2 on onprem-2 (mi-06d5ac211e74887c2) failed"
+    ]
+    assert outcome.matrix is not None
+    assert len(outcome.matrix.rtt_ms) == 9
+
+
+def test_a_request_to_the_load_balancer_that_gets_lost_is_repeated(verify: Verify, world: Any) -> None:
+    world.lb_cut = 1
+
+    assert result(verify(only="lb.answers"), "lb.answers").outcome.status is Status.OK
+
+
 def test_a_dead_api_server_could_not_be_asked_which_is_not_a_failure(verify: Verify, world: Any) -> None:
     world.answers_503 = 100
 

@@ -56,16 +56,22 @@ def test_exec_tells_exit_code_and_standard_error(connect: Connect) -> None:
     assert (done.stdout, done.stderr, done.exit_code) == ("", "nosuch: not found", 127)
 
 
-def test_an_exec_that_is_cut_off_is_started_again(connect: Connect, world: Any) -> None:
-    world.cut_execs = 1
+@pytest.mark.parametrize("politely", [True, False])
+def test_an_exec_that_is_cut_off_is_started_again(connect: Connect, world: Any, politely: bool) -> None:
+    world.cut_execs, world.cut_politely = 1, politely
 
-    assert connect().execute(*POD, ["ip", "-V"], container="netshoot", seconds=1).exit_code == 0
+    done = connect().execute(*POD, ["ip", "-V"], container="netshoot", seconds=1)
+
+    assert done.stdout == "ip utility, iproute2-6.15.0\n"
 
 
-def test_an_exec_that_is_cut_off_every_time_is_an_error(connect: Connect, world: Any) -> None:
-    world.cut_execs = 2
+@pytest.mark.parametrize(("politely", "said"), [(True, "without an exit status"), (False, "cut off")])
+def test_an_exec_that_is_cut_off_every_time_is_an_error(
+    connect: Connect, world: Any, politely: bool, said: str
+) -> None:
+    world.cut_execs, world.cut_politely = 2, politely
 
-    with pytest.raises(ExecError, match=r"cut off|without an exit status"):
+    with pytest.raises(ExecError, match=said):
         connect(retries=1).execute(*POD, ["ip", "-V"], container="netshoot", seconds=1)
 
 
@@ -114,6 +120,19 @@ def test_a_server_that_stays_away_is_an_error_that_names_it(connect: Connect, wo
     with pytest.raises(AskError) as error:
         connect(retries=1).nodes()
     assert f"{api.url}: HTTP 503: etcd leader changed" in error.value.problem.seen
+    assert len(api.requests) == 2
+
+
+def test_a_request_that_gets_lost_is_repeated_as_often_as_asked_and_no_more(
+    connect: Connect, world: Any, api: Any
+) -> None:
+    world.cut_requests = 1
+    assert len(connect(retries=1).nodes()) == 4
+
+    world.cut_requests = 9
+    api.requests.clear()
+    with pytest.raises(AskError):
+        connect(retries=1).nodes()
     assert len(api.requests) == 2
 
 
@@ -198,10 +217,17 @@ def test_the_kubeconfigs_plug_in_signs_in_once_for_many_requests(
 def test_a_token_that_ends_soon_is_renewed_before_the_next_request(
     connect: Connect, api: Any, tmp_path: Path
 ) -> None:
-    kube = connect(exec=plugin(tmp_path, credential(api.state["token"], expires_in_s=30)))
+    at = (datetime.now(timezone.utc) + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = (
+        f"print(json.dumps({{'status': {{'token': open('token').read(), 'expirationTimestamp': {at!r}}}}}))"
+    )
+    body = body.replace("'token')", f"{str(tmp_path / 'token')!r})")
+    (tmp_path / "token").write_text("old")
+    kube = connect(exec=plugin(tmp_path, body))
+    (tmp_path / "token").write_text(api.state["token"])
 
-    kube.nodes()
-    assert len((tmp_path / "calls").read_text()) >= 2
+    assert len(kube.nodes()) == 4
+    assert kube.execute(*POD, ["ip", "-V"], container="netshoot", seconds=1).exit_code == 0
 
 
 def test_the_stacks_profile_and_the_kubeconfigs_environment_reach_the_plug_in(tmp_path: Path) -> None:

@@ -78,7 +78,11 @@ class KubeHandler(_Handler):
             world.asked.append(url.path)
             unavailable = world.answers_503 > 0
             world.answers_503 -= 1 if unavailable else 0
-        if unavailable:
+            cut = world.cut_requests > 0
+            world.cut_requests -= 1 if cut else 0
+        if cut:
+            self.close_connection = True
+        elif unavailable:
             self._status(503, "etcd leader changed")
         elif self.headers["Authorization"] != f"Bearer {state['token']}":
             self._status(401, "Unauthorized")
@@ -145,6 +149,8 @@ class KubeHandler(_Handler):
             world.cut_execs -= 1 if cut else 0
         if cut:
             self._send(1, out[: len(out) // 2].encode())
+            if world.cut_politely:
+                self._frame(0x8, struct.pack(">H", 1000))
             return
         # Small frames: a client must put the pieces of an output together.
         for channel, text in ((1, out.encode()), (2, err.encode())):
@@ -181,11 +187,14 @@ class BalancerHandler(_Handler):
     def do_GET(self) -> None:
         """Answer with the next pod's name, or the next planted status."""
         world = self.stand_in.state["world"]
-        if world.lb_cut:
+        with self.stand_in.lock:
+            self.stand_in.requests.append(self.path)
+            cut = world.lb_cut > 0
+            world.lb_cut -= 1 if cut else 0
+        if cut:
             self.close_connection = True
             return
         with self.stand_in.lock:
-            self.stand_in.requests.append(self.path)
             turn = len(self.stand_in.requests)
             status = world.lb_statuses.pop(0) if world.lb_statuses else 200
         names = world.lb_pods or [name for name, _ in world.sample_pods]

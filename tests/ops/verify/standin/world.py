@@ -131,6 +131,8 @@ class World:
     answers_503: int = 0
     asked: list[str] = field(default_factory=list)  # the paths of all requests
     cut_execs: int = 0
+    cut_politely: bool = False  # whether a cut exec still says goodbye
+    cut_requests: int = 0  # connections closed without an answer
     commands: list[tuple[Machine, list[str]]] = field(default_factory=list)  # what was run where
     # Faults of AWS.
     account: str = ACCOUNT
@@ -150,7 +152,7 @@ class World:
     # The load balancer.
     lb_statuses: list[int] = field(default_factory=list)
     lb_pods: list[str] = field(default_factory=list)
-    lb_cut: bool = False  # whether it closes connections without an answer
+    lb_cut: int = 0  # connections closed without an answer
 
     def __post_init__(self) -> None:
         self._turn = itertools.count()
