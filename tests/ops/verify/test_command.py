@@ -194,6 +194,36 @@ def test_the_token_is_printed_nowhere_even_when_all_goes_wrong(ops: Ops, world: 
     assert api.state["token"] not in done.output
 
 
+@pytest.mark.parametrize(
+    ("of_stack", "options", "used"),
+    [("", [], None), ("sandbox", [], "sandbox"), ("sandbox", ["--profile", "mine"], "mine")],
+)
+def test_the_aws_profile_is_the_users_or_else_the_stacks(
+    ops: Ops,
+    outputs: Callable[[], dict[str, Any]],
+    standin: Any,
+    world: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    of_stack: str,
+    options: list[str],
+    used: str | None,
+) -> None:
+    values = outputs()
+    values["checks"]["profile"] = of_stack
+    (tmp_path / "profile.json").write_text(json.dumps(values))
+    asked: list[str | None] = []
+
+    def connect(**arguments: Any) -> Any:
+        asked.append(arguments["profile"])
+        return standin.cloud.StandInAws(world)
+
+    monkeypatch.setattr(clients, "RealAws", connect)
+    ops("--only", "aws.identity", *options, "--outputs", str(tmp_path / "profile.json"))
+
+    assert asked == [used]
+
+
 def test_a_destroyed_stack_is_looked_for_by_the_names_of_its_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
