@@ -97,9 +97,7 @@ def diagnose(
             seen = Seen(subject=symptom.subject, text=text, name=symptom.name)
             unknown.append(Finding(failure=None, seen=(seen,)))
     findings = [
-        Finding(failure=failure, seen=tuple(dict.fromkeys(known[failure.id])))
-        for failure in FAILURES
-        if failure.id in known
+        Finding(failure=failure, seen=tuple(known[failure.id])) for failure in FAILURES if failure.id in known
     ]
     return Diagnosis(
         subject=subject,

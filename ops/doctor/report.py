@@ -30,9 +30,6 @@ def write_pretty(diagnosis: Diagnosis, file: IO[str], *, color: bool, width: int
         width=width,
         no_color=not color,
         force_terminal=True if color else None,
-        highlight=False,
-        emoji=False,
-        markup=False,
     )
     _Writer(console, diagnosis).write()
 

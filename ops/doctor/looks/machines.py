@@ -48,8 +48,7 @@ class _Way:
         self._instance()
         self._activation()
         join = console.read(text) if text is not None else None
-        if not ready:
-            self._join(join, node, text or "")
+        self._join(join, node, text or "")
         self._registration(ready=ready)
         notes.symptoms += self.wrong
         if self.gap and not ready:

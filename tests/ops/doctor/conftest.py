@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from ops.doctor import report, session
 from ops.doctor.diagnosis import Diagnosis
-from ops.doctor.parts import AskError, ExecError
+from ops.doctor.parts import AskError
 from ops.doctor.subject import Machine, Subject
 from ops.doctor.symptoms import Section
 
@@ -23,218 +26,27 @@ NOW = datetime(2026, 11, 23, 15, 30, tzinfo=timezone.utc)
 REGION, ACCOUNT, CLUSTER = "ap-northeast-1", "012345678901", "eks-hybrid"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/hybrid-node-1a2b3c4"
 STACK_TAG = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
-VERSION = "v1.35.2-eks-1a2b3c4"
-
-JOINED = """[    0.000000] Linux version 6.14.0-1018-aws (buildd@bos03-arm64-052)
-[   14.220184] cloud-init[812]: Cloud-init v. 25.2 running 'modules:final'
-2026-11-23T15:01:02Z join: step 1/7 look whether this machine has joined
-2026-11-23T15:01:02Z join: step 2/7 download nodeadm
-2026-11-23T15:01:04Z join: nodeadm v1.0.20 has the expected sha256 {digest}
-2026-11-23T15:01:04Z join: step 3/7 check the node configuration
-2026-11-23T15:01:04Z join: step 4/7 install the Kubernetes components
-2026-11-23T15:02:31Z join: step 5/7 clear the CNI configuration
-2026-11-23T15:02:31Z join: step 6/7 join the cluster
-2026-11-23T15:03:12Z join: step 7/7 check the kubelet
-2026-11-23T15:04:12Z join: done: joined EKS cluster eks-hybrid in ap-northeast-1
-""".format(digest="ab" * 32)
-
-_FATAL = (
-    '{"level":"fatal","ts":"2026-11-23T15:02:31.881Z","caller":"./main.go:55","msg":"Command failed","error":"failed '
-    "to install ssm installer: validating ssm-setup-cli signature: Signature Verification Error: No matching "
-    'signature"}'
-)
-_INFO = (
-    '{"level":"info","ts":"2026-11-23T15:02:20.114Z","caller":"ssm/install.go:61","msg":"Downloading SSM installer",'
-    '"region":"ap-northeast-1"}'
-)
-_REASON = "install the Kubernetes components: nodeadm install 1.35 failed; its last lines above say why"
-TOO_OLD = "\n".join(
-    [
-        *JOINED.splitlines()[:4],
-        *JOINED.splitlines()[5:7],
-        f"2026-11-23T15:02:20Z {_INFO}",
-        f"2026-11-23T15:02:31Z {_FATAL}",
-        "2026-11-23T15:02:31Z join: once the cause is gone, run again: sudo /usr/local/sbin/eks-hybrid-join",
-        f"2026-11-23T15:02:31Z join: failed at step 4/7 {_REASON}",
-        "",
-    ]
-)
 
 
-def node(
-    name: str, *, alias: str = "", activation: str = "", ready: bool = True, message: str = ""
-) -> Object:
-    """A Node."""
-    hybrid = {
-        "eks.amazonaws.com/compute-type": "hybrid",
-        "eks-hybrid-calico/name": alias,
-        "eks-hybrid-calico/activation": activation,
-    }
-    condition = {"type": "Ready", "status": "True" if ready else "False"}
-    if not ready:
-        condition |= {"reason": "KubeletNotReady", "message": message}
-    return {
-        "metadata": {"name": name, "labels": hybrid if alias else {"eks.amazonaws.com/nodegroup": "managed"}},
-        "spec": {},
-        "status": {"conditions": [condition], "nodeInfo": {"kubeletVersion": VERSION}},
-    }
+def _load(name: str) -> ModuleType:
+    """Load a module of standin/; tests are no package, so it cannot be imported by name."""
+    full = f"doctor_standin_{name}"
+    spec = importlib.util.spec_from_file_location(full, Path(__file__).parent / "standin" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    # Dataclasses look their module up.
+    sys.modules[full] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[full])
+    return sys.modules[full]
 
 
-def pod(
-    namespace: str, name: str, app: str, on: str, *, waiting: str = "", message: str = "", restarts: int = 0
-) -> Object:
-    """A Pod; `waiting`: the reason why it is not ready."""
-    state = {"waiting": {"reason": waiting, "message": message}} if waiting else {"running": {}}
-    return {
-        "metadata": {
-            "name": name,
-            "namespace": namespace,
-            "labels": {"k8s-app" if namespace == "kube-system" else "app": app},
-        },
-        "spec": {
-            "nodeName": on,
-            "containers": [{"name": app, "env": [{"name": "DB", "value": "spec-secret"}]}],
-        },
-        "status": {
-            "phase": "Running" if on else "Pending",
-            "conditions": [{"type": "Ready", "status": "False" if waiting else "True"}],
-            "containerStatuses": [{"name": app, "state": state, "restartCount": restarts}],
-        },
-    }
-
-
-def unscheduled(namespace: str, name: str, app: str, message: str) -> Object:
-    """A Pod without a node."""
-    found = pod(namespace, name, app, "")
-    found["status"]["containerStatuses"] = []
-    found["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "message": message}]
-    return found
+fakes, objects = _load("fakes"), _load("objects")
+node, pod, unscheduled, target = objects.node, objects.pod, objects.unscheduled, objects.target
 
 
 def event(kind: str, namespace: str, name: str, reason: str, message: str, *, at: datetime = NOW) -> Object:
     """A warning Event."""
-    return {
-        "type": "Warning",
-        "reason": reason,
-        "message": message,
-        "count": 3,
-        "lastTimestamp": at.isoformat().replace("+00:00", "Z"),
-        "involvedObject": {"kind": kind, "namespace": namespace, "name": name},
-    }
-
-
-@dataclass
-class FakeCloud:
-    """`Cloud` out of lists. `refused` maps a method to the error it raises."""
-
-    instances_: list[Object] = field(default_factory=list)
-    consoles: dict[str, str] = field(default_factory=dict)
-    activations_: list[Object] = field(default_factory=list)
-    registrations: list[Object] = field(default_factory=list)
-    eks: Object | None = None
-    entries: list[Object] = field(default_factory=list)
-    groups: list[Object] = field(default_factory=list)
-    addons: list[Object] = field(default_factory=list)
-    target_groups: list[Object] = field(default_factory=list)
-    health: dict[str, list[Object]] = field(default_factory=dict)
-    refused: dict[str, Exception] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-
-    def _ask(self, name: str) -> None:
-        self.asked.append(name)
-        if name in self.refused:
-            raise self.refused[name]
-
-    def tagged_instances(self, key: str, value: str) -> list[Object]:
-        self._ask("tagged_instances")
-        return [item for item in self.instances_ if {"Key": key, "Value": value} in item.get("Tags", [])]
-
-    def instances(self, instance_ids: Sequence[str]) -> list[Object]:
-        self._ask("instances")
-        return [item for item in self.instances_ if item["InstanceId"] in instance_ids]
-
-    def console(self, instance_id: str) -> Object | None:
-        self._ask("console")
-        text = self.consoles.get(instance_id)
-        return None if text is None else {"InstanceId": instance_id, "Output": text, "Timestamp": NOW}
-
-    def activations(self) -> list[Object]:
-        self._ask("activations")
-        return self.activations_
-
-    def registered(self, activation_ids: Sequence[str]) -> list[Object]:
-        self._ask("registered")
-        return [item for item in self.registrations if item["ActivationId"] in activation_ids]
-
-    def cluster(self, name: str) -> Object | None:
-        self._ask("cluster")
-        assert name == CLUSTER
-        return self.eks
-
-    def access_entries(self, cluster: str) -> list[Object]:
-        self._ask("access_entries")
-        assert cluster == CLUSTER
-        return self.entries
-
-    def node_groups(self, cluster: str) -> list[Object]:
-        self._ask("node_groups")
-        assert cluster == CLUSTER
-        return self.groups
-
-    def add_ons(self, cluster: str) -> list[Object]:
-        self._ask("add_ons")
-        assert cluster == CLUSTER
-        return self.addons
-
-    def tagged_target_groups(self, key: str, value: str) -> list[Object]:
-        self._ask("tagged_target_groups")
-        assert {"Key": key, "Value": value} == STACK_TAG
-        return self.target_groups
-
-    def target_health(self, target_group_arn: str) -> list[Object]:
-        self._ask("target_health")
-        return self.health.get(target_group_arn, [])
-
-
-@dataclass
-class FakeKube:
-    """`Kube` out of lists."""
-
-    nodes_: list[Object] = field(default_factory=list)
-    pods_: list[Object] = field(default_factory=list)
-    events_: list[Object] = field(default_factory=list)
-    daemon_sets: set[str] = field(default_factory=lambda: {"calico-node"})
-    log_text: dict[str, str] = field(default_factory=dict)
-    refused_logs: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, Exception] = field(default_factory=dict)
-
-    def _ask(self, name: str) -> None:
-        if name in self.refused:
-            raise self.refused[name]
-
-    def nodes(self) -> list[Object]:
-        self._ask("nodes")
-        return self.nodes_
-
-    def pods(self, namespace: str) -> list[Object]:
-        self._ask(f"pods/{namespace}")
-        return [item for item in self.pods_ if item["metadata"]["namespace"] == namespace]
-
-    def events(self, namespace: str) -> list[Object]:
-        self._ask("events")
-        assert namespace == ""
-        return self.events_
-
-    def daemon_set(self, namespace: str, name: str) -> Object | None:
-        self._ask("daemon_set")
-        return {"metadata": {"name": name, "namespace": namespace}} if name in self.daemon_sets else None
-
-    def logs(self, namespace: str, pod: str, *, container: str | None = None, lines: int = 10) -> str:
-        self._ask("logs")
-        assert (namespace, container) == ("kube-system", "calico-node")
-        if pod in self.refused_logs:
-            raise ExecError(self.refused_logs[pod])
-        return "\n".join(self.log_text.get(pod, "felix/daemon.go 371: ready").splitlines()[-lines:])
+    return objects.event(kind, namespace, name, reason, message, at=at)
 
 
 @dataclass
@@ -242,12 +54,12 @@ class World:
     """Everything about one stack. The default is healthy: two managed and two hybrid nodes."""
 
     subject: Subject
-    cloud: FakeCloud
-    kube: FakeKube
+    cloud: Any
+    kube: Any
     connect_error: Exception | None = None
 
     def diagnosis(self, bundle: Path | None = None) -> Diagnosis:
-        def connect(cluster: Object | None) -> FakeKube:
+        def connect(cluster: Object | None) -> Any:
             assert cluster is None or cluster["name"] == CLUSTER
             if self.connect_error:
                 raise self.connect_error
@@ -330,7 +142,7 @@ def healthy() -> World:
     )
     managed = [f"ip-10-10-{n}-193.{REGION}.compute.internal" for n in numbers]
     hybrids = [managed_instance_id(n) for n in numbers]
-    cloud = FakeCloud(
+    cloud = fakes.FakeCloud(
         instances_=[
             {
                 "InstanceId": instance_id(n),
@@ -349,7 +161,7 @@ def healthy() -> World:
             }
             for n in numbers
         ],
-        consoles={instance_id(n): JOINED for n in numbers},
+        consoles={instance_id(n): objects.JOINED for n in numbers},
         activations_=[
             {
                 "ActivationId": activation_id(n),
@@ -392,7 +204,7 @@ def healthy() -> World:
             target_group("managed"): [target(f"i-0aaaaaaaaaaaaaa{n:02}") for n in numbers],
         },
     )
-    kube = FakeKube(
+    kube = fakes.FakeKube(
         nodes_=[node(name) for name in managed]
         + [
             node(name, alias=f"hybrid-{n}", activation=activation_id(n))
@@ -416,19 +228,10 @@ def healthy() -> World:
     return World(subject=subject, cloud=cloud, kube=kube)
 
 
-def target(name: str, state: str = "healthy", reason: str = "", description: str = "") -> Object:
-    """A target and its health."""
-    health = {"State": state, "Reason": reason, "Description": description}
-    return {
-        "Target": {"Id": name, "Port": 30080},
-        "TargetHealth": {key: value for key, value in health.items() if value},
-    }
-
-
 def too_old() -> World:
     """hybrid-1 never joined, because its nodeadm is too old."""
     found = healthy()
-    found.lost(1, TOO_OLD)
+    found.lost(1, objects.TOO_OLD)
     found.cloud.health[target_group("hybrid")][0] = target(
         "10.90.1.182", "unhealthy", "Target.Timeout", "Request timed out"
     )
@@ -528,9 +331,8 @@ class Make:
     instance_id: Callable[[int], str] = instance_id
     activation_id: Callable[[int], str] = activation_id
     target_group: Callable[[str], str] = target_group
-    joined: str = JOINED
-    too_old_console: str = TOO_OLD
-    cloud: type[FakeCloud] = FakeCloud
+    joined: str = objects.JOINED
+    too_old_console: str = objects.TOO_OLD
 
 
 @pytest.fixture

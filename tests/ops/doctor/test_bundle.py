@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
+from ops.doctor import bundle
+from ops.doctor.diagnosis import diagnose
+from ops.doctor.facts import Facts
 from ops.doctor.parts import AskError
+from ops.doctor.redaction import Redactor
 
 # One secret for each place it could come from. Some have a shape of their own, some only the name beside them.
 PLANTED = {
@@ -204,3 +208,29 @@ def test_the_same_facts_give_the_same_bundle(world: Any, tmp_path: Path) -> None
     world.diagnosis(bundle=one)
     world.diagnosis(bundle=two)
     assert one.read_bytes() == two.read_bytes()
+    # The time in the gzip header: otherwise they would be equal only within a second.
+    assert one.read_bytes()[4:8] == bytes(4)
+
+
+def test_of_an_instance_only_chosen_facts_are_in_the_bundle(world: Any, tmp_path: Path) -> None:
+    world.cloud.instances_[0]["KeyName"] = "somebody"
+    world.cloud.eks["identity"] = {"oidc": {"issuer": "https://oidc"}}
+    path = tmp_path / "bundle.tgz"
+    world.diagnosis(bundle=path)
+    found = json.loads(_files(path)["ops-doctor/aws.json"])
+    assert set(found["instances"][0]) == {"InstanceId", "State", "LaunchTime", "PrivateIpAddress"}
+    assert "identity" not in found["cluster"]
+
+
+def test_the_bundle_redacts_once_more_what_it_is_given(world: Any, make: Any, tmp_path: Path) -> None:
+    facts = Facts(
+        subject=world.subject,
+        now=make.now,
+        answers={
+            "console/i-1": {"Output": f"activationCode: {PLANTED['password']}"},
+            "activations": [{"ActivationCode": PLANTED["password"]}],
+        },
+    )
+    path = tmp_path / "bundle.tgz"
+    bundle.write(path, diagnose([], subject={}), facts, Redactor())
+    assert [name for name, text in _files(path).items() if PLANTED["password"] in text] == []

@@ -125,12 +125,13 @@ def test_what_is_known_to_go_wrong_is_recognised(text: str) -> None:
     assert [failure.id for failure, _ in recognise(Symptom(place=place, subject="it", text=text))] == [wanted]
 
 
-def test_the_readme_table_has_a_row_for_each_failure() -> None:
+def test_the_readme_table_has_a_row_for_each_failure_that_does_not_only_wait() -> None:
+    broken = [failure for failure in FAILURES if not failure.waits]
     head, rule, *rows = markdown_table().splitlines()
     assert head == "| What you see | Why | What to do |"
     assert rule == "|---|---|---|"
-    assert len(rows) == len(FAILURES)
-    for failure, row in zip(FAILURES, rows, strict=True):
+    assert 0 < len(rows) == len(broken) < len(FAILURES)
+    for failure, row in zip(broken, rows, strict=True):
         cells = re.split(r"(?<!\\)\|", row)
         assert len(cells) == 5
         assert cells[2].strip().endswith(f"([source]({failure.source}))")

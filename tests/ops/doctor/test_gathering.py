@@ -60,6 +60,12 @@ def test_a_question_that_kubernetes_refuses_leaves_a_gap_and_no_finding(
     assert {gap.seen for gap in diagnosis.gaps} == {f"{question}: HTTP 403"}
 
 
+def test_an_api_server_that_does_not_answer_is_asked_once(world: Any, refusal: Any) -> None:
+    world.kube.refused["nodes"] = refusal("i/o timeout")
+    world.diagnosis()
+    assert world.kube.asked == ["nodes"]
+
+
 def test_a_cluster_that_cannot_be_reached_leaves_one_gap(world: Any, refusal: Any) -> None:
     world.connect_error = refusal("aws eks get-token: no credentials")
     assert [gap.what for gap in world.diagnosis().gaps] == ["kubernetes"]
@@ -77,6 +83,10 @@ def test_without_any_answer_nothing_is_found_and_nothing_crashes(world: Any, ref
 @pytest.mark.parametrize("answer", [None, 3, "text", [None], [3], ["text"], [[]], [{}], {}, NESTED])
 def test_an_answer_of_an_unknown_shape_leaves_a_gap_at_most(world: Any, answer: Any) -> None:
     for question in (
+        "tagged_instances",
+        "instances",
+        "tagged_target_groups",
+        "target_health",
         "activations",
         "cluster",
         "access_entries",
@@ -167,5 +177,6 @@ def test_activations_of_other_stacks_are_left_out(world: Any) -> None:
         "Description": "Hybrid node x of EKS cluster another",
     }
     described = {**mine, "ActivationId": "described", "Tags": []}
-    found = discovery.activations(world.subject, [mine, other, described])
-    assert [item["ActivationId"] for item in found] == [mine["ActivationId"], "described"]
+    tagged = {**mine, "ActivationId": "tagged", "Description": ""}
+    found = discovery.activations(world.subject, [mine, other, described, tagged])
+    assert [item["ActivationId"] for item in found] == [mine["ActivationId"], "described", "tagged"]

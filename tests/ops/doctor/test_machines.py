@@ -84,6 +84,21 @@ def test_a_join_that_fails_for_an_unknown_reason_shows_its_step(world: Any, make
     assert "failed at step 6/7 join the cluster" in world.seen("join-failed")[0]
 
 
+def test_a_refusal_that_passed_before_the_last_attempt_is_not_the_cause(world: Any, make: Any) -> None:
+    old = "not authorized to perform: eks:ListAccessEntries"
+    new = "node IP 10.91.0.4 is not in any of the remote network CIDR blocks"
+    attempts = "".join(
+        f"2026-11-23T15:0{number}:00Z {error}\n"
+        f"2026-11-23T15:0{number}:01Z join: nodeadm init: attempt {number} of 3 failed with exit code 1\n"
+        for number, error in ((3, old), (4, old), (5, new))
+    )
+    said = make.joined.partition("2026-11-23T15:03:12Z")[0]
+    world.lost(
+        1, f"{said}{attempts}2026-11-23T15:05:02Z join: failed at step 6/7 join the cluster: 3 times\n"
+    )
+    assert world.causes() == ["node-ip-outside"]
+
+
 def test_a_node_is_found_by_its_activation_not_by_its_name(world: Any) -> None:
     labels = world.kube.nodes_[2]["metadata"]["labels"]
     labels["eks-hybrid-calico/activation"] = "99999999-0000"

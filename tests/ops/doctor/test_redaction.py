@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ops.doctor.failures import FAILURES
@@ -97,6 +97,20 @@ def test_the_value_of_a_secret_name_goes_whatever_it_looks_like(form: str, secre
         assert secret not in Redactor().text(f"{around}{form.format(secret)}\nafter")
 
 
+@given(
+    st.lists(st.text(string.ascii_lowercase, min_size=8, max_size=64), min_size=1, max_size=5), st.booleans()
+)
+def test_a_private_key_goes_with_all_its_lines(lines: list[str], cut_off: bool) -> None:
+    body = "\n".join(lines)
+    end = "" if cut_off else "\n-----END RSA PRIVATE KEY-----\nafter"
+    text = Redactor().text(f"before\n-----BEGIN RSA PRIVATE KEY-----\n{body}{end}")
+    assert text == f"before\n{REMOVED}" + ("" if cut_off else "\nafter")
+
+
+def test_a_bootstrap_token_is_known_by_its_shape() -> None:
+    assert "0123456789abcdef" not in Redactor().text("join with abcdef.0123456789abcdef now")
+
+
 _MARKED = st.text(_LETTERS, min_size=12, max_size=24)
 
 
@@ -120,7 +134,7 @@ def test_user_data_in_base64_goes(lines: list[str]) -> None:
     assert encoded[:40] not in Redactor().text(f"user data: {encoded}")
 
 
-@given(st.text(_LETTERS + '/+=. "\\&', min_size=8, max_size=60), AROUND)
+@given(st.text(_LETTERS + '/+=. "\\&?>~', min_size=8, max_size=60), AROUND)
 def test_a_known_secret_goes_in_every_encoding(secret: str, around: str) -> None:
     redactor = Redactor([secret])
     encoded = base64.b64encode(secret.encode()).decode()
@@ -142,6 +156,7 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
         )
     )
 )
+@example(["-code ", '"', '"', "token="])
 def test_redacting_twice_changes_nothing_more_around_its_own_marks(parts: list[str]) -> None:
     once = Redactor().text("".join(parts))
     assert Redactor().text(once) == once
