@@ -194,6 +194,9 @@ def _kubernetes(facts: Facts) -> dict[str, Any]:
         gap = facts.gap(question)
         if gap:
             found[f"could not look: {question}"] = gap.seen
+        answer = facts.answers.get(question)
+        if isinstance(answer, Missing):
+            found[f"not asked: {question}"] = answer.reason
     return found
 
 

@@ -180,6 +180,9 @@ def gather(
         facts.answers["kubernetes"] = Missing(reason="there is no cluster")
         return facts
     facts.answers |= asker.all(_about_cluster(subject, cloud))
+    if facts.gap("cluster") and not subject.kubeconfig:
+        facts.answers["kubernetes"] = Missing(reason="its address was to come from EKS")
+        return facts
     _ask_kubernetes(facts, asker, lambda: connect(described[0] if described else None))
     return facts
 

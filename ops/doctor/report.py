@@ -80,15 +80,17 @@ class _Writer:
                 )
 
     def _gaps(self, gaps: Iterable[Gap]) -> None:
-        # Without credentials every question has the same answer.
-        same: dict[tuple[str, str, str], list[str]] = {}
+        # Without credentials every question ends the same way.
+        same: dict[tuple[str, str], list[Gap]] = {}
         for gap in gaps:
-            same.setdefault((gap.seen, gap.why, gap.fix), []).append(gap.what)
+            same.setdefault((gap.why, gap.fix), []).append(gap)
         if same:
             self._title("Could not look")
-        for (seen, why, fix), what in same.items():
-            self._console.print(Text.assemble("  ", (", ".join(what), "bold magenta")), soft_wrap=True)
-            for word, text in (("seen", seen), ("why", why), ("fix", fix)):
+        for (why, fix), group in same.items():
+            self._hang(Text("  "), Text(", ".join(gap.what for gap in group), style="bold magenta"))
+            seen = list(dict.fromkeys(gap.seen for gap in group))
+            more = f" (and {len(seen) - 1} like it)" if len(seen) > 1 else ""
+            for word, text in (("seen", f"{seen[0]}{more}"), ("why", why), ("fix", fix)):
                 self._hang(
                     Text(f"    {word:<5}", style="dim"), Text(text, style="cyan" if word == "fix" else "")
                 )
@@ -96,6 +98,8 @@ class _Writer:
     def _looked_at(self) -> None:
         self._title("What was looked at")
         for section in self._diagnosis.sections:
+            if not section.lines:
+                continue
             self._console.print(Text(f"  {section.title}", style="bold"), soft_wrap=True)
             wide = min(34, max((len(line.subject) for line in section.lines), default=0))
             for line in section.lines:
@@ -166,20 +170,14 @@ def _texts(finding: Finding, word: str, diagnosis: Diagnosis) -> list[str]:
 def summary(diagnosis: Diagnosis) -> str:
     """Give the last line: how much was found, and how much could not be looked at."""
     causes, gaps = len(diagnosis.causes), len({gap.what for gap in diagnosis.gaps})
-    if diagnosis.findings:
-        text = f"{causes} likely {'cause' if causes == 1 else 'causes'}"
-        following = len(diagnosis.consequences)
-        text += (
-            f", {following} {'finding goes' if following == 1 else 'findings go'} with it"
-            if following
-            else ""
-        )
-    else:
-        text = "nothing found wrong"
-    if gaps:
-        text += f"{', but' if not diagnosis.findings else ';'} {gaps} {'thing' if gaps == 1 else 'things'} "
-        text += "could not be looked at"
-    return text
+    blind = f"{gaps} {'thing' if gaps == 1 else 'things'} could not be looked at"
+    if not diagnosis.findings:
+        return f"{blind}, nothing found wrong in the rest" if gaps else "nothing found wrong"
+    text = f"{causes} likely {'cause' if causes == 1 else 'causes'}"
+    following = len(diagnosis.consequences)
+    if following:
+        text += f", {following} {'finding goes' if following == 1 else 'findings go'} with it"
+    return f"{text}; {blind}" if gaps else text
 
 
 def as_json(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Notes:
     def gap(self, gap: Gap) -> None:
         """Note that something could not be seen."""
         self.gaps.append(gap)
-        self.lines.append(Line(state=State.UNKNOWN, subject=gap.what, text=f"could not look: {gap.seen}"))
+        self.lines.append(Line(state=State.UNKNOWN, subject=gap.what, text="could not look"))
 
     def section(self) -> Section:
         """Close the notes."""

@@ -192,15 +192,23 @@ def test_names_from_outside_stay_inside_the_bundle(world: Any, make: Any, tmp_pa
 
 
 def test_what_could_not_be_seen_is_said_in_the_bundle(world: Any, refusal: Any, tmp_path: Path) -> None:
-    world.cloud.refused["cluster"] = refusal("eks describe_cluster: AccessDenied")
+    world.cloud.refused["add_ons"] = refusal("eks list_addons: AccessDenied")
     world.connect_error = refusal("no token")
     path = tmp_path / "bundle.tgz"
     world.diagnosis(bundle=path)
     files = _files(path)
-    assert json.loads(files["ops-doctor/aws.json"])["cluster"] == {
-        "could not look": "eks describe_cluster: AccessDenied"
+    assert json.loads(files["ops-doctor/aws.json"])["add-ons"] == {
+        "could not look": "eks list_addons: AccessDenied"
     }
     assert json.loads(files["ops-doctor/kubernetes.json"])["could not look: kubernetes"] == "no token"
+
+
+def test_what_was_not_asked_is_said_in_the_bundle(world: Any, tmp_path: Path) -> None:
+    world.cloud.eks = None
+    path = tmp_path / "bundle.tgz"
+    world.diagnosis(bundle=path)
+    found = json.loads(_files(path)["ops-doctor/kubernetes.json"])
+    assert found["not asked: kubernetes"] == "there is no cluster"
 
 
 def test_the_same_facts_give_the_same_bundle(world: Any, tmp_path: Path) -> None:

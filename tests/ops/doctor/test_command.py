@@ -156,7 +156,7 @@ def test_what_could_not_be_seen_ends_with_2(ops: Callable[..., Any], world: Any,
     world.cloud.refused["cluster"] = refusal("denied")
     result = ops()
     assert result.exit_code == 2
-    assert "nothing found wrong, but 1 thing could not be looked at" in result.stdout
+    assert "1 thing could not be looked at, nothing found wrong in the rest" in result.stdout
 
 
 def test_outputs_that_cannot_be_read_end_with_2_and_say_why(ops: Callable[..., Any], tmp_path: Path) -> None:

@@ -66,6 +66,13 @@ def test_an_api_server_that_does_not_answer_is_asked_once(world: Any, refusal: A
     assert world.kube.asked == ["nodes"]
 
 
+def test_without_eks_and_outputs_kubernetes_is_not_asked(world: Any, refusal: Any) -> None:
+    world.cloud.refused["cluster"] = refusal("denied")
+    assert world.section("Nodes").lines[0].text == "not asked: its address was to come from EKS"
+    world.subject = dataclasses.replace(world.subject, kubeconfig={"users": []})
+    assert world.section("Nodes").lines[0].text == "4 of 4 Ready"
+
+
 def test_a_cluster_that_cannot_be_reached_leaves_one_gap(world: Any, refusal: Any) -> None:
     world.connect_error = refusal("aws eks get-token: no credentials")
     assert [gap.what for gap in world.diagnosis().gaps] == ["kubernetes"]

@@ -74,12 +74,14 @@ def test_what_only_waits_is_not_called_a_cause(shown: Any) -> None:
 
 def test_the_same_gap_of_many_questions_is_said_once(shown: Any) -> None:
     gaps = tuple(
-        Gap(what=what, seen="no credentials", why="none found", fix="sign in") for what in ("a", "b")
+        Gap(what=what, seen=f"{what}: no credentials", why="none found", fix="sign in")
+        for what in ("a", "b", "c")
     )
     text = shown.pretty(diagnose([Section(title="x", gaps=gaps)], subject=SUBJECT), 80)
-    assert text.count("no credentials") == 1
-    assert "  a, b\n    seen no credentials\n    why  none found\n    fix  sign in\n" in text
-    assert text.endswith("nothing found wrong, but 2 things could not be looked at\n")
+    said = "  a, b, c\n    seen a: no credentials (and 2 like it)\n    why  none found\n    fix  sign in\n"
+    assert said in text
+    assert text.count("none found") == 1
+    assert text.endswith("3 things could not be looked at, nothing found wrong in the rest\n")
 
 
 def test_many_nodes_with_one_failure_are_counted_not_listed(shown: Any) -> None:
