@@ -1,10 +1,10 @@
-"""Writes the parts of README.md that say what the program already knows: `python -m ops.docs`. A test compares."""
+"""Writes the parts of the documents that say what the program already knows: `python -m ops.docs`. A test compares."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,12 @@ def settings_table() -> str:
     return "\n".join(["| setting | default | what it is |", "|---|---|---|", *rows])
 
 
-def render(text: str, sections: Mapping[str, Callable[[], str]] | None = None) -> str:
+def render(text: str, sections: Mapping[str, Callable[[], str]]) -> str:
     """The document with each section between its markers written anew.
 
     Errors: ValueError for a section without markers.
     """
-    for name, make in (sections or SECTIONS).items():
+    for name, make in sections.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise ValueError(
@@ -49,13 +49,47 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-SECTIONS: Mapping[str, Callable[[], str]] = {"settings": settings_table}
+def failures_table(only: Collection[str] = ()) -> str:
+    """What `ops doctor` knows: symptom, cause, fix; of all failures, or of some by their ids in that order."""
+    from ops.doctor.failures import FAILURES, markdown_table
+
+    known = {failure.id: failure for failure in FAILURES}
+    return markdown_table([known[id_] for id_ in only] if only else FAILURES).rstrip()
+
+
+# What people meet first; the whole table has a page of its own.
+COMMON_FAILURES = (
+    "nodeadm-too-old",
+    "node-ip-outside",
+    "activation-expired",
+    "list-access-entries-denied",
+    "kubelet-no-api",
+    "no-packages",
+    "pods-no-api",
+    "kubelet-unreachable",
+    "node-group-unhealthy",
+    "coredns-degraded",
+    "vpc-cni",
+    "webhook-address",
+    "node-leftover",
+    "target-timeout",
+)
+
+DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "README.md": {
+        "settings": settings_table,
+        "failures": lambda: failures_table(COMMON_FAILURES),
+    },
+    # Links to files of this repository lead from docs/ there.
+    "docs/troubleshooting.md": {"failures": lambda: re.sub(r"\]\((?!https:)", "](../", failures_table())},
+}
 
 
 def main() -> None:
-    """Rewrite README.md."""
-    readme = ROOT / "README.md"
-    readme.write_text(render(readme.read_text()))
+    """Rewrite the documents."""
+    for name, sections in DOCUMENTS.items():
+        document = ROOT / name
+        document.write_text(render(document.read_text(), sections))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Order counts: what lies nearer to the root stands first, and a special row befor
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ops.doctor.known import eks, in_cluster, joining, machines
 from ops.doctor.known.row import Failure
@@ -18,13 +19,13 @@ FAILURES: tuple[Failure, ...] = (
 )
 
 
-def markdown_table() -> str:
-    """Give the README's troubleshooting table: symptom, cause with its source, fix. Ends in a newline.
+def markdown_table(failures: Iterable[Failure] = FAILURES) -> str:
+    """Give a troubleshooting table: symptom, cause with its source, fix. Ends in a newline.
 
     What only waits is left out: nothing is broken, and doctor says so when it sees it.
     """
     rows = ["| What you see | Why | What to do |", "|---|---|---|"]
-    for failure in FAILURES:
+    for failure in failures:
         if failure.waits:
             continue
         why = f"{_cell(failure.cause)} ([source]({failure.source}))"

@@ -26,14 +26,15 @@ def tracked(pattern):
     return [ROOT / name for name in out.stdout.decode().split("\0") if name]
 
 
-def test_the_readme_says_what_the_program_knows():
-    text = (ROOT / "README.md").read_text()
-    assert docs.render(text) == text, "run: .venv/bin/python -m ops.docs"
+@pytest.mark.parametrize("name", list(docs.DOCUMENTS))
+def test_the_documents_say_what_the_program_knows(name):
+    text = (ROOT / name).read_text()
+    assert docs.render(text, docs.DOCUMENTS[name]) == text, "run: .venv/bin/python -m ops.docs"
 
 
 def test_a_section_without_a_place_is_an_error():
     with pytest.raises(ValueError, match="no place for settings"):
-        docs.render("# nothing here")
+        docs.render("# nothing here", docs.DOCUMENTS["README.md"])
 
 
 def test_every_setting_is_in_the_readme_with_its_default():
@@ -44,6 +45,14 @@ def test_every_setting_is_in_the_readme_with_its_default():
     assert len(table.splitlines()) - 2 == len(Settings.model_fields) - 2
 
 
+def test_the_readme_has_the_common_failures_and_the_page_has_all():
+    common, everything = docs.failures_table(docs.COMMON_FAILURES), docs.failures_table()
+    assert "No matching signature" in common
+    assert len(common.splitlines()) == 2 + len(docs.COMMON_FAILURES)
+    assert set(common.splitlines()) < set(everything.splitlines())
+    assert len(everything.splitlines()) > 50
+
+
 def test_every_make_command_that_the_readme_names_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text()))
@@ -51,11 +60,12 @@ def test_every_make_command_that_the_readme_names_exists():
     assert named - {"and"} <= targets
 
 
-def test_every_link_of_the_readme_to_this_repository_leads_somewhere():
-    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text())
+@pytest.mark.parametrize("name", list(docs.DOCUMENTS))
+def test_every_link_to_this_repository_leads_somewhere(name):
+    links = re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text())
     local = [link for link in links if "://" not in link]
-    assert local
-    assert [link for link in local if not (ROOT / link).exists()] == []
+    assert len(local) >= 3
+    assert [link for link in local if not (ROOT / name).parent.joinpath(link).exists()] == []
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
