@@ -9,7 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help plan test test-engine lint format bench up down verify doctor lock clean ready
+.PHONY: help plan test test-engine lint format bench up down verify doctor lock docs clean ready
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -80,6 +80,10 @@ lock: $(VENV)/.dev ## Pin every dependency anew, with hashes
 	  --extra ops pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	  --all-extras --constraint requirements.txt pyproject.toml -o requirements-dev.txt
+
+docs: $(VENV)/.dev ## Write anew what the documents take from the program: tables and the picture
+	@$(BIN)/python -m ops.docs
+	@$(BIN)/python -m ops plan --stack dev --picture docs/dev.svg >/dev/null
 
 clean: ## Remove what make has made
 	@rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info build

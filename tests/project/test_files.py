@@ -29,7 +29,7 @@ def tracked(pattern):
 @pytest.mark.parametrize("name", list(docs.DOCUMENTS))
 def test_the_documents_say_what_the_program_knows(name):
     text = (ROOT / name).read_text()
-    assert docs.render(text, docs.DOCUMENTS[name]) == text, "run: .venv/bin/python -m ops.docs"
+    assert docs.render(text, docs.DOCUMENTS[name]) == text, "run: make docs"
 
 
 def test_a_section_without_a_place_is_an_error():
