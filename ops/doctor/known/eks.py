@@ -32,7 +32,7 @@ FAILURES: tuple[Failure, ...] = (
         symptom="EKS names a health issue of the cluster, or it is FAILED",
         cause="something the control plane needs is gone or denied: a subnet, a security group, its role, a key",
         fix="pulumi up --refresh makes it again; aws eks describe-cluster --name CLUSTER --query cluster.health. A "
-        "FAILED cluster: pulumi up --replace '**:Cluster::*'",
+        "FAILED cluster: pulumi up --replace '**:eks/cluster:Cluster::*'",
         source="https://docs.aws.amazon.com/eks/latest/APIReference/API_ClusterIssue.html",
         example="health issue Ec2SubnetNotFound: one of the subnets does not exist (subnet-0a1)",
     ),

@@ -15,6 +15,7 @@ _ACTIVATIONS = (
 _JOIN_SCRIPT = "userdata/join.sh"
 
 _CONSOLE = frozenset({Place.CONSOLE})
+_AGAIN = "sudo /usr/local/sbin/eks-hybrid-join on the node, or pulumi up --replace '**:Activation::NAME-*'"
 _REPLACE = (
     "give the node a new activation, and with it a new machine: pulumi up --replace '**:Activation::NAME-*'"
 )
@@ -85,8 +86,8 @@ FAILURES: tuple[Failure, ...] = (
         signature=r"AccessDenied.*ListAccessEntries|not authorized to perform: eks:ListAccessEntries",
         symptom="`nodeadm init`: `AccessDenied ... eks:ListAccessEntries`",
         cause="nodeadm reads the cluster's access entries since v1.0.16, and the hybrid role may not",
-        fix="pulumi up --refresh writes the role's policy again (infra/iam.py); the join script then needs a new run: "
-        "sudo /usr/local/sbin/eks-hybrid-join on the node",
+        fix="pulumi up --refresh writes the role's policy again (infra/iam.py); if the script has given up: "
+        + _AGAIN,
         source="https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3617",
         example="api error AccessDeniedException: User: arn:aws:sts::012345678901:assumed-role/hybrid-node-1a2b3c4/"
         "mi-06d5ac211e74887c1 is not authorized to perform: eks:ListAccessEntries on resource: "
@@ -100,8 +101,8 @@ FAILURES: tuple[Failure, ...] = (
         r"|not authorized to perform: (?:eks|ssm|sts|ecr):(?!ListAccessEntries)",
         symptom="`nodeadm init`: `AccessDenied` for `eks:DescribeCluster` or another action",
         cause="a policy of the hybrid role is missing or was changed, or an organization's policy denies it",
-        fix="pulumi up --refresh writes the role's policies again (infra/iam.py); the join script then needs a new "
-        "run: sudo /usr/local/sbin/eks-hybrid-join on the node",
+        fix="pulumi up --refresh writes the role's policies again (infra/iam.py); if the script has given up: "
+        + _AGAIN,
         source=_CREDENTIALS,
         example='"error":"operation error EKS: DescribeCluster, https response error StatusCode: 403, '
         'api error AccessDeniedException"',
@@ -137,7 +138,7 @@ FAILURES: tuple[Failure, ...] = (
         signature=r"checksum mismatch",
         symptom="`nodeadm init`: `checksum mismatch with latest ssm-setup-cli`",
         cause="the SSM agent was released anew during the installation, or the image brings an older one",
-        fix="sudo /usr/local/sbin/eks-hybrid-join on the node runs again with the new one; or " + _REPLACE,
+        fix=_AGAIN,
         source=_TROUBLESHOOTING,
         example="error while verifying installed ssm-setup-cli checksum: checksum mismatch with latest ssm-setup-cli.",
     ),
@@ -161,7 +162,7 @@ FAILURES: tuple[Failure, ...] = (
         signature=r"No space left on device",
         symptom="`No space left on device`",
         cause="the root disk is too small for the operating system, the images and the logs",
-        fix="pulumi config set --path 'hybridNodes[0].diskGiB' 30 (the number of the node), then pulumi up",
+        fix="pulumi config set --path 'hybridNodes[0].diskGiB' 60 (the node's number), then pulumi up",
         source="https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-os.html",
         example="tar: /opt/cni/bin/portmap: Cannot write: No space left on device",
     ),
@@ -172,7 +173,7 @@ FAILURES: tuple[Failure, ...] = (
         signature=r"Out of memory: Killed process|oom-kill:",
         symptom="console: `Out of memory: Killed process`",
         cause="the instance type has too little memory: a t4g.small joins, but nothing is reserved for the system",
-        fix="pulumi config set --path 'hybridNodes[0].instanceType' t4g.medium (the node's number), then "
+        fix="pulumi config set --path 'hybridNodes[0].instanceType' t4g.large (the node's number), then "
         "pulumi up",
         source="userdata/cloud_config.py",
         example="[  512.403311] Out of memory: Killed process 1421 (containerd) total-vm:1893212kB",
@@ -185,8 +186,7 @@ FAILURES: tuple[Failure, ...] = (
         r"|Could not get lock",
         symptom="`apt-get update failed`, `failed to run update using package manager`",
         cause="Ubuntu's mirrors cannot be reached (plain http, tcp 80), or another apt holds the lock for very long",
-        fix="pulumi up --refresh opens tcp 80 to the internet again (infra/flows.py); then sudo "
-        "/usr/local/sbin/eks-hybrid-join on the node, or pulumi up --replace '**:Activation::NAME-*'",
+        fix="pulumi up --refresh opens tcp 80 to the internet again (infra/flows.py); then " + _AGAIN,
         source=_TROUBLESHOOTING,
         example="join: failed at step 4/7 install the Kubernetes components: apt-get update failed 10 times: Ubuntu's "
         "mirrors need http, may the node reach tcp 80?",
@@ -238,7 +238,7 @@ FAILURES: tuple[Failure, ...] = (
         signature=r"returned 0 but left no ",
         symptom="join script: `nodeadm init returned 0 but left no /var/lib/kubelet/kubeconfig`",
         cause="nodeadm install did not come to its end, so init had nothing to do and said nothing",
-        fix="sudo /usr/local/sbin/eks-hybrid-join on the node installs again; or " + _REPLACE,
+        fix=_AGAIN,
         source=_JOIN_SCRIPT,
         example="join: failed at step 7/7 check the kubelet: nodeadm init returned 0 but left no "
         "/var/lib/kubelet/kubeconfig: nodeadm install was not completed",

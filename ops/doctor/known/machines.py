@@ -106,7 +106,7 @@ FAILURES: tuple[Failure, ...] = (
         signature=r"join: failed at step ",
         symptom="join script: `failed at step N/7 ...`",
         cause="the join script gave up at this step, and none of its lines is in this table",
-        fix="read the lines below (all of them: ops doctor --bundle FILE.tgz); once the cause is gone: sudo "
+        fix="read the console's last lines (all of them: ops doctor --bundle FILE.tgz); once the cause is gone: sudo "
         "/usr/local/sbin/eks-hybrid-join on the node, or pulumi up --replace '**:Activation::NAME-*'",
         source=_JOIN_SCRIPT,
         example="2026-11-23T15:04:05Z join: failed at step 6/7 join the cluster: nodeadm init failed 10 times",

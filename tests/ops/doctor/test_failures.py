@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ops.doctor.diagnosis import recognise
 from ops.doctor.failures import FAILURES, markdown_table
@@ -48,6 +49,23 @@ def test_each_row_says_what_why_and_how_to_mend_it(failure: Failure) -> None:
         assert " " not in failure.source
     else:
         assert (PROJECT / failure.source).is_file()
+
+
+def test_checks_that_a_fix_names_exist() -> None:
+    from ops.verify.catalogue import CHECKS, select
+
+    wanted = [found for failure in FAILURES for found in re.findall(r"--only '?([^'\s]+)", failure.fix)]
+    assert wanted
+    for one in {part for names in wanted for part in names.split("|")}:
+        assert select(CHECKS, only=f"^{one}", skip=None), one
+
+
+def test_settings_that_a_fix_names_exist() -> None:
+    schema = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
+    pattern = r"pulumi config (?:set|rm) (?:--path )?'?([A-Za-z0-9]+)"
+    wanted = {found for failure in FAILURES for found in re.findall(pattern, failure.fix)}
+    assert len(wanted) >= 4
+    assert wanted <= schema.keys()
 
 
 def test_ids_are_unique() -> None:
