@@ -101,11 +101,28 @@ def write(path: Path, diagnosis: Diagnosis, facts: Facts, redactor: Redactor) ->
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise AskError(
-            f"--bundle {path}: {error.strerror or error}",
-            why="the file cannot be written there",
-            fix="ops doctor --bundle FILE.tgz, with FILE in a folder that exists and is yours",
-        ) from None
+        raise _not_writable(path, error.strerror or str(error)) from None
+
+
+def check(path: Path) -> None:
+    """Refuse a bundle that could not be written, before a minute of questions.
+
+    Raises:
+        AskError: its folder is missing or belongs to somebody else.
+
+    """
+    if not path.parent.is_dir():
+        raise _not_writable(path, f"there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise _not_writable(path, f"{path.parent} may not be written to")
+
+
+def _not_writable(path: Path, reason: str) -> AskError:
+    return AskError(
+        f"--bundle {path}: {reason}",
+        why="the file cannot be written there",
+        fix="ops doctor --bundle FILE.tgz, with FILE in a folder that exists and is yours",
+    )
 
 
 def contents(diagnosis: Diagnosis, facts: Facts) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def run(request: Request) -> Diagnosis:
             written.
 
     """
+    if request.bundle is not None:
+        bundle.check(request.bundle)
     found = subject.find(stack=request.stack, outputs=request.outputs)
     profile = request.profile or found.profile
     cloud = RealCloud(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)

@@ -178,6 +178,14 @@ def test_a_symbolic_link_is_replaced_and_not_followed(world: Any, tmp_path: Path
     assert not path.is_symlink()
 
 
+def test_a_bundle_that_cannot_be_put_in_place_leaves_nothing_behind(world: Any, tmp_path: Path) -> None:
+    path = tmp_path / "bundle.tgz"
+    path.mkdir()
+    with pytest.raises(AskError, match=r"--bundle .*bundle\.tgz: Is a directory"):
+        world.diagnosis(bundle=path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_bundle_that_cannot_be_written_says_so(world: Any, tmp_path: Path) -> None:
     with pytest.raises(AskError, match="No such file or directory"):
         world.diagnosis(bundle=tmp_path / "none" / "bundle.tgz")
@@ -209,6 +217,15 @@ def test_what_was_not_asked_is_said_in_the_bundle(world: Any, tmp_path: Path) ->
     world.diagnosis(bundle=path)
     found = json.loads(_files(path)["ops-doctor/kubernetes.json"])
     assert found["not asked: kubernetes"] == "there is no cluster"
+
+
+def test_warning_events_are_in_the_bundle(world: Any, make: Any, tmp_path: Path) -> None:
+    warning = make.event("Pod", "sample", "sample-app-x", "Failed", "for a reason")
+    world.kube.events_ = [warning, {**warning, "type": "Normal"}]
+    path = tmp_path / "bundle.tgz"
+    world.diagnosis(bundle=path)
+    (found,) = json.loads(_files(path)["ops-doctor/kubernetes.json"])["events"]
+    assert (found["reason"], found["message"]) == ("Failed", "for a reason")
 
 
 def test_the_same_facts_give_the_same_bundle(world: Any, tmp_path: Path) -> None:

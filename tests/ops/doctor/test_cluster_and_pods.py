@@ -235,6 +235,8 @@ def test_events_of_a_controller_count_while_they_are_recent(world: Any, make: An
     old = make.now - timedelta(minutes=11)
     world.kube.events_ = [make.event("ReplicaSet", "sample", "sample-app-7d5b", "FailedCreate", text, at=old)]
     assert world.ids() == []
+    world.kube.events_[0]["lastTimestamp"] = "no time"
+    assert world.ids() == []
     world.kube.events_ = [make.event("ReplicaSet", "sample", "sample-app-7d5b", "FailedCreate", text)]
     assert world.causes() == ["webhook-address"]
 

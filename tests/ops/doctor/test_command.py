@@ -1,6 +1,7 @@
 """`ops doctor` from the command line, with the real Kubernetes client in front of an API server over HTTP."""
 
 import dataclasses
+import io
 import json
 import stat
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.doctor import session
+from ops.doctor import session, subject
 from ops.doctor.parts import AskError
 
 TOKEN = "k8s-aws-v1.c2VjcmV0LXRva2Vu"
@@ -72,7 +73,7 @@ def api(world: Any) -> Iterator[str]:
 @pytest.fixture
 def outputs(api: str, world: Any, tmp_path: Path) -> Path:
     """The outputs of the world's stack in a file."""
-    subject = world.subject
+    found = world.subject
     kubeconfig = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -85,7 +86,7 @@ def outputs(api: str, world: Any, tmp_path: Path) -> Path:
     path.write_text(
         json.dumps(
             {
-                "clusterName": subject.cluster_name,
+                "clusterName": found.cluster_name,
                 "kubeconfig": json.dumps(kubeconfig),
                 "hybridNodes": [
                     {
@@ -94,15 +95,15 @@ def outputs(api: str, world: Any, tmp_path: Path) -> Path:
                         "activationId": machine.activation_id,
                         "privateIp": machine.private_ip,
                     }
-                    for machine in subject.machines
+                    for machine in found.machines
                 ],
                 "checks": {
-                    "project": subject.project,
-                    "stack": subject.stack,
-                    "region": subject.region,
-                    "hybridRoleArn": subject.hybrid_role_arn,
-                    "targetGroups": dict(subject.target_groups),
-                    "remoteNodeNetworks": list(subject.remote_node_networks),
+                    "project": found.project,
+                    "stack": found.stack,
+                    "region": found.region,
+                    "hybridRoleArn": found.hybrid_role_arn,
+                    "targetGroups": dict(found.target_groups),
+                    "remoteNodeNetworks": list(found.remote_node_networks),
                 },
             }
         )
@@ -181,6 +182,22 @@ def test_a_bundle_is_written_and_announced(ops: Callable[..., Any], tmp_path: Pa
     assert TOKEN.encode() not in path.read_bytes()
 
 
+def test_a_bundle_that_cannot_be_written_is_refused_before_anything_is_asked(
+    ops: Callable[..., Any], world: Any, tmp_path: Path
+) -> None:
+    result = ops("--bundle", str(tmp_path / "none" / "bundle.tgz"))
+    assert result.exit_code == 2
+    assert f"there is no folder {tmp_path}/none" in result.stderr
+    assert world.cloud.asked == []
+
+
+def test_outputs_may_come_from_standard_input(
+    ops: Callable[..., Any], outputs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "sys", SimpleNamespace(stdin=io.StringIO(outputs.read_text())))
+    assert ops("--outputs", "-").exit_code == 0
+
+
 def test_a_token_that_the_server_refuses_is_a_gap_without_the_token(
     ops: Callable[..., Any], outputs: Path
 ) -> None:
@@ -238,8 +255,8 @@ def test_the_output_kubeconfig_wins_over_what_eks_says(
         return world.kube
 
     monkeypatch.setattr(session, "RealKube", real)
-    subject = dataclasses.replace(world.subject, kubeconfig={"from": "outputs"})
-    session.connect(subject, {"endpoint": api}, profile=None)
+    found = dataclasses.replace(world.subject, kubeconfig={"from": "outputs"})
+    session.connect(found, {"endpoint": api}, profile=None)
     assert used == [{"from": "outputs"}]
 
 

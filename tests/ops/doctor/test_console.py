@@ -72,6 +72,11 @@ def test_a_kernel_line_on_the_same_line_does_not_hide_a_step() -> None:
     assert console.read(text).step == "2/7 download nodeadm"
 
 
+def test_a_time_that_is_none_is_left_out() -> None:
+    join = console.read("2026-99-99T99:99:99Z join: step 2/7 download nodeadm\n")
+    assert (join.step, join.at) == ("2/7 download nodeadm", None)
+
+
 def test_a_console_without_the_script_is_absent() -> None:
     assert console.read("[    0.0] Linux version 6.14\nlogin: ").state == "absent"
     assert console.read("").state == "absent"

@@ -36,6 +36,21 @@ def test_a_node_that_never_joined_is_explained_by_its_console(world: Any, make: 
     assert "Systems Manager: not registered" in line.details
 
 
+def test_a_node_that_joined_but_is_not_ready_is_left_to_its_node(world: Any, make: Any) -> None:
+    name = world.kube.nodes_[2]["metadata"]["name"]
+    message = "cni plugin not initialized"
+    world.kube.nodes_[2] = make.node(
+        name, alias="hybrid-1", activation=make.activation_id(1), ready=False, message=message
+    )
+    assert world.causes() == ["node-no-cni"]
+    assert _line(world).text == f"joined as {name}, but not Ready"
+
+
+def test_an_address_that_is_none_is_not_judged(world: Any) -> None:
+    world.cloud.instances_[0]["PrivateIpAddress"] = "fd00::1"
+    assert world.ids() == []
+
+
 def test_the_last_lines_of_its_console_are_shown(world: Any, make: Any) -> None:
     world.lost(1, make.too_old_console)
     (tail,) = world.section("Hybrid nodes").tails
