@@ -84,6 +84,13 @@ def test_the_same_gap_of_many_questions_is_said_once(shown: Any) -> None:
     assert text.endswith("3 things could not be looked at, nothing found wrong in the rest\n")
 
 
+def test_a_look_without_anything_to_show_has_no_heading(shown: Any) -> None:
+    shows = Section(title="Full", lines=(Line(state=State.GOOD, subject="it", text="fine"),))
+    text = shown.pretty(diagnose([shows, Section(title="Empty")], subject=SUBJECT), 80)
+    assert "  Full\n    ✓ it  fine\n" in text
+    assert "Empty" not in text
+
+
 def test_many_nodes_with_one_failure_are_counted_not_listed(shown: Any) -> None:
     symptoms = tuple(
         Symptom(place=Place.CONSOLE, subject=f"hybrid-{n}", text="No matching signature") for n in range(7)
