@@ -16,9 +16,9 @@ ACTIVATION = "aws:ssm/activation:Activation"
 
 @pytest.fixture(scope="module")
 def cancelled(new_rig):
-    """A first `pulumi up` that is interrupted while an instance is being created."""
+    """A first `pulumi up` that is interrupted while nodes of both kinds are being created."""
     rig = new_rig()
-    rig.stack.order(hang=[INSTANCE])
+    rig.stack.order(hang=[INSTANCE, NODE_GROUP])
     return rig, rig.stack.step(lambda: interrupt(rig.stack))
 
 
@@ -72,17 +72,17 @@ def given_up(new_rig):
 def taken_back(given_up):
     """In the same stack a `pulumi up` that is interrupted, and a `pulumi destroy`."""
     rig, *_ = given_up
-    rig.stack.order(hang=[INSTANCE])
+    rig.stack.order(hang=[INSTANCE, NODE_GROUP])
     interrupted = rig.stack.step(lambda: interrupt(rig.stack))
     rig.stack.order()
     return rig, interrupted, rig.stack.step(rig.stack.destroy)
 
 
 def interrupt(stack):
-    """Start `pulumi up` and press Ctrl-C once as soon as the stand-in hangs."""
+    """Start `pulumi up` and press Ctrl-C once as soon as the creation of an instance hangs."""
     started = time.monotonic()
     process = stack.start("up", "--yes", "--skip-preview")
-    while not any(call.kind == "Hang" for call in stack.journal()):
+    while not any((call.kind, call.type) == ("Hang", INSTANCE) for call in stack.journal()):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() - started < 120
         time.sleep(0.2)
