@@ -72,7 +72,7 @@ class Boto:
         except BotoCoreError as error:
             raise AskError(
                 f"AWS: {error}",
-                why=f"the profile {profile} is not in this machine's AWS configuration",
+                why="this machine's AWS configuration has no such profile (from --profile, aws:profile or AWS_PROFILE)",
                 fix="ops verify --profile NAME, or aws configure --profile NAME",
             ) from None
         self._config = Config(
