@@ -2,7 +2,7 @@
 
 The same names, types and defaults stand in the schema of Pulumi.yaml, which the Pulumi CLI applies; a test keeps
 the two equal. What concerns two settings at once is in `settings.checks`. A field's description completes
-the sentence "VALUE is not ...".
+the sentence "VALUE is not ..."; a text at the top has none, because Pulumi passes nothing but text there.
 """
 
 from typing import Annotated
@@ -41,11 +41,7 @@ _Disk = Annotated[Whole, Field(ge=20, le=16384, description="a disk of 20 to 163
 
 class _Model(BaseModel):
     model_config = ConfigDict(
-        alias_generator=to_camel,
-        coerce_numbers_to_str=True,
-        extra="forbid",
-        frozen=True,
-        validate_default=True,
+        alias_generator=to_camel, coerce_numbers_to_str=True, extra="forbid", frozen=True
     )
 
 
@@ -108,9 +104,7 @@ class Settings(_Model):
         str,
         matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", what="the name of an AWS region", example="ap-northeast-1"),
     ] = Field(alias="aws:region", description="the AWS region to build in", examples=["ap-northeast-1"])
-    profile: Annotated[str | None, optional] = Field(
-        None, alias="aws:profile", description="a name", examples=["default"]
-    )
+    profile: Annotated[str | None, optional] = Field(None, alias="aws:profile")
 
     # The pattern is the API's. https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
     cluster_name: Annotated[
@@ -120,12 +114,12 @@ class Settings(_Model):
             what="a cluster name of at most 100 letters, digits, - and _ that starts with a letter or digit",
             example="eks-hybrid",
         ),
-    ] = Field("eks-hybrid", description="a name")
+    ] = "eks-hybrid"
     kubernetes_version: Annotated[
         str, one_of(tuple(versions.STANDARD_SUPPORT_ENDS), example=versions.KUBERNETES_DEFAULT)
-    ] = Field(versions.KUBERNETES_DEFAULT, description="a Kubernetes version")
-    calico_version: Annotated[str, one_of(tuple(versions.CALICO), example=versions.CALICO_DEFAULT)] = Field(
-        versions.CALICO_DEFAULT, description="a Calico version"
+    ] = versions.KUBERNETES_DEFAULT
+    calico_version: Annotated[str, one_of(tuple(versions.CALICO), example=versions.CALICO_DEFAULT)] = (
+        versions.CALICO_DEFAULT
     )
     calico_manifest: Annotated[
         Annotated[
@@ -138,13 +132,9 @@ class Settings(_Model):
         ]
         | None,
         optional,
-    ] = Field(None, description="an address or a path", examples=["calico-vxlan.yaml"])
-    calico_manifest_sha256: Annotated[Sha256 | None, optional] = Field(
-        None, description="a SHA-256 digest", examples=[EXAMPLE_SHA256]
-    )
-    nodeadm_version: NodeadmVersion = Field(
-        versions.NODEADM_DEFAULT, description="a nodeadm release, vX.Y.Z or latest"
-    )
+    ] = None
+    calico_manifest_sha256: Annotated[Sha256 | None, optional] = None
+    nodeadm_version: NodeadmVersion = versions.NODEADM_DEFAULT
     nodeadm_sha256: Annotated[NodeadmSha256, structured] = Field(
         NodeadmSha256(),
         description="a map of digests by architecture, arm64 and amd64",
@@ -160,7 +150,7 @@ class Settings(_Model):
             smallest=24,
             why="a subnet is an eighth of the VPC, and an ALB needs /27",
         ),
-    ] = Field("10.10.0.0/16", description="an IPv4 CIDR")
+    ] = "10.10.0.0/16"
     on_prem_vpc_cidr: Annotated[
         str,
         network_range(
@@ -169,7 +159,7 @@ class Settings(_Model):
             smallest=25,
             why="a subnet is an eighth of the VPC, and AWS wants /28",
         ),
-    ] = Field("10.90.0.0/16", description="an IPv4 CIDR")
+    ] = "10.90.0.0/16"
     pod_cidr: Annotated[
         str,
         network_range(
@@ -178,7 +168,7 @@ class Settings(_Model):
             smallest=addressing.POD_BLOCK_PREFIX,
             why="each node takes a /26 of it",
         ),
-    ] = Field("192.168.0.0/16", description="an IPv4 CIDR")
+    ] = "192.168.0.0/16"
     # https://docs.aws.amazon.com/eks/latest/APIReference/API_KubernetesNetworkConfigRequest.html
     service_cidr: Annotated[
         str,
@@ -189,7 +179,7 @@ class Settings(_Model):
             why="EKS takes no other size",
             within=addressing.RFC_1918,
         ),
-    ] = Field("172.16.0.0/16", description="an IPv4 CIDR")
+    ] = "172.16.0.0/16"
     availability_zones: Whole = Field(2, ge=2, le=3, description="a number of availability zones, 2 or 3")
 
     managed_nodes: Annotated[ManagedNodes, structured] = Field(

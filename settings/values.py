@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Collection
 from ipaddress import IPv4Network
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -181,9 +181,7 @@ def _instance_type(text: str) -> str:
 
 
 def _instance_types(value: object) -> object:
-    """Split `t4g.medium,t4g.large`: a spot group finds more capacity with several types. A tuple is the default."""
-    if isinstance(value, tuple):
-        return value
+    """Split `t4g.medium,t4g.large`: a spot group finds more capacity with several types."""
     if not isinstance(value, str):
         raise PydanticCustomError("string_type", "not a text")
     types = tuple(dict.fromkeys(_instance_type(each.strip()) for each in value.split(",")))
@@ -209,13 +207,11 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _from_json(value: object) -> object:
+def _from_json(value: Any) -> object:
     """Read a list or a map. Pulumi passes them as JSON; what is not JSON is rejected later, by its type."""
-    if not isinstance(value, str):
-        return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (TypeError, ValueError):
         return value
 
 

@@ -75,6 +75,14 @@ LOGS = "api, audit, authenticator, controllerManager, scheduler"
         ),
         (
             "albAllowedCidrs",
+            "everyone",
+            (
+                "albAllowedCidrs everyone is not a list of IPv4 CIDRs. Set one, e.g. pulumi config rm"
+                " albAllowedCidrs && pulumi config set --path 'albAllowedCidrs[0]' 203.0.113.0/24"
+            ),
+        ),
+        (
+            "albAllowedCidrs",
             [],
             (
                 "albAllowedCidrs [] has 0 ranges. 1 to 60 are possible (a security group takes 60 rules),"

@@ -58,6 +58,22 @@ DNS_LABEL = "a DNS label of at most 54 characters (a-z, 0-9, - inside)"
         ),
         (
             "managedNodes",
+            {"min": 451},
+            (
+                "managedNodes.min 451 is not a number of nodes from 0 to 450. Set one,"
+                " e.g. pulumi config set --path managedNodes.min 1"
+            ),
+        ),
+        (
+            "managedNodes",
+            {"desired": 451},
+            (
+                "managedNodes.desired 451 is not a number of nodes from 1 to 450. Set one,"
+                " e.g. pulumi config set --path managedNodes.desired 2"
+            ),
+        ),
+        (
+            "managedNodes",
             {"max": 451},
             (
                 "managedNodes.max 451 is not a number of nodes from 1 to 450. Set one,"
@@ -174,6 +190,74 @@ def test_numbers_out_of_their_bounds_are_rejected(rejects, name, value, message)
     ],
 )
 def test_instance_types_that_cannot_work_are_rejected(rejects, name, value, message):
+    rejects(name, value, message)
+
+
+def test_the_bounds_themselves_are_accepted(parse):
+    least = parse(
+        managedNodes={"min": 0, "desired": 1, "max": 1, "diskGiB": 20},
+        hybridNodes=[{"name": "a", "diskGiB": 20}],
+        sampleNodePort="30000",
+        availabilityZones="2",
+    )
+    most = parse(
+        managedNodes={"min": 450, "desired": 450, "max": 450, "diskGiB": 16384},
+        hybridNodes=[{"name": "a", "diskGiB": 16384}],
+        sampleNodePort="32767",
+        availabilityZones="3",
+    )
+    assert (least.managed_nodes.min, least.managed_nodes.desired, least.managed_nodes.max) == (0, 1, 1)
+    assert most.managed_nodes.min == most.managed_nodes.desired == most.managed_nodes.max == 450
+    assert (least.hybrid_nodes[0].disk_gib, most.hybrid_nodes[0].disk_gib) == (20, 16384)
+    assert (least.sample_node_port, most.sample_node_port) == (30000, 32767)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (
+            "hybridNodes",
+            [{"name": True}],
+            (
+                "hybridNodes[0].name true is not a name for the node. Set one,"
+                " e.g. pulumi config set --path 'hybridNodes[0].name' hybrid-1"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a", "os": None}],
+            (
+                "hybridNodes[0].os null is not the name of an operating system. Set one,"
+                " e.g. pulumi config set --path 'hybridNodes[0].os' ubuntu-24.04"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a", "instanceType": ["t4g.medium"]}],
+            (
+                'hybridNodes[0].instanceType ["t4g.medium"] is not an EC2 instance type. Set one,'
+                " e.g. pulumi config set --path 'hybridNodes[0].instanceType' t4g.medium"
+            ),
+        ),
+        (
+            "nodeadmSha256",
+            {"arm64": True},
+            (
+                "nodeadmSha256.arm64 true is not a SHA-256 digest. Set one,"
+                f" e.g. pulumi config set --path nodeadmSha256.arm64 {'0123456789abcdef' * 4}"
+            ),
+        ),
+        (
+            "nodeadmSha256",
+            {"arm64": "f" * 64, "amd64": False},
+            (
+                "nodeadmSha256.amd64 false is not a SHA-256 digest. Set one,"
+                f" e.g. pulumi config set --path nodeadmSha256.amd64 {'0123456789abcdef' * 4}"
+            ),
+        ),
+    ],
+)
+def test_texts_inside_a_map_or_a_list_must_be_texts(rejects, name, value, message):
     rejects(name, value, message)
 
 
