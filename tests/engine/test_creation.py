@@ -49,6 +49,8 @@ def test_the_cluster_is_created_without_aws_node_and_outside_the_wide_open_defau
 @pytest.mark.parametrize(
     ("first", "then"),
     [
+        # EKS would make the group itself, and leave it behind.
+        (("aws:cloudwatch/logGroup:", "control-plane"), (CLUSTER, "")),
         ((CLUSTER, ""), ("aws:eks/accessEntry:", "hybrid-nodes")),
         ((CLUSTER, ""), (DAEMON_SET, "")),
         (("kubernetes:apiextensions.k8s.io/v1:", ""), (DAEMON_SET, "")),

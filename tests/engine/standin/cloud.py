@@ -37,6 +37,7 @@ AUTO_NAMES = {
 # Input paths whose change replaces the resource; "*" is every path.
 REPLACES = {
     "aws:autoscaling/attachment:Attachment": ["*"],
+    "aws:cloudwatch/logGroup:LogGroup": ["name", "namePrefix", "logGroupClass"],
     "aws:ec2/eip:Eip": ["domain"],
     "aws:ec2/instance:Instance": [
         "ami",
