@@ -96,7 +96,8 @@ class HybridCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 child,
                 pulumi.ResourceOptions(
-                    transforms=[remote_node_networks([args.on_prem.cidr], wait_for=log_groups)],
+                    transforms=[remote_node_networks([args.on_prem.cidr])],
+                    # So the group is also deleted after the cluster inside: children go before their component.
                     depends_on=log_groups,
                 ),
             ),
@@ -164,13 +165,11 @@ class HybridCluster(pulumi.ComponentResource):
         return role, policies
 
 
-def remote_node_networks(cidrs: Sequence[str], *, wait_for: Sequence[pulumi.Resource] = ()) -> Transform:
+def remote_node_networks(cidrs: Sequence[str]) -> Transform:
     """A transform that declares `cidrs` as remote node networks on the one aws:eks/cluster:Cluster it meets.
 
-    Keys are camelCase, as on the wire: snake_case would go out and be ignored without a word. The cluster
-    inside also waits for `wait_for`, and so is deleted before it; a `depends_on` of the packaged component
-    reaches its creation only. Source:
-    https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteNetworkConfigRequest.html
+    Keys are camelCase, as on the wire: snake_case would go out and be ignored without a word.
+    Source: https://docs.aws.amazon.com/eks/latest/APIReference/API_RemoteNetworkConfigRequest.html
     """
 
     def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
@@ -178,9 +177,7 @@ def remote_node_networks(cidrs: Sequence[str], *, wait_for: Sequence[pulumi.Reso
             return None
         return pulumi.ResourceTransformResult(
             props={**args.props, "remoteNetworkConfig": {"remoteNodeNetworks": {"cidrs": list(cidrs)}}},
-            opts=pulumi.ResourceOptions.merge(
-                args.opts, pulumi.ResourceOptions(depends_on=list(wait_for) or None)
-            ),
+            opts=args.opts,
         )
 
     return transform
