@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+import settings
+
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -24,21 +26,12 @@ def stack_config(
 
     Errors: FileNotFoundError when the stack has no Pulumi.<stack>.yaml.
     """
-    project = yaml.safe_load((project_dir / "Pulumi.yaml").read_text())
     stack = yaml.safe_load((project_dir / f"Pulumi.{stack_name}.yaml").read_text()) or {}
-    values: dict[str, Any] = {
-        _full(project["name"], key): schema["default"]
-        for key, schema in project.get("config", {}).items()
-        if "default" in schema
-    }
+    values: dict[str, Any] = dict(settings.schema_defaults(project_dir / "Pulumi.yaml"))
     values |= stack.get("config") or {}
     for key, value in (overrides or {}).items():
-        _override(values, _full(project["name"], key), value)
+        _override(values, key if ":" in key else f"{settings.PROJECT}:{key}", value)
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-
-
-def _full(namespace: str, key: str) -> str:
-    return key if ":" in key else f"{namespace}:{key}"
 
 
 def _override(values: dict[str, Any], path: str, value: str) -> None:
