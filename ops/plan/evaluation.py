@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,6 +17,7 @@ from ops.fake_cloud import FakeCloud
 from ops.flows import Expectations, FlowReport, prove
 from ops.recorder import Recording, evaluate
 from ops.stack_config import stack_config
+from ops.waits import Schedule, critical_path
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -31,6 +33,11 @@ class Plan:
     recording: Recording
     flows: FlowReport
     notes: tuple[str, ...]
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """How long `up` takes, and why."""
+        return critical_path(self.recording)
 
 
 def plan_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = PROJECT_DIR) -> Plan:

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ops.recorder import Recording, Resource
+from ops.waits.durations import TYPICAL
 
-# What takes the cloud more than about half a minute. The rest is there by the time anybody asks.
-_SLOW = frozenset(
-    {
-        "aws:ec2/instance:Instance",
-        "aws:ec2/natGateway:NatGateway",
-        "aws:eks/addon:Addon",
-        "aws:eks/nodeGroup:NodeGroup",
-        "aws:lb/loadBalancer:LoadBalancer",
-        "eks:index:Cluster",
-        "kubernetes:apps/v1:Deployment",
-        "kubernetes:yaml/v2:ConfigGroup",
-    }
-)
+# Below this many seconds a thing is there by the time anybody asks.
+_WORTH_WAITING_FOR_S = 15
+_SLOW = frozenset(type_ for type_, duration in TYPICAL.items() if duration.typical >= _WORTH_WAITING_FOR_S)
 
 
 def milestones(recording: Recording) -> list[tuple[Resource, list[Resource]]]:

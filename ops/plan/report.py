@@ -17,7 +17,7 @@ from ops.plan.describe import GROUP, RULES, Describer, short_type
 from ops.plan.evaluation import Plan
 from ops.plan.milestones import counts, milestones
 from ops.recorder import Recording, Resource, leaves
-from ops.waits import critical_path, needless_edges, unordered
+from ops.waits import needless_edges, unordered
 
 # Of many things alike only these are shown; the rest is counted.
 _ALIKE_SHOWN = 3
@@ -93,7 +93,7 @@ def masked(value: Any, secrets: frozenset[str], path: str = "") -> Any:
 def sections(plan: Plan) -> list[RenderableType]:
     """What the plan proves and estimates: the flows, and how long `up` takes."""
     recording = plan.recording
-    estimate = waits.render(critical_path(recording), needless_edges(recording), unordered(recording))
+    estimate = waits.render(plan.schedule, needless_edges(recording), unordered(recording))
     return [flows.render(plan.flows), estimate]
 
 
@@ -123,7 +123,7 @@ def _verdict(plan: Plan) -> Text:
             style="bold red",
         )
     made = sum(counts(plan.recording.resources.values()).values())
-    minutes = round(critical_path(plan.recording).total / 60)
+    minutes = round(plan.schedule.total / 60)
     words = (
         f"{made} resources, every required flow open, about {minutes} minutes to build. To build it: make up"
     )
