@@ -11,7 +11,7 @@ import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from pulumi.runtime import rpc
 
@@ -199,18 +199,14 @@ class FakeCloud:
     def _named(self, _id: str, short: str, _urn: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
         return {"name": inputs.get("name", short), "__id": inputs.get("name", short)}
 
-    _OUTPUTS: Mapping[str, Callable[..., dict[str, Any]]] = field(
-        init=False,
-        repr=False,
-        default_factory=lambda: {
-            "aws:cloudwatch/logGroup:LogGroup": FakeCloud._named,
-            "aws:ec2/eip:Eip": FakeCloud._eip,
-            "aws:ec2/instance:Instance": FakeCloud._instance,
-            "aws:ec2/launchTemplate:LaunchTemplate": FakeCloud._launch_template,
-            "aws:eks/nodeGroup:NodeGroup": FakeCloud._node_group,
-            "aws:iam/role:Role": FakeCloud._role,
-            "aws:lb/loadBalancer:LoadBalancer": FakeCloud._load_balancer,
-            "aws:lb/targetGroup:TargetGroup": FakeCloud._target_group,
-            "aws:ssm/activation:Activation": FakeCloud._activation,
-        },
-    )
+    _OUTPUTS: ClassVar[Mapping[str, Callable[..., dict[str, Any]]]] = {
+        "aws:cloudwatch/logGroup:LogGroup": _named,
+        "aws:ec2/eip:Eip": _eip,
+        "aws:ec2/instance:Instance": _instance,
+        "aws:ec2/launchTemplate:LaunchTemplate": _launch_template,
+        "aws:eks/nodeGroup:NodeGroup": _node_group,
+        "aws:iam/role:Role": _role,
+        "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
+        "aws:lb/targetGroup:TargetGroup": _target_group,
+        "aws:ssm/activation:Activation": _activation,
+    }
