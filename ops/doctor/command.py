@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from ops.options import Outputs, Profile
+
 
 class Format(str, Enum):
     """How the report is written."""
@@ -22,13 +24,8 @@ def doctor(
     stack: Annotated[
         str | None, typer.Option("--stack", "-s", help="Stack to look at; default: the selected one.")
     ] = None,
-    outputs: Annotated[
-        str | None,
-        typer.Option(
-            help="Read the stack's outputs from this JSON file (-: standard input), not from Pulumi."
-        ),
-    ] = None,
-    profile: Annotated[str | None, typer.Option(help="AWS profile; default: the stack's.")] = None,
+    outputs: Outputs = None,
+    profile: Profile = None,
     bundle: Annotated[
         Path | None,
         typer.Option(

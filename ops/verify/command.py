@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.options import Outputs, Profile
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
@@ -58,13 +60,8 @@ def verify(
     stack: Annotated[
         str | None, typer.Option("--stack", "-s", help="Stack to verify; default: the selected one.")
     ] = None,
-    outputs: Annotated[
-        str | None,
-        typer.Option(
-            help="Read the stack's outputs from this JSON file (-: standard input), not from Pulumi."
-        ),
-    ] = None,
-    profile: Annotated[str | None, typer.Option(help="AWS profile; default: the stack's.")] = None,
+    outputs: Outputs = None,
+    profile: Profile = None,
     only: Annotated[
         str | None, typer.Option(callback=expression, metavar="RE", help="Only checks whose id matches.")
     ] = None,
