@@ -1,17 +1,16 @@
-"""The program, recorded without a network: Calico's manifest is a stand-in of four objects."""
+"""The program, recorded without a network: Calico's manifest is a small stand-in."""
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ops.fake_cloud import FakeCloud
 from ops.recorder import Recording, evaluate
 from ops.stack_config import stack_config
+from tests.manifest import small_manifest
 
 # An Output in an f-string inserts a warning into the text; with this it is an error.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
@@ -19,35 +18,10 @@ os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
 PROJECT = Path(__file__).parents[1]
 
 
-def _manifest() -> str:
-    """The least that the program takes for Calico's manifest."""
-    container = {"name": "calico-node", "env": []}
-    pool = (
-        "CALICO_IPV4POOL_CIDR",
-        "CALICO_IPV4POOL_VXLAN",
-        "IP_AUTODETECTION_METHOD",
-        "FELIX_AWSSRCDSTCHECK",
-    )
-    container["env"] = [{"name": name, "value": "x"} for name in pool]
-    pod = {"metadata": {}, "spec": {"containers": [container]}}
-    objects = [
-        ("v1", "ConfigMap", "calico-config", {"data": {"calico_backend": "vxlan"}}),
-        ("apps/v1", "DaemonSet", "calico-node", {"spec": {"template": pod}}),
-        ("apps/v1", "Deployment", "calico-kube-controllers", {"spec": {"template": pod}}),
-        ("policy/v1", "PodDisruptionBudget", "calico-kube-controllers", {"spec": {}}),
-    ]
-    return yaml.safe_dump_all(
-        {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "kube-system"}, **rest}
-        for api, kind, name, rest in objects
-    )
-
-
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, str]]:
     """The dev stack's raw configuration with settings changed; values as JSON would have them."""
-    file = tmp_path_factory.mktemp("calico") / "manifest.yaml"
-    file.write_text(_manifest())
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    file, sha256 = small_manifest(tmp_path_factory.mktemp("calico"))
 
     def make(**overrides: object) -> dict[str, str]:
         raw = {

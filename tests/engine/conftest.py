@@ -16,7 +16,7 @@ import pytest
 
 from tests.engine.harness import PROFILE, Stack, Step
 from tests.engine.hybrid_apis import HybridApis
-from tests.engine.manifest import small_manifest
+from tests.manifest import small_manifest
 
 FIRST = {"name": "hybrid-1", "os": "ubuntu-24.04"}
 SECOND = {"name": "hybrid-2", "os": "al2023"}
