@@ -45,7 +45,7 @@ test-engine: $(VENV)/.dev ## Run the program in the real Pulumi engine against s
 	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m pytest -m engine tests/engine $(ARGS)
 
 bench: $(VENV)/.runtime ## Measure what evaluating the program costs for 1 to 200 hybrid nodes
-	@$(BIN)/python -m ops.bench $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(VENV)/.dev ## Check format, lint and types
 	@$(BIN)/ruff format --check .

@@ -18,10 +18,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ops.clients.errors import AskError
 from ops.doctor import report
 from ops.doctor.diagnosis import Diagnosis
 from ops.doctor.facts import Facts, Missing
-from ops.doctor.parts import AskError
 from ops.doctor.redaction import Redactor
 from ops.doctor.symptoms import Gap
 

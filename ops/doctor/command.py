@@ -45,8 +45,8 @@ def doctor(
 
     Exit codes: 0 nothing found wrong, 1 findings, 2 could not run, or could not look at everything.
     """
+    from ops.clients.errors import AskError
     from ops.doctor import report, session
-    from ops.doctor.parts import AskError
     from ops.doctor.redaction import Redactor
 
     try:

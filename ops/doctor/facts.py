@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from ops.clients.aws_doctor import Cloud
+from ops.clients.errors import AskError
+from ops.clients.kube import ExecError
+from ops.clients.pool import Pool
 from ops.doctor import discovery
-from ops.doctor.aws import Cloud
 from ops.doctor.console import clean
-from ops.doctor.parts import AskError, ExecError, Pool
 from ops.doctor.redaction import Redactor
 from ops.doctor.subject import STACK_TAG, Machine, Subject
 from ops.doctor.symptoms import Gap

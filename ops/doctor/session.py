@@ -8,11 +8,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ops.doctor import bundle, looks, subject
-from ops.doctor.aws import Cloud, RealCloud
+from ops.clients.aws_doctor import Cloud, RealCloud
+from ops.clients.errors import AskError
+from ops.clients.kube_client import RealKube
+from ops.clients.pool import Pool
+from ops.doctor import bundle, collectors, subject
 from ops.doctor.diagnosis import Diagnosis, diagnose
 from ops.doctor.facts import Facts, Kube, gather
-from ops.doctor.parts import AskError, Pool, RealKube
 from ops.doctor.redaction import Redactor, kubeconfig_secrets
 from ops.doctor.subject import Subject
 
@@ -67,7 +69,7 @@ def examine(
     redactor = Redactor(kubeconfig_secrets(found.kubeconfig))
     facts: Facts = gather(found, cloud, connecting, pool=Pool(CONCURRENCY), redactor=redactor, now=now)
     notes = [redactor.text(note) for note in found.notes]
-    diagnosis = diagnose(looks.sections(facts), subject=found.title, notes=notes)
+    diagnosis = diagnose(collectors.sections(facts), subject=found.title, notes=notes)
     if bundle_path is not None:
         bundle.write(bundle_path, diagnosis, facts, redactor)
     return diagnosis

@@ -16,8 +16,9 @@ from typing import Any
 
 import yaml
 
-from ops.doctor.parts import AskError, run_program
-from ops.stack_config import stack_config
+from ops.clients.errors import AskError
+from ops.clients.stack_config import stack_config
+from ops.clients.tools import run as run_program
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 # infra/account.py puts it on everything that takes tags; importing it from there would import pulumi.

@@ -53,7 +53,7 @@ def plan(
 
 
 def _draw(found: Plan, path: Path) -> None:
-    from ops.picture import write
+    from ops.plan.picture import write
 
     try:
         write(found.recording, found.flows, path)

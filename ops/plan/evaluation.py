@@ -13,11 +13,11 @@ from unittest.mock import patch
 from k8s import calico_manifest
 from k8s.calico_manifest import CalicoManifest
 from k8s.calico_source import CalicoManifestUnavailableError
-from ops.fake_cloud import FakeCloud
-from ops.flows import Expectations, FlowReport, prove
-from ops.recorder import Recording, evaluate
-from ops.stack_config import stack_config
-from ops.waits import Schedule, critical_path
+from ops.clients.stack_config import stack_config
+from ops.plan.fake_cloud import FakeCloud
+from ops.plan.flows import Expectations, FlowReport, prove
+from ops.plan.recorder import Recording, evaluate
+from ops.plan.waits import Schedule, critical_path
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ops import flows, waits
+from ops.plan import flows, waits
 from ops.plan.describe import GROUP, RULES, Describer, short_type
 from ops.plan.evaluation import Plan
 from ops.plan.milestones import counts, milestones
-from ops.recorder import Recording, Resource, leaves
-from ops.waits import needless_edges, unordered
+from ops.plan.recorder import Recording, Resource, scalars
+from ops.plan.waits import needless_edges, unordered
 
 # Of many things alike only these are shown; the rest is counted.
 _ALIKE_SHOWN = 3
@@ -216,7 +216,7 @@ def _outputs(recording: Recording) -> RenderableType:
         elif name == "readme":
             text = f"{len(value.splitlines())} lines of Markdown"
         elif isinstance(value, (dict, list)):
-            items = list(leaves(masked(value, recording.secret_outputs, name)))
+            items = list(scalars(masked(value, recording.secret_outputs, name)))
             text = f"{len(items)} values, such as {items[0][0]} = {items[0][1]}" if items else "empty"
         else:
             text = str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ops.verify.checks import aws, firewall, gone, lb, net, node, system, targets
+from ops.verify.checks import aws, firewall, lb, leftovers, net, node, system, targets
 from ops.verify.model import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -17,7 +17,7 @@ CHECKS: tuple[Check, ...] = (
     *net.CHECKS,
     *lb.CHECKS,
 )
-GONE: tuple[Check, ...] = gone.CHECKS
+LEFTOVERS: tuple[Check, ...] = leftovers.CHECKS
 
 
 def select(checks: Sequence[Check], *, only: str | None, skip: str | None) -> list[Check]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 if TYPE_CHECKING:
-    from ops.verify.kube import Kube
-    from ops.verify.pool import Memo
-    from ops.verify.stack_outputs import Deployment
+    from ops.clients.kube import Kube
+    from ops.clients.pool import Memo
+    from ops.clients.stack_outputs import Deployment
 
 Object = dict[str, Any]
 CHECK_NAMESPACE = "nw-check"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import IO
 
-    from ops.verify.model import Check, Problem, Run
+    from ops.clients.errors import Problem
+from ops.verify.model import Check, Run
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
@@ -112,10 +113,10 @@ def verify(
 
     Exit codes: 0 pass, 1 a check failed, 2 could not run, 3 warnings under --strict, 130 interrupted.
     """
-    from ops.verify.catalogue import CHECKS, GONE, select
-    from ops.verify.model import AskError
+    from ops.clients.errors import AskError
+    from ops.verify.catalogue import CHECKS, LEFTOVERS, select
 
-    checks = select(GONE if destroyed else CHECKS, only=only, skip=skip)
+    checks = select(LEFTOVERS if destroyed else CHECKS, only=only, skip=skip)
     if not checks:
         raise typer.BadParameter("--only and --skip leave no check; ops verify --list shows them all")
     if output is not None and not output.parent.is_dir():
@@ -138,7 +139,7 @@ def verify(
             concurrency=concurrency,
             requests=requests,
         )
-        run = session.gone(request, checks) if destroyed else session.verify(request, checks)
+        run = session.leftovers(request, checks) if destroyed else session.verify(request, checks)
     except AskError as error:
         _refuse(error.problem)
         raise typer.Exit(2) from None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ops.clients.pool import Memo, Pool
 from ops.verify.cluster import Cluster
-from ops.verify.pool import Memo, Pool
 
 if TYPE_CHECKING:
-    from ops.verify.aws import Aws
-    from ops.verify.http import Http
-    from ops.verify.kube import Kube
-    from ops.verify.stack_outputs import Deployment
+    from ops.clients.aws import Aws
+    from ops.clients.http import Http
+    from ops.clients.kube import Kube
+    from ops.clients.stack_outputs import Deployment
 
 
 @dataclass(frozen=True, kw_only=True)

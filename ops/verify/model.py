@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from ops.clients.errors import Problem
+
 
 class Status(str, Enum):
     """What came of a check. ERROR: it could not be carried out, so nothing is known."""
@@ -21,15 +23,6 @@ class Status(str, Enum):
     ERROR = "error"
     BLOCKED = "blocked"
     SKIP = "skip"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One thing that is wrong: what was seen, why that happens, and what mends it."""
-
-    seen: str
-    why: str
-    fix: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +52,7 @@ class Check:
     Args:
         id: stable name, `category.name`; scripts and `--only`/`--skip` rely on it.
         proves: what a pass means, one line.
-        run: asks the question; gets the context of its run (`Context`, or `Gone` after a destroy).
+        run: asks the question; gets the context of its run (`Context`, or `Leftovers` after a destroy).
         needs: ids of checks without whose pass the answer would only repeat their failure.
         eventually: the state comes about by itself (a node becomes Ready), so `--wait` asks again.
 
@@ -110,14 +103,6 @@ class Run:
         if self.count(Status.ERROR) or self.count(Status.BLOCKED):
             return 2
         return 3 if strict and self.count(Status.WARN) else 0
-
-
-class AskError(Exception):
-    """The question could not be put: says what was tried, what came back, and what to do about it."""
-
-    def __init__(self, seen: str, *, why: str, fix: str) -> None:
-        super().__init__(seen)
-        self.problem = Problem(seen=seen, why=why, fix=fix)
 
 
 @dataclass

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ops.verify.model import AskError, Check, Outcome, Problem, Result, Run, Status, skipped
-from ops.verify.pool import Pool
+from ops.clients.errors import AskError, Problem
+from ops.clients.pool import Pool
+from ops.verify.model import Check, Outcome, Result, Run, Status, skipped
 
 _ROUND_PAUSE_S = 10.0
 _BLOCKING = frozenset({Status.FAIL, Status.ERROR, Status.BLOCKED})

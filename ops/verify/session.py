@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from ops.verify import clients, runner, stack_names, stack_outputs
-from ops.verify.checks.gone import Gone
+from ops.clients import stack_names, stack_outputs
+from ops.clients.leftovers import RealLeftoversAws
+from ops.verify import connection, runner
+from ops.verify.checks.leftovers import Leftovers
 from ops.verify.context import Limits
-from ops.verify.gone_aws import RealGoneAws
 from ops.verify.model import Check, Run
 from ops.verify.progress import LiveProgress
 
@@ -45,11 +46,11 @@ def verify(request: Request, checks: Sequence[Check]) -> Run:
         requests=request.requests,
     )
     deployment = stack_outputs.deployment(outputs=request.outputs, stack=request.stack)
-    with clients.connect(deployment, limits, profile=request.profile) as context:
+    with connection.connect(deployment, limits, profile=request.profile) as context:
         return _run(request, checks, context, deployment.subject)
 
 
-def gone(request: Request, checks: Sequence[Check]) -> Run:
+def leftovers(request: Request, checks: Sequence[Check]) -> Run:
     """Verify that nothing of a destroyed stack is left.
 
     Raises:
@@ -63,13 +64,13 @@ def gone(request: Request, checks: Sequence[Check]) -> Run:
         cluster=request.cluster_name,
         profile=request.profile,
     )
-    aws = RealGoneAws(
+    aws = RealLeftoversAws(
         region=looked_up.names.region,
         profile=looked_up.profile,
         timeout_s=request.timeout_s,
         retries=request.retries,
     )
-    return _run(request, checks, Gone(aws=aws, names=looked_up.names), looked_up.names.subject)
+    return _run(request, checks, Leftovers(aws=aws, names=looked_up.names), looked_up.names.subject)
 
 
 def _run(request: Request, checks: Sequence[Check], context: object, subject: dict[str, str]) -> Run:

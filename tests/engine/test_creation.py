@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.verify import stack_outputs
+from ops.clients import stack_outputs
 from tests.engine.harness import needs
 
 pytestmark = pytest.mark.engine

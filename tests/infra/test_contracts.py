@@ -11,7 +11,7 @@ import pytest
 
 import infra
 import k8s
-from ops.recorder import Recording, leaves
+from ops.plan.recorder import Recording, scalars
 
 # A type token is part of every URN below it: changing one replaces everything in that component.
 COMPONENTS = {
@@ -101,7 +101,7 @@ def test_only_hybrid_nodes_nest(dev):
 
 def test_no_input_holds_a_value_that_was_never_there(dev):
     for resource in dev.resources.values():
-        for path, value in leaves(dict(resource.inputs)):
+        for path, value in scalars(dict(resource.inputs)):
             text = str(value)
             assert value is not None, f"{resource.urn} {path}"
             for wrong in ("Calling __str__", "<pulumi.output", "object at 0x", ": null", '"null"', "None"):
@@ -127,7 +127,7 @@ def test_what_nodes_are_made_of_is_tagged_too(dev):
 def test_secrets_stay_secret(dev):
     code = dev.of_type("aws:ssm/activation:Activation")[0].outputs["activationCode"]
     for resource in dev.resources.values():
-        for path, value in leaves(dict(resource.inputs)):
+        for path, value in scalars(dict(resource.inputs)):
             if code in str(value) or "get-token" in str(value):
                 assert any(path.startswith(secret) for secret in resource.secrets), f"{resource.urn} {path}"
     for instance in dev.of_type("aws:ec2/instance:Instance"):
@@ -150,7 +150,7 @@ def test_secrets_stay_secret(dev):
 )
 def test_no_other_partition_sees_an_arn_of_the_commercial_one(record_in, partition, region, suffix):
     recording: Recording = record_in(partition=partition, region=region, dns_suffix=suffix)
-    texts = [str(value) for r in recording.resources.values() for _, value in leaves(dict(r.inputs))]
+    texts = [str(value) for r in recording.resources.values() for _, value in scalars(dict(r.inputs))]
     arns = [text for text in texts if "arn:" in text]
     assert len(arns) > 10
     assert not [text for text in arns if re.search(r"arn:aws:", text)]

@@ -51,7 +51,34 @@ def test_a_room_imports_only_the_rooms_it_may(path):
     allowed = ALLOWED.get(name, ALLOWED[name.split("/")[0]])
     for found in imported(path):
         if found.split(".")[0] in ROOMS:
-            assert any(found == other or found.startswith(f"{other}.") for other in allowed), found
+            assert any(found == other or found.startswith(f"{other}.") for other in allowed), (
+                f"{name} imports {found}; {name.split('/')[0]} imports only {allowed} of the house"
+            )
+
+
+COMMANDS = sorted(path.parent.name for path in ROOT.glob("ops/*/command.py"))
+
+
+def test_no_command_imports_the_room_of_another():
+    assert {"doctor", "plan", "verify"} <= set(COMMANDS)
+    for command in COMMANDS:
+        others = [f"ops.{other}" for other in COMMANDS if other != command]
+        for path in sorted((ROOT / "ops" / command).rglob("*.py")):
+            for found in imported(path):
+                assert not any(found == other or found.startswith(f"{other}.") for other in others), (
+                    f"{path.relative_to(ROOT)} imports {found}: what two commands share goes to ops/clients, "
+                    "or to the room below both"
+                )
+
+
+def test_the_clients_know_no_command():
+    for path in sorted((ROOT / "ops" / "clients").rglob("*.py")):
+        for found in imported(path):
+            if found.split(".")[0] == "ops":
+                assert found.startswith("ops.clients."), (
+                    f"{path.relative_to(ROOT)} imports {found}: ops/clients is below the commands; "
+                    "pass the value in, or move what both need down here"
+                )
 
 
 def test_only_settings_reads_pulumis_configuration():

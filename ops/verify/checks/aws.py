@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import Any
 
+from ops.clients.errors import AskError
 from ops.verify.context import Context
-from ops.verify.model import AskError, Check, Findings, Outcome, listed
+from ops.verify.model import Check, Findings, Outcome, listed
 
 Object = dict[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
+from ops.clients.kube import ExecError, Executed
 from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
-from ops.verify.kube import ExecError, Executed
 from ops.verify.model import Check, Findings, Outcome, listed
 
 TUNNEL_ANNOTATION = "projectcalico.org/IPv4VXLANTunnelAddr"

@@ -33,7 +33,7 @@ _CATEGORIES = {
     "system": "Calico and CoreDNS",
     "net": "between pods, from every node to every node",
     "lb": "through the load balancer",
-    "gone": "nothing is left",
+    "leftovers": "nothing is left",
 }
 
 

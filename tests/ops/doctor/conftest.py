@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from ops.clients.errors import AskError
 from ops.doctor import report, session
 from ops.doctor.diagnosis import Diagnosis
-from ops.doctor.parts import AskError
 from ops.doctor.subject import Machine, Subject
 from ops.doctor.symptoms import Section
 

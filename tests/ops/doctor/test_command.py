@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
+from ops.clients.errors import AskError
 from ops.doctor import session, subject
-from ops.doctor.parts import AskError
 
 TOKEN = "k8s-aws-v1.c2VjcmV0LXRva2Vu"
 

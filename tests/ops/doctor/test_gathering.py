@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.doctor import discovery, looks
+from ops.doctor import collectors, discovery
 from ops.doctor.facts import Facts
 from ops.doctor.subject import Machine
 
@@ -129,7 +129,7 @@ def test_an_unexpected_error_is_a_gap_that_asks_for_a_report(world: Any) -> None
 
 def test_a_look_that_stumbles_is_a_gap(world: Any, make: Any) -> None:
     facts = Facts(subject=world.subject, now=make.now, answers={"node groups": [3]})
-    gaps = [gap for section in looks.sections(facts) for gap in section.gaps]
+    gaps = [gap for section in collectors.sections(facts) for gap in section.gaps]
     assert [gap.what for gap in gaps] == ["cluster"]
     assert "AttributeError" in gaps[0].seen
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ops.clients.errors import AskError
 from ops.doctor import subject
-from ops.doctor.parts import AskError
 from ops.doctor.subject import Machine
 
 PROJECT = """name: eks-hybrid-calico

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 
 from k8s import calico_source
 from ops.cli import app
+from ops.clients.stack_config import stack_config
 from ops.plan import evaluation
 from ops.plan.command import overrides
 from ops.plan.describe import Describer, look_up
 from ops.plan.milestones import milestones
 from ops.plan.report import masked, sections, show, to_json
-from ops.stack_config import stack_config
 
 ROOT = Path(__file__).parents[3]
 INSTANCE = "aws:ec2/instance:Instance"

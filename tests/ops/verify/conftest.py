@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ops.clients.http import RealHttp
+from ops.clients.kube_client import RealKube
+from ops.clients.pool import Pool
+from ops.clients.stack_outputs import Deployment
 from ops.verify import runner
 from ops.verify.catalogue import CHECKS, select
 from ops.verify.context import Context, Limits
-from ops.verify.http import RealHttp
-from ops.verify.kube_client import RealKube
 from ops.verify.model import Result, Run
-from ops.verify.pool import Pool
-from ops.verify.stack_outputs import Deployment
-
-TOKEN = "k8s-aws-v1.c2VjcmV0LXRva2Vu"  # planted: no report may show it
-
-
-def _load(name: str) -> ModuleType:
-    """Load a module of standin/; tests are no package, so it cannot be imported by name."""
-    full = f"verify_standin_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, Path(__file__).parent / "standin" / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
-@pytest.fixture(scope="session")
-def standin() -> SimpleNamespace:
-    """The modules of standin/."""
-    names = ("world", "objects", "shell", "cloud", "server")
-    return SimpleNamespace(**{name: _load(name) for name in names})
-
-
-@pytest.fixture
-def world(standin: SimpleNamespace) -> Any:
-    """A healthy deployment; a test plants its fault in it."""
-    return standin.world.World()
-
-
-@pytest.fixture
-def api(standin: SimpleNamespace, world: Any) -> Iterator[Any]:
-    """The Kubernetes API server of the world."""
-    server = standin.server.Server(
-        standin.server.KubeHandler, world=world, objects=standin.objects, run=standin.shell.run, token=TOKEN
-    )
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def balancer(standin: SimpleNamespace, world: Any) -> Iterator[Any]:
-    """The load balancer of the world."""
-    server = standin.server.Server(standin.server.BalancerHandler, world=world)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def outputs(standin: SimpleNamespace, world: Any, api: Any, balancer: Any) -> Callable[[], dict[str, Any]]:
-    """The stack outputs; called after the test has arranged the world."""
-    return lambda: standin.world.outputs(world, api_url=api.url, alb_url=balancer.url, token=TOKEN)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
-from ops.verify import clients, session
+from ops.verify import connection, session
 from ops.verify.command import seconds
 from ops.verify.model import Check, Findings
 from ops.verify.model import Result as Found
@@ -37,7 +37,7 @@ def ops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Ops:
     """Run `ops verify --outputs FILE ...` against the stand-in, AWS included."""
-    monkeypatch.setattr(clients, "RealAws", lambda **_: standin.cloud.StandInAws(world))
+    monkeypatch.setattr(connection, "RealAws", lambda **_: standin.cloud.StandInAws(world))
     monkeypatch.delenv("NO_COLOR", raising=False)
 
     def go(*arguments: str) -> Result:
@@ -120,11 +120,11 @@ def test_a_wrong_option_ends_with_2_and_is_named(ops: Ops, arguments: list[str],
 
 
 def test_the_list_needs_no_deployment() -> None:
-    done = CliRunner().invoke(app, ["verify", "--list", "--only", "peering|gone"])
+    done = CliRunner().invoke(app, ["verify", "--list", "--only", "peering|leftovers"])
     gone = CliRunner().invoke(app, ["verify", "--list", "--destroyed"])
 
     assert done.stdout == "aws.peering  the VPC peering is active\n"
-    assert "gone.vpcs" in gone.stdout
+    assert "leftovers.vpcs" in gone.stdout
     assert "aws.peering" not in gone.stdout
 
 
@@ -218,7 +218,7 @@ def test_the_aws_profile_is_the_users_or_else_the_stacks(
         asked.append(arguments["profile"])
         return standin.cloud.StandInAws(world)
 
-    monkeypatch.setattr(clients, "RealAws", connect)
+    monkeypatch.setattr(connection, "RealAws", connect)
     ops("--only", "aws.identity", *options, "--outputs", str(tmp_path / "profile.json"))
 
     assert asked == [used]
@@ -238,7 +238,7 @@ def test_a_destroyed_stack_is_looked_for_by_the_names_of_its_settings(
             assert (names.tag, names.cluster) == ("eks-hybrid-calico/dev", "eks-hybrid")
             return ["vol-1 (30 GiB, available)"] if kind == "volumes" else []
 
-    monkeypatch.setattr(session, "RealGoneAws", Nothing)
+    monkeypatch.setattr(session, "RealLeftoversAws", Nothing)
     monkeypatch.chdir(tmp_path)
     arguments = ["--destroyed", "--stack", "dev", "--region", "eu-west-1", "--cluster-name", "eks-hybrid"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.recorder import Recording
+from ops.clients.stack_outputs import Deployment
+from ops.plan.recorder import Recording
 from ops.verify import cluster
-from ops.verify.stack_outputs import Deployment
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 

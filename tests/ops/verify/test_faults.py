@@ -205,3 +205,9 @@ def test_a_mesh_of_ten_nodes_costs_one_exec_per_node_and_hardly_more_time(
 
     assert (three_execs, ten_execs) == (3, 10)
     assert ten_s < 4 * three_s
+
+
+def test_nothing_is_ever_written(verify: Callable[..., Any], api: Any) -> None:
+    verify()
+
+    assert {line.split()[0] for line in api.requests} == {"GET"}

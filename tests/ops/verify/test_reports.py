@@ -15,10 +15,11 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
+from ops.clients.errors import Problem
+from ops.clients.http import Answer
 from ops.verify import runner
 from ops.verify.catalogue import CHECKS
-from ops.verify.http import Answer
-from ops.verify.model import Check, Findings, Matrix, Outcome, Problem, Result, Run, Status, skipped
+from ops.verify.model import Check, Findings, Matrix, Outcome, Result, Run, Status, skipped
 from ops.verify.report import latency, plain, pretty
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from ops.clients.errors import AskError
+from ops.clients.pool import Memo, Pool, TransportError, retrying
 from ops.verify import runner
-from ops.verify.model import AskError, Check, Findings, Outcome, Result, Run, Status, skipped
-from ops.verify.pool import Memo, Pool, TransportError, retrying
+from ops.verify.model import Check, Findings, Outcome, Result, Run, Status, skipped
 
 PASSED = Findings().outcome("fine")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.doctor.parts import ExecError
+from ops.clients.kube import ExecError
 
 Object = dict[str, Any]
 CLUSTER = "eks-hybrid"

@@ -1,0 +1,78 @@
+"""Signs in to the API server the way the kubeconfig says: by its credential plug-in (`aws eks get-token`).
+
+The Kubernetes client runs such plug-ins as well, but only logs their failure and then goes on without a token, and
+hands them the terminal. Here a failure is an error that says what the plug-in said.
+https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ops.clients import tools
+from ops.clients.errors import AskError
+
+
+class ExecCredentials:
+    """A token that is renewed shortly before it ends. Several threads may ask for it."""
+
+    def __init__(self, plugin: dict[str, Any], *, profile: str | None) -> None:
+        self._command = [plugin["command"], *(plugin.get("args") or [])]
+        self._api_version = plugin["apiVersion"]
+        # The exported kubeconfig names no AWS profile; the stack's own profile goes in by the environment.
+        self._environment = {"AWS_PROFILE": profile} if profile else {}
+        self._environment |= {item["name"]: item["value"] for item in plugin.get("env") or []}
+        self._lock = threading.Lock()
+        self._token = ""
+        self._renew_at: datetime | None = None
+
+    def token(self) -> str:
+        """Give a token that is good for at least another minute."""
+        with self._lock:
+            stale = self._renew_at is not None and datetime.now(timezone.utc) >= self._renew_at
+            if not self._token or stale:
+                self._token, self._renew_at = self._ask()
+            return self._token
+
+    def refresh(self, configuration: Any) -> None:
+        """Put a good token into a client configuration; the client calls this before each request."""
+        bearer = f"Bearer {self.token()}"
+        # The key is "authorization" or "BearerToken", depending on the client's version.
+        configuration.api_key = dict.fromkeys(configuration.api_key, bearer)
+
+    def _ask(self) -> tuple[str, datetime | None]:
+        info = {"apiVersion": self._api_version, "kind": "ExecCredential", "spec": {"interactive": False}}
+        done = tools.run(
+            self._command,
+            environment={**self._environment, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+            timeout_s=60,
+            install="install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+        )
+        if done.exit_code:
+            raise self._failed(done.stderr.strip() or f"exit code {done.exit_code}")
+        try:
+            status = json.loads(done.stdout)["status"]
+            return str(status["token"]), _renewal(status.get("expirationTimestamp"))
+        except (ValueError, KeyError, TypeError):
+            raise self._failed("its output holds no token") from None
+
+    def _failed(self, seen: str) -> AskError:
+        return AskError(
+            f"{' '.join(self._command)}: {seen}",
+            why="the AWS credentials are missing, expired, or of another account",
+            fix="aws sts get-caller-identity must show the account of the stack; then run this again",
+        )
+
+
+def _renewal(expires: object) -> datetime | None:
+    """Give the moment one minute before a timestamp such as 2026-11-23T12:00:00Z."""
+    if not isinstance(expires, str):
+        return None
+    try:
+        end = datetime.fromisoformat(expires.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (end if end.tzinfo else end.replace(tzinfo=timezone.utc)) - timedelta(minutes=1)

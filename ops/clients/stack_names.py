@@ -1,0 +1,98 @@
+"""What a stack calls its things, when the stack itself may be gone: from its settings files, or from options."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ops.clients import stack_outputs, tools
+from ops.clients.errors import AskError
+from ops.clients.leftovers import Names
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookedUp:
+    """The names, and the AWS profile to look with (None: the environment's)."""
+
+    names: Names
+    profile: str | None
+
+
+def look_up(
+    *, outputs: str | None, stack: str | None, region: str | None, cluster: str | None, profile: str | None
+) -> LookedUp:
+    """Find out the names: options first, then saved outputs, then Pulumi.yaml and Pulumi.STACK.yaml here.
+
+    Raises:
+        AskError: the region, the cluster or the stack cannot be found.
+
+    """
+    if outputs:
+        deployed = stack_outputs.deployment(outputs=outputs, stack=None)
+        expected = deployed.checks
+        names = Names(
+            project=expected.project,
+            stack=stack or expected.stack,
+            region=region or expected.region,
+            cluster=cluster or deployed.cluster_name,
+        )
+        return LookedUp(names=names, profile=profile or expected.profile or None)
+    project = _read(Path("Pulumi.yaml"))
+    name = str(project.get("name", "")) or "eks-hybrid-calico"
+    stack = stack or _selected()
+    settings = _read(Path(f"Pulumi.{stack}.yaml")).get("config") or {}
+    schema = (project.get("config") or {}).get("clusterName") or {}
+    default = schema.get("default") if isinstance(schema, dict) else None
+    environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = region or _text(settings.get("aws:region")) or environment
+    cluster = cluster or _text(settings.get(f"{name}:clusterName")) or _text(default)
+    missing = [option for option, value in (("--region", region), ("--cluster-name", cluster)) if not value]
+    if not region or not cluster:
+        raise AskError(
+            f"Pulumi.yaml and Pulumi.{stack}.yaml in {Path.cwd()} do not say {' and '.join(missing)}",
+            why="after a destroy the stack has no outputs; its settings must say where it was",
+            fix="run it in the project's folder, or: ops verify --destroyed --stack NAME --region REGION "
+            "--cluster-name NAME",
+        )
+    names = Names(project=name, stack=stack, region=region, cluster=cluster)
+    return LookedUp(names=names, profile=profile or _text(settings.get("aws:profile")))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a YAML file; empty when there is none."""
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AskError(
+            f"{path}: {str(error).splitlines()[0]}",
+            why="it is not readable as YAML",
+            fix="mend it, or name the stack by --stack, --region and --cluster-name in another folder",
+        ) from None
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    """Take a plain setting; an encrypted one (a map with `secure`) is none."""
+    return value if isinstance(value, str) and value else None
+
+
+def _selected() -> str:
+    done = tools.run(
+        ["pulumi", "stack", "--show-name", "--non-interactive"],
+        environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+        timeout_s=60,
+        install="name the stack: ops verify --destroyed --stack NAME",
+    )
+    if done.exit_code or not done.stdout.strip():
+        raise AskError(
+            f"pulumi stack --show-name: {done.stderr.strip() or 'no stack'}",
+            why="no stack is selected; pulumi stack rm deselects it",
+            fix="ops verify --destroyed --stack NAME",
+        )
+    return done.stdout.strip().rpartition("/")[2]

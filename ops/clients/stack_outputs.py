@@ -1,0 +1,172 @@
+"""The stack's outputs, from the Pulumi CLI or from a file, checked and typed.
+
+The CLI is used rather than the Automation API because it is the CLI in either case, and run like this it uses the
+user's own backend, login and passphrase settings unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from ops.clients import tools
+from ops.clients.errors import AskError
+
+
+def _parsed(value: object) -> object:
+    """Accept a kubeconfig as JSON text (the stack output) or as an object (a hand-made file)."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+class _Output(BaseModel):
+    # hide_input_in_errors: an error message must not repeat a kubeconfig.
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+
+class HybridNode(_Output):
+    """One hybrid node as the settings name it, with its EC2 instance and SSM activation."""
+
+    name: str
+    instance_id: str
+    private_ip: str
+    activation_id: str
+
+
+class ManagedNodeGroup(_Output):
+    """The managed node group and the auto-scaling group behind it."""
+
+    name: str
+    auto_scaling_group: str
+
+
+class TargetGroups(_Output):
+    """ARNs of the two target groups behind the ALB."""
+
+    managed: str
+    hybrid: str
+
+
+class NodeRange(_Output):
+    """Smallest and largest number of managed nodes."""
+
+    min: int
+    max: int
+
+
+class Expected(_Output):
+    """The output `checks`: what the program decided and the cluster cannot tell."""
+
+    region: str
+    account_id: str
+    partition: str
+    vpc_id: str
+    on_prem_vpc_id: str
+    vpc_cidr: IPv4Network
+    on_prem_vpc_cidr: IPv4Network
+    pod_cidr: IPv4Network
+    service_cidr: IPv4Network
+    peering_id: str
+    hybrid_role_arn: str
+    remote_node_networks: tuple[IPv4Network, ...]
+    target_groups: TargetGroups
+    alb_arn: str
+    node_port: int
+    managed_nodes: NodeRange
+    project: str
+    stack: str
+    profile: str = ""
+
+    @property
+    def sts_host(self) -> str:
+        """Name a host outside the cluster that every region has and every node needs."""
+        return f"sts.{self.region}.amazonaws.com{'.cn' if self.partition == 'aws-cn' else ''}"
+
+
+class Deployment(_Output):
+    """A deployed stack. The kubeconfig is a secret: it is in no repr and no message."""
+
+    cluster_name: str
+    kubeconfig: Annotated[dict[str, Any], BeforeValidator(_parsed), Field(repr=False)]
+    alb_url: str
+    hybrid_nodes: tuple[HybridNode, ...]
+    managed_node_group: ManagedNodeGroup
+    checks: Expected
+
+    @property
+    def cluster_arn(self) -> str:
+        """Build the cluster's ARN; names are enough for it."""
+        expected = self.checks
+        return f"arn:{expected.partition}:eks:{expected.region}:{expected.account_id}:cluster/{self.cluster_name}"
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """Say what a report is about."""
+        expected = self.checks
+        return {"stack": expected.stack, "cluster": self.cluster_name, "region": expected.region}
+
+
+def deployment(*, outputs: str | None, stack: str | None) -> Deployment:
+    """Read the deployment behind a file (`-`: standard input) or behind `pulumi stack output`.
+
+    Raises:
+        AskError: no CLI, no stack, an unreadable file, or outputs that are not this project's.
+
+    """
+    source = f"--outputs {outputs}" if outputs else "pulumi stack output"
+    text = _file(outputs) if outputs else _cli(stack)
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise AskError(
+            f"{source} is not JSON (line {error.lineno})",
+            why="it must be what the Pulumi CLI prints with --json",
+            fix=_SAVE,
+        ) from None
+    try:
+        return Deployment.model_validate(values)
+    except ValidationError as error:
+        places = sorted({".".join(str(part) for part in item["loc"]) or "(all)" for item in error.errors()})
+        raise AskError(
+            f"{source}: missing or malformed: {', '.join(places)}",
+            why="the stack has not been deployed to its end, or these are the outputs of another project",
+            fix="pulumi up, then ops verify again; ops doctor explains a deployment that stopped half way",
+        ) from None
+
+
+_SAVE = "pulumi stack output --json --show-secrets > outputs.json && ops verify --outputs outputs.json"
+
+
+def _file(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AskError(f"--outputs {name}: {error}", why="the file cannot be read", fix=_SAVE) from None
+
+
+def _cli(stack: str | None) -> str:
+    command = ["pulumi", "stack", "output", "--json", "--show-secrets", "--non-interactive"]
+    done = tools.run(
+        [*command, "--stack", stack] if stack else command,
+        environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+        timeout_s=120,
+        install=f"install it (https://www.pulumi.com/docs/install/), or on a machine that has it: {_SAVE}",
+    )
+    if done.exit_code:
+        raise AskError(
+            f"pulumi stack output: {done.stderr.strip() or f'exit code {done.exit_code}'}",
+            why="no stack is selected, it does not exist, or its secrets cannot be read",
+            fix="pulumi stack ls, then ops verify --stack NAME (a passphrase stack: set PULUMI_CONFIG_PASSPHRASE)",
+        )
+    return done.stdout

@@ -1,0 +1,56 @@
+"""The one place where verify starts another program: the Pulumi CLI, and the kubeconfig's credential plug-in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ops.clients.errors import AskError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A finished program. Its output may hold secrets and is kept out of the repr."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    def __repr__(self) -> str:
+        """Show the exit code only."""
+        return f"Ran(exit_code={self.exit_code})"
+
+
+def run(command: Sequence[str], *, environment: Mapping[str, str], timeout_s: float, install: str) -> Ran:
+    """Run a program without a terminal, `environment` on top of our own.
+
+    Raises:
+        AskError: the program is not installed (`install` says how to get it) or did not end in time.
+
+    """
+    try:
+        done = subprocess.run(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env={**os.environ, **environment},
+            check=False,
+            timeout=timeout_s,
+        )
+    except OSError as error:
+        raise AskError(
+            f"{command[0]} could not be started: {error.strerror or error}",
+            why=f"{command[0]} is not on the PATH, or cannot be executed",
+            fix=install,
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise AskError(
+            f"{command[0]} gave no answer in {timeout_s:g} s",
+            why="the service behind it cannot be reached, or it waits for a log-in",
+            fix=f"run it by hand: {' '.join(command)}",
+        ) from None
+    return Ran(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)

@@ -1,0 +1,56 @@
+"""The converse of the proof: everything that some address on the internet can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from ops.plan.flows import walk
+from ops.plan.flows.expected import API_ENDPOINT, HTTP_PORT, Expectations
+from ops.plan.flows.facts import Facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """Something that the internet can reach; `expected` says whether the settings ask for it."""
+
+    listener: str
+    ports: str
+    clients: str
+    expected: bool
+
+
+def exposures(facts: Facts, expectations: Expectations) -> Iterator[Exposure]:
+    """Each listener and client range once."""
+    found: dict[Exposure, None] = {}
+    for interface in facts.interfaces:
+        for group in sorted(interface.groups):
+            for rule in facts.rules_of.get((group, "in"), ()):
+                if not isinstance(rule.peer, IPv4Network):
+                    continue
+                clients = walk.internet_addresses(facts, rule.peer)
+                if not any(not walk.doorway(facts, interface, client).missing for client in clients):
+                    continue
+                wanted = interface.kind == "ALB" and rule.peer in expectations.alb_allowed
+                port = (rule.protocol, rule.first_port, rule.last_port)
+                found[
+                    Exposure(
+                        listener=interface.kind,
+                        ports=_ports(*port),
+                        clients=str(rule.peer),
+                        expected=wanted and port == ("tcp", HTTP_PORT, HTTP_PORT),
+                    )
+                ] = None
+    yield from found
+    if facts.api and facts.api.public:
+        nats = {IPv4Network(nat.public_ip) for nat in facts.nat_gateways}
+        for network in facts.api.allowed:
+            wanted = network in expectations.api_allowed or network in nats
+            yield Exposure(listener=API_ENDPOINT, ports="tcp 443", clients=str(network), expected=wanted)
+
+
+def _ports(protocol: str, first: int, last: int) -> str:
+    if protocol == "-1":
+        return "every port"
+    return f"{protocol} {first}" if first == last else f"{protocol} {first}-{last}"

@@ -1,0 +1,80 @@
+"""Prints the flow proof: what opens each flow, then what faces the internet, then findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ops.plan.flows.exposed import Exposure
+from ops.plan.flows.proof import ASSUMPTIONS, FlowReport, Row
+
+_OPEN, _CLOSED = "green", "bold red"
+
+
+def render(report: FlowReport) -> RenderableType:
+    """The report for a terminal; a narrow one folds the columns."""
+    parts: list[RenderableType] = [_flows(report.rows), "", _exposures(report.exposed)]
+    if report.needless:
+        parts += ["", Text("Needed by no flow:", style="yellow")]
+        parts += [Text(f"  {name}") for name in report.needless]
+    parts += ["", Text("Taken for granted:", style="dim")]
+    parts += [Text(f"  {line}", style="dim") for line in ASSUMPTIONS]
+    return Group(*parts)
+
+
+def _flows(rows: Iterable[Row]) -> RenderableType:
+    # Two lines for each flow: names of rules are long, and a column of them is unreadable on a narrow terminal.
+    parts: list[RenderableType] = [Text("Required flows, there and back", style="bold")]
+    for row in rows:
+        flow = row.flow
+        port = f"{flow.protocol} {flow.port}" if flow.port else flow.protocol
+        line = Text("open  " if row.allowed else "CLOSED", style=_OPEN if row.allowed else _CLOSED)
+        line.append(f" {flow.number:4}{flow.source} > {flow.target}, {port}", style="none")
+        parts.append(line)
+        below = Text(_allowed_by(row), style="dim") if row.allowed else Text(_why_closed(row), style="red")
+        parts.append(Padding.indent(below, 11))
+    return Group(*parts)
+
+
+def _allowed_by(row: Row) -> str:
+    rules, routes = ", ".join(abridged(row.rules)), ", ".join(abridged(row.routes))
+    return "\n".join(filter(None, [rules and f"rules: {rules}", f"routes: {routes}"]))
+
+
+def _why_closed(row: Row) -> str:
+    more = f" (and {len(row.missing) - 1} more)" if len(row.missing) > 1 else ""
+    return f"{row.missing[0]}{more}\nwithout it: {row.flow.breaks}"
+
+
+def abridged(names: Iterable[str]) -> list[str]:
+    """Names which differ only in a final number, as one: a-1, a-2, b becomes a-1,2, b."""
+    families: dict[str, list[str]] = {}
+    for name in names:
+        numbered = re.fullmatch(r"(.+-)(\d+)", name)
+        families.setdefault(numbered[1] if numbered else name, []).append(numbered[2] if numbered else "")
+    return [f"{stem}{','.join(numbers)}" for stem, numbers in families.items()]
+
+
+def _exposures(exposures: Iterable[Exposure]) -> RenderableType:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        title="Reachable from the internet",
+        title_justify="left",
+        title_style="bold",
+    )
+    for column in ("listener", "port", "from", "verdict"):
+        table.add_column(column)
+    for exposure in exposures:
+        verdict = (
+            Text("as the settings say", style=_OPEN)
+            if exposure.expected
+            else Text("UNEXPECTED", style=_CLOSED)
+        )
+        table.add_row(exposure.listener, exposure.ports, exposure.clients, verdict)
+    return table if table.row_count else Text("Nothing is reachable from the internet.")

@@ -1,0 +1,347 @@
+"""Evaluates the Pulumi program without an account and records what it asks the engine for.
+
+The program runs in the SDK's own runtime; only the far end of the wire is ours. Pulumi's plain mocks show a
+resource's inputs and nothing else; here the whole registration request is kept: parent, dependencies per
+property, options, and which values are secret. `ops plan`, the benchmark and the tests all read this record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import runpy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime import mocks, rpc, set_all_config, stack
+from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import configure
+
+from ops.plan.fake_cloud import FakeCloud
+
+_SIGNATURE, _SECRET, _REFERENCE = (
+    rpc._special_sig_key,
+    rpc._special_secret_sig,
+    rpc._special_resource_sig,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The resource options the program set, as sent to the engine (property names in camelCase)."""
+
+    additional_secret_outputs: tuple[str, ...] = ()
+    custom_timeouts: Mapping[str, str] = field(default_factory=dict)
+    delete_before_replace: bool = False
+    deleted_with: str = ""
+    ignore_changes: tuple[str, ...] = ()
+    protect: bool = False
+    provider: str = ""
+    retain_on_delete: bool = False
+    transforms: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registration. `inputs` is plain data with secrets unwrapped; `secrets` has their paths ("a.b[0]")."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    remote: bool
+    inputs: Mapping[str, Any]
+    secrets: frozenset[str]
+    dependencies: frozenset[str]
+    property_dependencies: Mapping[str, frozenset[str]]
+    options: Options
+    id: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def component(self) -> bool:
+        """Whether it only groups others; a packaged (remote) component builds its children in the engine."""
+        return not self.custom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """Everything the program asked for. `resources` is in the order of registration, keyed by URN."""
+
+    project: str
+    stack: str
+    resources: Mapping[str, Resource]
+    stack_outputs: Mapping[str, Any]
+    secret_outputs: frozenset[str]
+    messages: tuple[tuple[str, str], ...]
+    duplicate_urns: tuple[str, ...]
+    invokes: tuple[tuple[str, Mapping[str, Any]], ...]
+
+    def of_type(self, type_: str) -> list[Resource]:
+        """Every resource of a type token, in the order of registration."""
+        return [r for r in self.resources.values() if r.type == type_]
+
+    def one(self, type_: str, name: str | None = None) -> Resource:
+        """The only resource of a type (and name).
+
+        Errors: LookupError which lists the candidates when there is not exactly one.
+        """
+        found = [r for r in self.of_type(type_) if name is None or r.name == name]
+        if len(found) != 1:
+            raise LookupError(
+                f"{len(found)} of {type_} {name or ''}: {[r.name for r in self.of_type(type_)]}"
+            )
+        return found[0]
+
+    def children(self, urn: str) -> list[Resource]:
+        """The direct children of a resource, in the order of registration."""
+        return [r for r in self.resources.values() if r.parent == urn]
+
+    def waits_for(self, urn: str) -> frozenset[str]:
+        """Every URN that must exist before `urn` is created, through any number of steps.
+
+        The engine orders by dependencies, by provider, and by nothing else: a parent's registration is not a
+        wait for the parent's other children.
+        """
+        seen: set[str] = set()
+        todo = list(self.direct_waits(urn))
+        while todo:
+            current = todo.pop()
+            if current not in seen:
+                seen.add(current)
+                todo.extend(self.direct_waits(current))
+        return frozenset(seen)
+
+    def direct_waits(self, urn: str) -> frozenset[str]:
+        """The URNs that `urn` itself waits for: dependencies, explicit provider, resources it is handed.
+
+        On the wire, a resource that a packaged component is handed is not among its `dependencies`; the children
+        inside that use it wait for it.
+        """
+        resource = self.resources.get(urn)
+        if resource is None:
+            return frozenset()
+        provider = resource.options.provider.rpartition("::")[0]
+        handed = (
+            {value for path, value in scalars(resource.inputs) if path.endswith(".urn")}
+            if resource.remote
+            else set()
+        )
+        return resource.dependencies | frozenset(handed | {provider}) & self.resources.keys()
+
+
+class RecordingMonitor(mocks.MockMonitor):
+    """The engine's end of the wire: records each request and answers from `FakeCloud`.
+
+    It never rehydrates a resource reference (the SDK's own mock monitor does, on a worker thread, and then
+    hangs or fails at random with "attached to a different loop"): requests and answers stay protobuf structs.
+    """
+
+    def __init__(self, cloud: FakeCloud, project: str, stack_name: str) -> None:
+        super().__init__(mocks=_NoMocks())
+        self.cloud = cloud
+        self.project = project
+        self.stack_name = stack_name
+        self.recorded: dict[str, Resource] = {}
+        self.duplicates: list[str] = []
+        self.invoked: list[tuple[str, dict[str, Any]]] = []
+        self.stack_outputs: dict[str, Any] = {}
+        self.secret_outputs: frozenset[str] = frozenset()
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """A URN as the engine makes it: the parent's chain of types, without the stack's own."""
+        chain = parent.split("::")[2] if parent else ""
+        qualified = type_ if chain in ("", "pulumi:pulumi:Stack") else f"{chain}${type_}"
+        return f"urn:pulumi:{self.stack_name}::{self.project}::{qualified}::{name}"
+
+    def RegisterResource(self, request):  # the SDK calls it by the protocol's name
+        """Record one registration and answer with its identity and plausible outputs."""
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        if urn in self.recorded:
+            self.duplicates.append(urn)
+        inputs, secrets = plain(request.object)
+        id_, outputs = self.cloud.create(urn, request.type, request.name, inputs, custom=request.custom)
+        state = struct_pb2.Struct()
+        if not request.remote:
+            state.CopyFrom(request.object)
+        state.update(outputs)
+        self.recorded[urn] = Resource(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            parent="" if "::pulumi:pulumi:Stack::" in request.parent else request.parent,
+            custom=request.custom,
+            remote=request.remote,
+            inputs=inputs,
+            secrets=secrets,
+            dependencies=frozenset(request.dependencies),
+            property_dependencies={k: frozenset(v.urns) for k, v in request.propertyDependencies.items()},
+            options=Options(
+                additional_secret_outputs=tuple(request.additionalSecretOutputs),
+                custom_timeouts=json_format.MessageToDict(request.customTimeouts),
+                delete_before_replace=request.deleteBeforeReplace,
+                deleted_with=request.deletedWith,
+                ignore_changes=tuple(request.ignoreChanges),
+                protect=request.protect,
+                provider=request.provider,
+                retain_on_delete=request.retainOnDelete,
+                transforms=len(request.transforms),
+            ),
+            id=id_,
+            outputs=plain(state)[0],
+        )
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=state)
+
+    def RegisterResourceOutputs(self, request):  # the SDK calls it by the protocol's name
+        """Keep the stack's outputs."""
+        if "::pulumi:pulumi:Stack::" in request.urn:
+            self.stack_outputs, self.secret_outputs = plain(request.outputs)
+        return empty_pb2.Empty()
+
+    def Invoke(self, request):  # the SDK calls it by the protocol's name
+        """Answer a provider function, such as a look-up of an AMI parameter."""
+        arguments, _ = plain(request.args)
+        self.invoked.append((request.tok, arguments))
+        answer = struct_pb2.Struct()
+        answer.update(self.cloud.invoke(request.tok, arguments))
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").CopyFrom(answer)
+        return response
+
+
+class _NoMocks(mocks.Mocks):
+    """The base class wants mocks; every path that would call them is overridden above."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
+        raise LookupError(f"the recording monitor does not read existing resources: {args.typ} {args.name}")
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict, None]:
+        raise LookupError(f"the recording monitor does not call {args.token}")
+
+
+def evaluate(
+    project_dir: Path,
+    stack_name: str,
+    config: Mapping[str, str],
+    *,
+    project: str = "eks-hybrid-calico",
+    cloud: FakeCloud | None = None,
+) -> Recording:
+    """Run `project_dir/__main__.py` for a stack with `config` ("namespace:key" to raw string) and record it.
+
+    May be called any number of times in one process: every run has its own context, and all share one event
+    loop (the SDK's runtime keeps objects that belong to the first loop it sees).
+
+    Errors: whatever the program raises, such as SettingsError.
+    """
+    return contextvars.copy_context().run(
+        _evaluate, project_dir, stack_name, config, project, cloud or FakeCloud()
+    )
+
+
+def _evaluate(
+    project_dir: Path, stack_name: str, config: Mapping[str, str], project: str, cloud: FakeCloud
+) -> Recording:
+    log = _Log()
+    logger = logging.Logger("pulumi", level=logging.INFO)
+    logger.addHandler(log)
+    monitor = RecordingMonitor(cloud, project, stack_name)
+    configure(
+        mocks.MockSettings(
+            monitor=monitor,
+            monitor_features=set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures),
+            engine=mocks.MockEngine(logger),
+            project=project,
+            stack=stack_name,
+            dry_run=False,
+            organization="organization",
+            callbacks=None,
+            outputs=set(),
+        )
+    )
+    pulumi.runtime.settings.ROOT.set(None)
+    set_all_config(dict(config))
+    _loop().run_until_complete(stack.run_in_stack(lambda: _run_program(project_dir / "__main__.py")))
+    return Recording(
+        project=project,
+        stack=stack_name,
+        resources=monitor.recorded,
+        stack_outputs=monitor.stack_outputs,
+        secret_outputs=monitor.secret_outputs,
+        messages=tuple(log.messages),
+        duplicate_urns=tuple(monitor.duplicates),
+        invokes=tuple(monitor.invoked),
+    )
+
+
+def _run_program(path: Path) -> None:
+    runpy.run_path(str(path), run_name="__main__")
+
+
+_LOOPS: list[asyncio.AbstractEventLoop] = []
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    if not _LOOPS:
+        _LOOPS.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(_LOOPS[0])
+    return _LOOPS[0]
+
+
+class _Log(logging.Handler):
+    """Collects what the program logs through pulumi.log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[tuple[str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append((record.levelname.lower(), record.getMessage()))
+
+
+def plain(struct: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
+    """A protobuf struct as plain data, and the paths of the secrets in it.
+
+    Secrets are unwrapped, resource references become {"urn": ..., "id": ...}, whole numbers become int.
+    """
+    secrets: set[str] = set()
+    data = _plain(json_format.MessageToDict(struct), "", secrets)
+    return data, frozenset(secrets)
+
+
+def _plain(value: Any, path: str, secrets: set[str]) -> Any:
+    if isinstance(value, dict):
+        signature = value.get(_SIGNATURE)
+        if signature == _SECRET:
+            secrets.add(path)
+            return _plain(value.get("value"), path, secrets)
+        if signature == _REFERENCE:
+            return {"urn": value["urn"], "id": value.get("id", "")}
+        return {k: _plain(v, f"{path}.{k}" if path else k, secrets) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v, f"{path}[{i}]", secrets) for i, v in enumerate(value)]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def scalars(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every scalar of nested plain data with its path."""
+    items: Iterable[tuple[str, Any]]
+    if isinstance(value, Mapping):
+        items = ((f"{path}.{k}" if path else str(k), v) for k, v in value.items())
+    elif isinstance(value, list):
+        items = ((f"{path}[{i}]", v) for i, v in enumerate(value))
+    else:
+        yield path, value
+        return
+    for inner_path, inner in items:
+        yield from scalars(inner, inner_path)

@@ -1,0 +1,311 @@
+"""The order of creation that the design asks for, as pairs, and the explicit edges that nobody asks for.
+
+An explicit edge is a `depends_on`: one resource waits for another without taking a value of it. It is *needless* when
+no rule below asks for its pair, or when the pair is in order without it, through other edges. A pair that a rule asks
+for and no edge orders is *unordered*. Edges that carry a value are never needless: without the value there is
+nothing to send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ops.plan.recorder import Recording, Resource
+from userdata.labels import ACTIVATION_LABEL
+
+INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
+NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
+LOAD_BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+ROUTE = "aws:ec2/route:Route"
+ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+INSTANCE = "aws:ec2/instance:Instance"
+ADDON = "aws:eks/addon:Addon"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+CLUSTER = "eks:index:Cluster"
+ACTIVATION = "aws:ssm/activation:Activation"
+ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
+OBJECTS = "kubernetes:yaml/v2:ConfigGroup"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+SERVICE = "kubernetes:core/v1:Service"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """`later` waits for `earlier`; both are URNs."""
+
+    later: str
+    earlier: str
+
+    def __str__(self) -> str:
+        """What waits for what, by kind and name."""
+        return f"{_short(self.later)} after {_short(self.earlier)}"
+
+
+def _short(urn: str) -> str:
+    type_, name = urn.split("::")[2:4]
+    return f"{type_.rpartition('$')[2].rpartition(':')[2]} {name}"
+
+
+class _Plan:
+    """A recording, with what the rules ask of it looked up once."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+
+    @cached_property
+    def vpc_of_subnet(self) -> dict[str, str]:
+        return {r.id: r.inputs["vpcId"] for r in self.recording.of_type("aws:ec2/subnet:Subnet")}
+
+    @cached_property
+    def table_of_subnet(self) -> dict[str, str]:
+        return {r.inputs["subnetId"]: r.inputs["routeTableId"] for r in self.recording.of_type(ASSOCIATION)}
+
+    @cached_property
+    def control_plane_tables(self) -> set[str]:
+        subnets = [s for r in self.recording.of_type(CLUSTER) for s in r.inputs.get("privateSubnetIds", ())]
+        return {self.table_of_subnet[subnet] for subnet in subnets if subnet in self.table_of_subnet}
+
+    @cached_property
+    def role_names(self) -> dict[str, str]:
+        """The name of each role, by its ARN."""
+        return {r.outputs["arn"]: r.outputs["name"] for r in self.recording.of_type("aws:iam/role:Role")}
+
+    @cached_property
+    def hybrid_roles(self) -> set[str]:
+        return {r.inputs["iamRole"] for r in self.recording.of_type(ACTIVATION)}
+
+    def subnets(self, resource: Resource) -> list[str]:
+        inputs = resource.inputs
+        return [
+            *inputs.get("subnetIds", ()),
+            *inputs.get("subnets", ()),
+            *filter(None, [inputs.get("subnetId")]),
+        ]
+
+    def tables(self, resource: Resource) -> set[str]:
+        return {self.table_of_subnet[s] for s in self.subnets(resource) if s in self.table_of_subnet}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """`later` (types) comes after `earlier` (types) where `concerns` says that the two have to do with each other."""
+
+    later: tuple[str, ...]
+    earlier: tuple[str, ...]
+    because: str
+    concerns: Callable[[_Plan, Resource, Resource], bool] = lambda _plan, _later, _earlier: True
+
+
+def _same_vpc(plan: _Plan, later: Resource, gateway: Resource) -> bool:
+    return gateway.inputs["vpcId"] in {plan.vpc_of_subnet.get(subnet) for subnet in plan.subnets(later)}
+
+
+def _own_association(plan: _Plan, machine: Resource, association: Resource) -> bool:
+    return association.inputs["subnetId"] in plan.subnets(machine)
+
+
+def _way_out(plan: _Plan, machine: Resource, route: Resource) -> bool:
+    return route.inputs["routeTableId"] in plan.tables(machine) and bool(route.inputs.get("natGatewayId"))
+
+
+def _way_to_control_plane(plan: _Plan, node: Resource, route: Resource) -> bool:
+    there_and_back = plan.tables(node) | plan.control_plane_tables
+    return route.inputs["routeTableId"] in there_and_back and bool(route.inputs.get("vpcPeeringConnectionId"))
+
+
+def _managed_role(plan: _Plan, group: Resource, policy: Resource) -> bool:
+    return policy.inputs["role"] == plan.role_names.get(group.inputs["nodeRoleArn"])
+
+
+def _hybrid_role(plan: _Plan, _node: Resource, policy: Resource) -> bool:
+    return policy.inputs["role"] in plan.hybrid_roles
+
+
+def on_hybrid_nodes(deployment: Resource) -> bool:
+    """Whether a Deployment's pods may run on hybrid nodes only."""
+    pod = deployment.inputs["spec"]["template"]["spec"]
+    selected = pod.get("nodeSelector", {}).get("eks.amazonaws.com/compute-type") == "hybrid"
+    return selected or ACTIVATION_LABEL in str(pod.get("affinity", ""))
+
+
+def _its_namespace(_plan: _Plan, later: Resource, namespace: Resource) -> bool:
+    return later.inputs["metadata"].get("namespace") == namespace.inputs["metadata"]["name"]
+
+
+def _its_pods(_plan: _Plan, service: Resource, deployment: Resource) -> bool:
+    labels = deployment.inputs["spec"]["template"]["metadata"]["labels"]
+    return service.inputs["spec"]["selector"].items() <= labels.items()
+
+
+def _is_controllers(plan: _Plan, objects: Resource, _group: Resource) -> bool:
+    """Whether a group of Calico's objects holds its Deployment: by its component, an offline plan has no objects."""
+    return plan.recording.resources[objects.parent].type == "ekshybrid:calico:CalicoControllers"
+
+
+def _is_network(plan: _Plan, group: Resource, objects: Resource) -> bool:
+    return not _is_controllers(plan, objects, group)
+
+
+RULES = (
+    Rule(
+        later=(NAT_GATEWAY, LOAD_BALANCER),
+        earlier=(INTERNET_GATEWAY,),
+        because="AWS refuses it in a VPC whose internet gateway is not attached",
+        concerns=_same_vpc,
+    ),
+    Rule(later=(CLUSTER,), earlier=(LOG_GROUP,), because="EKS would create its own and leave it behind"),
+    Rule(
+        later=(NODE_GROUP,),
+        earlier=(OBJECTS,),
+        because="a node group without a CNI fails after 15 to 30 minutes (DESIGN, order 4)",
+        concerns=_is_network,
+    ),
+    Rule(
+        later=(NODE_GROUP, INSTANCE),
+        earlier=(ROUTE,),
+        because="a node needs its way out at the first boot",
+        concerns=_way_out,
+    ),
+    Rule(
+        later=(NODE_GROUP, INSTANCE),
+        earlier=(ASSOCIATION,),
+        because="routes count once the subnet has its table",
+        concerns=_own_association,
+    ),
+    Rule(
+        later=(INSTANCE,),
+        earlier=(ROUTE,),
+        because="a hybrid node needs IAM and routes (DESIGN, order 4)",
+        concerns=_way_to_control_plane,
+    ),
+    Rule(
+        later=(INSTANCE,),
+        earlier=(ACCESS_ENTRY,),
+        because="a hybrid node needs the ACTIVE cluster and the access entry (DESIGN, order 4)",
+    ),
+    Rule(
+        later=(ACTIVATION,),
+        earlier=(ACCESS_ENTRY,),
+        because="an activation expires after 24 hours, so it is made when it can be used",
+    ),
+    Rule(
+        later=(NODE_GROUP,),
+        earlier=POLICIES,
+        because="a node without its policies does not register",
+        concerns=_managed_role,
+    ),
+    Rule(
+        later=(INSTANCE,),
+        earlier=POLICIES,
+        because="a hybrid node needs IAM and routes (DESIGN, order 4)",
+        concerns=_hybrid_role,
+    ),
+    Rule(
+        later=(ADDON,),
+        earlier=(NODE_GROUP,),
+        because="CoreDNS hangs DEGRADED without nodes (DESIGN, order 5)",
+    ),
+    Rule(
+        later=(OBJECTS,),
+        earlier=(NODE_GROUP,),
+        because="calico-kube-controllers comes after the managed nodes (DESIGN, order 5)",
+        concerns=_is_controllers,
+    ),
+    Rule(
+        later=(DEPLOYMENT,),
+        earlier=(NODE_GROUP,),
+        because="a workload comes after the machines that it runs on (DESIGN, order 6)",
+        concerns=lambda _plan, deployment, _group: not on_hybrid_nodes(deployment),
+    ),
+    Rule(
+        later=(DEPLOYMENT,),
+        earlier=(INSTANCE,),
+        because="a workload comes after the machines that it runs on (DESIGN, order 6)",
+        concerns=lambda _plan, deployment, _node: on_hybrid_nodes(deployment),
+    ),
+    Rule(
+        later=(DEPLOYMENT, SERVICE), earlier=(NAMESPACE,), because="it lives there", concerns=_its_namespace
+    ),
+    Rule(
+        later=(SERVICE,),
+        earlier=(DEPLOYMENT,),
+        because="Pulumi awaits a Service's endpoints for ten minutes, a node's boot may take longer",
+        concerns=_its_pods,
+    ),
+)
+
+
+def explicit_edges(recording: Recording) -> Iterator[Edge]:
+    """Every `depends_on` between two things that are created; components only pass theirs on to their children."""
+    for resource in recording.resources.values():
+        if resource.component and not resource.remote:
+            continue
+        data = frozenset().union(*resource.property_dependencies.values())
+        for earlier in sorted(resource.dependencies - data):
+            if earlier in recording.resources:
+                yield Edge(later=resource.urn, earlier=earlier)
+
+
+def required_edges(recording: Recording) -> dict[Edge, str]:
+    """Every pair that a rule asks for, and why."""
+    plan = _Plan(recording)
+    by_type: dict[str, list[Resource]] = {}
+    for resource in recording.resources.values():
+        by_type.setdefault(resource.type, []).append(resource)
+    return {
+        Edge(later=later.urn, earlier=earlier.urn): rule.because
+        for rule in RULES
+        for later_type in rule.later
+        for later in by_type.get(later_type, ())
+        for earlier_type in rule.earlier
+        for earlier in by_type.get(earlier_type, ())
+        if rule.concerns(plan, later, earlier)
+    }
+
+
+def needless_edges(recording: Recording) -> list[Edge]:
+    """Explicit edges that can go: no rule asks for the pair, or it is in order without the edge."""
+    required = required_edges(recording)
+    waits = Waits(recording)
+    return [
+        edge
+        for edge in explicit_edges(recording)
+        if edge not in required or waits.ordered(edge.later, edge.earlier, without_the_edge=True)
+    ]
+
+
+def unordered(recording: Recording) -> dict[Edge, str]:
+    """Pairs that a rule asks for and no edge puts in order, and why they should be."""
+    waits = Waits(recording)
+    return {
+        edge: because
+        for edge, because in required_edges(recording).items()
+        if not waits.ordered(edge.later, edge.earlier)
+    }
+
+
+class Waits:
+    """What waits for what, through any number of steps; each resource is followed once, so large plans stay quick."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._all: dict[str, frozenset[str]] = {}
+
+    def ordered(self, later: str, earlier: str, *, without_the_edge: bool = False) -> bool:
+        """Whether `later` waits for `earlier`; on request, also without the direct edge between the two."""
+        direct = self._recording.direct_waits(later)
+        if earlier in direct and not without_the_edge:
+            return True
+        return any(earlier in self.of(urn) for urn in direct if urn != earlier)
+
+    def of(self, urn: str) -> frozenset[str]:
+        """Everything that a resource waits for."""
+        if urn not in self._all:
+            direct = self._recording.direct_waits(urn)
+            self._all[urn] = direct.union(*(self.of(other) for other in direct))
+        return self._all[urn]

@@ -1,0 +1,142 @@
+"""The longest chain of waits, the least that any program could take, and the slack of everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from ops.plan.recorder import Recording, Resource
+from ops.plan.waits.durations import HYBRID_NODE_JOINS, ONE_CALL, Duration, duration_of
+from ops.plan.waits.order import CLUSTER, DEPLOYMENT, INSTANCE, NODE_GROUP
+
+Day = Literal["low", "typical", "high"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Something that takes time. `kind` is a type token, or `JOINS` for what happens inside a hybrid node."""
+
+    kind: str
+    name: str
+    duration: Duration
+    waits: frozenset[str]
+
+
+# Not a resource: EC2 calls an instance running long before it is a node. Awaited Deployments feel the difference.
+JOINS = "hybrid node joins"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When each step could run if nothing but its waits held it back (seconds from the start)."""
+
+    steps: Mapping[str, Step]
+
+    def finishes(self, day: Day = "typical") -> dict[str, int]:
+        """When each step is done."""
+        done: dict[str, int] = {}
+        for key in self._in_order:
+            step = self.steps[key]
+            done[key] = max((done[w] for w in step.waits), default=0) + getattr(step.duration, day)
+        return done
+
+    @cached_property
+    def _in_order(self) -> list[str]:
+        order: dict[str, None] = {}
+        todo = list(self.steps)[::-1]
+        while todo:
+            key = todo[-1]
+            missing = [wait for wait in self.steps[key].waits if wait not in order]
+            if missing:
+                todo.extend(missing)
+            else:
+                order[todo.pop()] = None
+        return list(order)
+
+    @cached_property
+    def _finish(self) -> dict[str, int]:
+        return self.finishes()
+
+    @cached_property
+    def total(self) -> int:
+        """When everything is done, on a usual day."""
+        return max(self._finish.values(), default=0)
+
+    def total_on(self, day: Day) -> int:
+        """When everything is done on a quick or a slow day."""
+        return max(self.finishes(day).values(), default=0)
+
+    @cached_property
+    def chain(self) -> list[tuple[Step, int]]:
+        """The longest chain, first step first, each with the second at which it starts."""
+        found: list[tuple[Step, int]] = []
+        key = max(self._finish, key=lambda k: (self._finish[k], k), default="")
+        while key:
+            step = self.steps[key]
+            found.append((step, self._finish[key] - step.duration.typical))
+            key = max(step.waits, key=lambda k: (self._finish[k], k), default="")
+        return found[::-1]
+
+    @cached_property
+    def lower_bound(self) -> int:
+        """Control plane, then one node's boot, then one workload's start: no program can do with less.
+
+        The node is of the kind that takes longer, because `up` is done when both kinds are.
+        """
+        kinds = {step.kind for step in self.steps.values()}
+        boots = [duration_of(NODE_GROUP).typical] if NODE_GROUP in kinds else []
+        boots += [duration_of(INSTANCE).typical + HYBRID_NODE_JOINS.typical] if INSTANCE in kinds else []
+        parts = [duration_of(kind).typical for kind in (CLUSTER, DEPLOYMENT) if kind in kinds]
+        return sum(parts) + max(boots, default=0)
+
+    @property
+    def ratio(self) -> float:
+        """How much longer the chain is than the lower bound."""
+        return self.total / self.lower_bound if self.lower_bound else 1.0
+
+    @cached_property
+    def slack(self) -> dict[str, int]:
+        """By how many seconds each step could be later without making the whole later."""
+        latest = dict.fromkeys(self.steps, self.total)
+        for key in reversed(self._in_order):
+            step = self.steps[key]
+            for wait in step.waits:
+                latest[wait] = min(latest[wait], latest[key] - step.duration.typical)
+        return {key: latest[key] - self._finish[key] for key in self.steps}
+
+    def slow_steps(self) -> list[tuple[str, Step]]:
+        """The steps that take more than one API call."""
+        return [(key, step) for key, step in self.steps.items() if step.duration != ONE_CALL]
+
+
+def critical_path(recording: Recording) -> Schedule:
+    """The schedule of a recorded plan. Components take no time: only what they hold does."""
+    steps: dict[str, Step] = {}
+    for resource in recording.resources.values():
+        if resource.component and not resource.remote:
+            continue
+        steps[resource.urn] = Step(
+            kind=resource.type,
+            name=resource.name,
+            duration=duration_of(resource.type),
+            waits=frozenset(_waits(recording, resource)),
+        )
+        if resource.type == INSTANCE:
+            steps[f"{JOINS} {resource.urn}"] = Step(
+                kind=JOINS, name=resource.name, duration=HYBRID_NODE_JOINS, waits=frozenset({resource.urn})
+            )
+    return Schedule(steps=steps)
+
+
+def _waits(recording: Recording, resource: Resource) -> set[str]:
+    found: set[str] = set()
+    for urn in recording.direct_waits(resource.urn):
+        other = recording.resources.get(urn)
+        if other is None or (other.component and not other.remote):
+            continue
+        found.add(urn)
+        if resource.type == DEPLOYMENT and other.type == INSTANCE:
+            found.add(f"{JOINS} {urn}")
+    return found

@@ -1,0 +1,510 @@
+"""After a destroy: what is left is found by name and tag, is told, and a clean account passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from ops.clients import leftovers, stack_names
+from ops.clients.errors import AskError
+from ops.clients.leftovers import Names, RealLeftoversAws
+from ops.verify import runner
+from ops.verify.catalogue import LEFTOVERS
+from ops.verify.checks.leftovers import KINDS, Leftovers
+from ops.verify.model import Status
+
+NAMES = Names(project="eks-hybrid-calico", stack="dev", region="ap-northeast-1", cluster="eks-hybrid")
+ARN = "arn:aws:eks:ap-northeast-1:012345678901:cluster/eks-hybrid"
+TAG = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
+OTHER = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/prod"}
+BY_TAG = {"Filters": [{"Name": "tag:eks-hybrid-calico:stack", "Values": ["eks-hybrid-calico/dev"]}]}
+BY_CLUSTER = {"Filters": [{"Name": "tag-key", "Values": ["kubernetes.io/cluster/eks-hybrid"]}]}
+BY_EKS = {"Filters": [{"Name": "tag:aws:eks:cluster-name", "Values": ["eks-hybrid"]}]}
+CALLER = (
+    "sts",
+    "get_caller_identity",
+    {},
+    {"Account": "012345678901", "Arn": "arn:aws:sts::012345678901:assumed-role/r/s"},
+)
+ACTIVATION = "11111111-2222-3333-4444-555555555555"
+
+
+def instance(name: str, state: str) -> dict[str, Any]:
+    return {"Instances": [{"InstanceId": name, "State": {"Name": state}}]}
+
+
+def ssm(key: str, value: str) -> dict[str, Any]:
+    return {"Filters": [{"Key": f"tag:{key}", "Values": [value]}]}
+
+
+def role(name: str, service: str) -> dict[str, Any]:
+    return {
+        "RoleName": name,
+        "Path": "/",
+        "RoleId": "AROA0000000000000000",
+        "Arn": f"arn:aws:iam::012345678901:role/{name}",
+        "CreateDate": "2026-11-23T00:00:00Z",
+        "AssumeRolePolicyDocument": json.dumps({"Statement": [{"Principal": {"Service": service}}]}),
+    }
+
+
+# kind -> (what is found, the calls: service, operation, parameters, answer)
+LEFT: dict[str, tuple[list[str], list[Any]]] = {
+    "cluster": (
+        ["eks-hybrid (DELETING)"],
+        [("eks", "describe_cluster", {"name": "eks-hybrid"}, {"cluster": {"status": "DELETING"}})],
+    ),
+    "instances": (
+        ["i-1 (shutting-down)", "i-3 (running)"],
+        [
+            (
+                "ec2",
+                "describe_instances",
+                BY_TAG,
+                {"Reservations": [instance("i-1", "shutting-down"), instance("i-2", "terminated")]},
+            ),
+            (
+                "ec2",
+                "describe_instances",
+                BY_CLUSTER,
+                {"Reservations": [instance("i-3", "running"), instance("i-1", "shutting-down")]},
+            ),
+        ],
+    ),
+    "registrations": (
+        ["mi-00000000000000001 (ConnectionLost, onprem-1)"],
+        [
+            CALLER,
+            (
+                "ssm",
+                "describe_instance_information",
+                ssm("eks-hybrid-calico:stack", "eks-hybrid-calico/dev"),
+                {"InstanceInformationList": []},
+            ),
+            (
+                "ssm",
+                "describe_instance_information",
+                ssm("EKSClusterARN", ARN),
+                {
+                    "InstanceInformationList": [
+                        {
+                            "InstanceId": "mi-00000000000000001",
+                            "PingStatus": "ConnectionLost",
+                            "ComputerName": "onprem-1",
+                        }
+                    ]
+                },
+            ),
+        ],
+    ),
+    "activations": (
+        [f"{ACTIVATION} (Hybrid node onprem-1)"],
+        [
+            CALLER,
+            (
+                "ssm",
+                "describe_activations",
+                {},
+                {
+                    "ActivationList": [
+                        {
+                            "ActivationId": ACTIVATION,
+                            "Description": "Hybrid node onprem-1",
+                            "Tags": [{"Key": "EKSClusterARN", "Value": ARN}],
+                        },
+                        {
+                            "ActivationId": ACTIVATION.replace("1", "9"),
+                            "Tags": [OTHER, {"Key": "EKSClusterARN", "Value": ARN + "-2"}],
+                        },
+                        {"ActivationId": ACTIVATION.replace("1", "8")},
+                    ]
+                },
+            ),
+        ],
+    ),
+    "network-interfaces": (
+        ["eni-1 (Amazon EKS eks-hybrid)"],
+        [
+            ("ec2", "describe_network_interfaces", BY_TAG, {"NetworkInterfaces": []}),
+            (
+                "ec2",
+                "describe_network_interfaces",
+                {"Filters": [{"Name": "description", "Values": ["Amazon EKS eks-hybrid"]}]},
+                {
+                    "NetworkInterfaces": [
+                        {"NetworkInterfaceId": "eni-1", "Description": "Amazon EKS eks-hybrid"}
+                    ]
+                },
+            ),
+        ],
+    ),
+    "security-groups": (
+        ["sg-1 (nodes)", "sg-2 (eks-cluster-sg-eks-hybrid)"],
+        [
+            (
+                "ec2",
+                "describe_security_groups",
+                BY_TAG,
+                {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "nodes"}]},
+            ),
+            ("ec2", "describe_security_groups", BY_CLUSTER, {"SecurityGroups": []}),
+            (
+                "ec2",
+                "describe_security_groups",
+                BY_EKS,
+                {"SecurityGroups": [{"GroupId": "sg-2", "GroupName": "eks-cluster-sg-eks-hybrid"}]},
+            ),
+        ],
+    ),
+    "volumes": (
+        ["vol-1 (30 GiB, available)"],
+        [
+            (
+                "ec2",
+                "describe_volumes",
+                BY_TAG,
+                {"Volumes": [{"VolumeId": "vol-1", "Size": 30, "State": "available"}]},
+            ),
+            ("ec2", "describe_volumes", BY_CLUSTER, {"Volumes": []}),
+        ],
+    ),
+    "elastic-ips": (
+        ["eipalloc-1 (203.0.113.7)"],
+        [
+            (
+                "ec2",
+                "describe_addresses",
+                BY_TAG,
+                {"Addresses": [{"AllocationId": "eipalloc-1", "PublicIp": "203.0.113.7"}]},
+            )
+        ],
+    ),
+    "launch-templates": (
+        ["lt-1 (managed)"],
+        [
+            (
+                "ec2",
+                "describe_launch_templates",
+                BY_TAG,
+                {"LaunchTemplates": [{"LaunchTemplateId": "lt-1", "LaunchTemplateName": "managed"}]},
+            )
+        ],
+    ),
+    "load-balancers": (
+        ["eks-hybrid-alb"],
+        [
+            (
+                "elbv2",
+                "describe_load_balancers",
+                {},
+                {
+                    "LoadBalancers": [
+                        {"LoadBalancerArn": "arn:1", "LoadBalancerName": "eks-hybrid-alb"},
+                        {"LoadBalancerArn": "arn:2", "LoadBalancerName": "x"},
+                    ]
+                },
+            ),
+            (
+                "elbv2",
+                "describe_tags",
+                {"ResourceArns": ["arn:1", "arn:2"]},
+                {
+                    "TagDescriptions": [
+                        {"ResourceArn": "arn:1", "Tags": [TAG]},
+                        {"ResourceArn": "arn:2", "Tags": [OTHER]},
+                    ]
+                },
+            ),
+        ],
+    ),
+    "target-groups": (
+        ["tg-20"],
+        [
+            (
+                "elbv2",
+                "describe_target_groups",
+                {},
+                {
+                    "TargetGroups": [
+                        {"TargetGroupArn": f"arn:{n}", "TargetGroupName": f"tg-{n}"} for n in range(21)
+                    ]
+                },
+            ),
+            (
+                "elbv2",
+                "describe_tags",
+                {"ResourceArns": [f"arn:{n}" for n in range(20)]},
+                {"TagDescriptions": []},
+            ),
+            (
+                "elbv2",
+                "describe_tags",
+                {"ResourceArns": ["arn:20"]},
+                {"TagDescriptions": [{"ResourceArn": "arn:20", "Tags": [TAG]}]},
+            ),
+        ],
+    ),
+    "log-groups": (
+        ["/aws/eks/eks-hybrid/cluster"],
+        [
+            (
+                "logs",
+                "describe_log_groups",
+                {"logGroupNamePrefix": "/aws/eks/eks-hybrid/"},
+                {"logGroups": [{"logGroupName": "/aws/eks/eks-hybrid/cluster"}]},
+            )
+        ],
+    ),
+    "roles": (
+        ["hybrid-1a2b"],
+        [
+            (
+                "iam",
+                "list_roles",
+                {},
+                {
+                    "Roles": [
+                        role("hybrid-1a2b", "ssm.amazonaws.com"),
+                        role("lambda", "lambda.amazonaws.com"),
+                        role("other", "ec2.amazonaws.com"),
+                        role("going", "eks.amazonaws.com"),
+                    ]
+                },
+            ),
+            ("iam", "list_role_tags", {"RoleName": "hybrid-1a2b"}, {"Tags": [TAG]}),
+            ("iam", "list_role_tags", {"RoleName": "other"}, {"Tags": [OTHER]}),
+            ("iam", "list_role_tags", {"RoleName": "going"}, "NoSuchEntity"),
+        ],
+    ),
+    "vpcs": (
+        ["vpc-1 (10.90.0.0/16)"],
+        [("ec2", "describe_vpcs", BY_TAG, {"Vpcs": [{"VpcId": "vpc-1", "CidrBlock": "10.90.0.0/16"}]})],
+    ),
+    "others": (
+        ["arn:aws:kms:ap-northeast-1:012345678901:key/1"],
+        [
+            (
+                "resourcegroupstaggingapi",
+                "get_resources",
+                {"TagFilters": [{"Key": "eks-hybrid-calico:stack", "Values": ["eks-hybrid-calico/dev"]}]},
+                {
+                    "ResourceTagMappingList": [
+                        {"ResourceARN": "arn:aws:kms:ap-northeast-1:012345678901:key/1"},
+                        {"ResourceARN": "arn:aws:ec2:ap-northeast-1:012345678901:natgateway/nat-1"},
+                        {
+                            "ResourceARN": "arn:aws:logs:ap-northeast-1:012345678901:log-group:/aws/eks/x/cluster"
+                        },
+                    ]
+                },
+            )
+        ],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[RealLeftoversAws]:
+    """One for all tests: making a client takes most of a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}.items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_PROFILE", raising=False)
+        yield RealLeftoversAws(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
+
+
+@pytest.fixture
+def stub(aws: RealLeftoversAws) -> Iterator[Callable[[list[Any]], None]]:
+    stubbers: dict[str, Stubber] = {}
+
+    def queue(calls: list[Any]) -> None:
+        for service, operation, expected, answer in calls:
+            if service not in stubbers:
+                stubbers[service] = Stubber(aws.client(service))
+                stubbers[service].activate()
+            if isinstance(answer, str):
+                stubbers[service].add_client_error(operation, answer, expected_params=expected)
+            else:
+                stubbers[service].add_response(operation, answer, expected)
+
+    yield queue
+    for stubber in stubbers.values():
+        stubber.deactivate()
+        stubber.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("kind", leftovers.LISTERS)
+def test_what_is_left_is_found_by_name_and_tag(aws: RealLeftoversAws, stub: Any, kind: str) -> None:
+    found, calls = LEFT[kind]
+    stub(calls)
+
+    assert aws.left(kind, NAMES) == found
+
+
+def test_a_cluster_that_is_gone_is_not_left(aws: RealLeftoversAws, stub: Any) -> None:
+    stub([("eks", "describe_cluster", {"name": "eks-hybrid"}, "ResourceNotFoundException")])
+
+    assert aws.left("cluster", NAMES) == []
+
+
+def test_the_account_is_shown(aws: RealLeftoversAws, stub: Any) -> None:
+    stub([CALLER])
+
+    assert aws.account() == "012345678901"
+
+
+def test_the_tag_is_the_one_the_program_writes() -> None:
+    account = Path(__file__).parents[3] / "infra/account.py"
+
+    assert f'STACK_TAG = "{leftovers.STACK_TAG}"' in account.read_text()
+
+
+def test_every_kind_is_checked() -> None:
+    assert [kind.name for kind in KINDS] == list(leftovers.LISTERS)
+    assert set(LEFT) == set(leftovers.LISTERS)
+
+
+@pytest.mark.parametrize(
+    ("arn", "kind"),
+    [
+        ("arn:aws:ec2:r:1:vpc/vpc-1", "ec2:vpc"),
+        ("arn:aws:elasticloadbalancing:r:1:loadbalancer/app/x/1", "elasticloadbalancing:loadbalancer"),
+        ("arn:aws:logs:r:1:log-group:/aws/eks/x", "logs:log-group"),
+        ("arn:aws:sns:r:1:topic", "sns:topic"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_an_arn_has_a_type(arn: str, kind: str) -> None:
+    assert leftovers.arn_type(arn) == kind
+
+
+class Account:
+    """An account with some things left in it."""
+
+    def __init__(self, **left: list[str]) -> None:
+        self._left = {name.replace("_", "-"): items for name, items in left.items()}
+
+    def account(self) -> str:
+        return "012345678901"
+
+    def left(self, kind: str, names: Names) -> list[str]:
+        assert names == NAMES
+        return self._left.get(kind, [])
+
+
+def verify(account: Any) -> Any:
+    return runner.run(LEFTOVERS, Leftovers(aws=account, names=NAMES), concurrency=4, subject=NAMES.subject)
+
+
+def test_an_empty_account_passes() -> None:
+    run = verify(Account())
+
+    assert {result.outcome.status for result in run.results} == {Status.OK}
+    assert run.exit_code(strict=True) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_kind_that_is_left_fails_and_says_how_to_remove_it(kind: Any) -> None:
+    run = verify(Account(**{kind.name: ["id-1 (first)", "id-2"]}))
+
+    failed = [result for result in run.results if result.outcome.status is Status.FAIL]
+    assert [result.check.id for result in failed] == [f"leftovers.{kind.name}"]
+    problem = failed[0].outcome.problems[0]
+    assert problem.seen.startswith(f"2 {kind.noun}")
+    assert "id-1 (first), id-2" in problem.seen
+    assert "{" not in problem.fix
+    assert run.exit_code(strict=False) == 1
+
+
+# --- names -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "Pulumi.yaml").write_text(
+        "name: eks-hybrid-calico\nconfig:\n  clusterName:\n    default: eks-hybrid\n"
+    )
+    (tmp_path / "Pulumi.dev.yaml").write_text(
+        "config:\n  aws:region: ap-northeast-1\n  aws:profile: sandbox\n"
+    )
+    return tmp_path
+
+
+def look_up(**options: Any) -> stack_names.LookedUp:
+    defaults = {"outputs": None, "stack": None, "region": None, "cluster": None, "profile": None}
+    return stack_names.look_up(**{**defaults, **options})
+
+
+@pytest.mark.usefixtures("project")
+def test_the_settings_files_say_what_the_stack_called_its_things() -> None:
+    found = look_up(stack="dev")
+
+    assert found.names == NAMES
+    assert found.profile == "sandbox"
+
+
+def test_the_selected_stack_is_used_and_its_own_settings_win(project: Path) -> None:
+    (project / "pulumi").write_text("#!/bin/sh\necho acme/prod\n")
+    (project / "pulumi").chmod(0o755)
+    (project / "Pulumi.prod.yaml").write_text(
+        "config:\n  aws:region: eu-west-1\n  eks-hybrid-calico:clusterName: big\n"
+    )
+
+    names = look_up().names
+
+    assert (names.stack, names.region, names.cluster) == ("prod", "eu-west-1", "big")
+
+
+@pytest.mark.usefixtures("project")
+def test_options_win_over_settings() -> None:
+    found = look_up(stack="dev", region="eu-west-1", cluster="other", profile="mine")
+
+    assert (found.names.region, found.names.cluster, found.profile) == ("eu-west-1", "other", "mine")
+
+
+@pytest.mark.usefixtures("project")
+def test_without_settings_the_environments_region_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+    assert look_up(stack="removed").names.region == "eu-west-1"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_region_that_cannot_be_found_is_an_error_that_names_the_option() -> None:
+    with pytest.raises(AskError, match="do not say --region"):
+        look_up(stack="removed")
+
+
+@pytest.mark.usefixtures("project")
+def test_without_cli_and_without_stack_the_error_names_the_option() -> None:
+    with pytest.raises(AskError) as error:
+        look_up()
+    assert "--stack NAME" in error.value.problem.fix
+
+
+def test_settings_that_are_no_yaml_are_an_error(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("config: [")
+
+    with pytest.raises(AskError, match=r"Pulumi\.dev\.yaml"):
+        look_up(stack="dev")
+
+
+def test_an_encrypted_setting_is_none(project: Path) -> None:
+    (project / "Pulumi.dev.yaml").write_text("config:\n  aws:region: {secure: abc}\n")
+
+    with pytest.raises(AskError, match="do not say --region"):
+        look_up(stack="dev")
+
+
+def test_saved_outputs_name_everything(outputs: Any, tmp_path: Path) -> None:
+    (tmp_path / "o.json").write_text(json.dumps(outputs()))
+
+    assert look_up(outputs=str(tmp_path / "o.json")).names == NAMES
