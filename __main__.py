@@ -92,7 +92,7 @@ hybrid = HybridNodes(
         peering=peering,
         security_group_id=firewall.hybrid_nodes.id,
         nodeadm_version=config.nodeadm_version,
-        nodeadm_sha256=config.nodeadm_sha256.model_dump(),
+        nodeadm_sha256=config.nodeadm_digests,
         nodes=config.hybrid_nodes,
     ),
 )

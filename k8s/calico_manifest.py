@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import yaml
 
+from infra import versions
 from k8s.calico_source import CalicoManifestError, fetch
+from k8s.calico_structure import differences
 
 KubernetesObject = dict[str, Any]
 
@@ -54,6 +56,9 @@ def prepare(
     `sha256` the hex digest expected of a source of one's own, None for the table's. Raises CalicoManifestError.
     """
     objects = parse(fetch(source, version, sha256, cache_dir))
+    different = differences(objects)
+    if different:
+        raise _other_structure(version, different)
     before, after = split(configure(objects, pod_cidr=pod_cidr))
     return CalicoManifest(before_nodes=before, after_nodes=after)
 
@@ -145,6 +150,14 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_nulls(item) for item in value]
     return value
+
+
+def _other_structure(version: str, different: Sequence[str]) -> CalicoManifestContentError:
+    return CalicoManifestContentError(
+        f"eks-hybrid-calico:calicoVersion {version}: this manifest is built in another way than the ones that this "
+        f"program can set up: {'; '.join(different)}. Allowed: {', '.join(versions.CALICO_SHA256)}, and what has the "
+        f"same structure. pulumi config set calicoVersion {versions.CALICO_DEFAULT}"
+    )
 
 
 def _not_calico(why: str) -> CalicoManifestContentError:

@@ -99,16 +99,15 @@ def fetch(
     A file is read where it lies. A URL is downloaded once and then taken from `cache_dir`, where a file is named
     after its digest and checked again at each use. Raises CalicoManifestError.
     """
-    release = versions.CALICO.get(version)
-    if release is None:
-        allowed = ", ".join(versions.CALICO)
+    digest = sha256 or versions.CALICO_SHA256.get(version)
+    if digest is None:
         raise CalicoManifestError(
-            f"eks-hybrid-calico:calicoVersion {version} is not known. Allowed: {allowed}. "
-            f"pulumi config set calicoVersion {versions.CALICO_DEFAULT}"
+            f"eks-hybrid-calico:calicoVersion {version} has no known digest. Allowed without calicoManifestSha256: "
+            f"{', '.join(versions.CALICO_SHA256)}. pulumi config set calicoVersion {versions.CALICO_DEFAULT}"
         )
-    expected = (sha256 or release.sha256).lower()
-    location = source or release.manifest_url
-    own = source is not None or sha256 is not None
+    expected = digest.lower()
+    location = source or versions.calico_manifest_url(version)
+    own = "calicoManifest" if source else "calicoManifestSha256" if sha256 else ""
     scheme = urllib.parse.urlsplit(location).scheme if "://" in location else ""
     if not scheme:
         return _verified(_read_file(Path(location)), expected, version, location, own=own)
@@ -152,14 +151,14 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _verified(content: bytes, expected: str, version: str, location: str, *, own: bool) -> bytes:
+def _verified(content: bytes, expected: str, version: str, location: str, *, own: str) -> bytes:
     seen = _sha256(content)
     if seen == expected:
         return content
     if own:
         advice = (
             "If this is the file you mean and you trust it: "
-            f"pulumi config set calicoManifestSha256 {seen}. If not: pulumi config rm calicoManifest"
+            f"pulumi config set calicoManifestSha256 {seen}. If not: pulumi config rm {own}"
         )
     else:
         advice = "It was damaged or changed on the way: try again, from another network if need be"

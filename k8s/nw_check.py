@@ -13,6 +13,7 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Namespace
 
+from infra import versions
 from k8s import children, workloads
 from userdata.labels import ACTIVATION_LABEL
 
@@ -22,7 +23,6 @@ HYBRID: Final = "nw-check-hybrid"
 
 # Alpine with ping, curl, ip and much more, for amd64 and arm64. From GitHub's registry: Docker Hub limits
 # anonymous pulls per address, and all hybrid nodes share the one address of their NAT gateway.
-NETSHOOT_IMAGE: Final = "ghcr.io/nicolaka/netshoot:v0.14"
 
 _NOBODY: Final = 65534
 
@@ -135,7 +135,7 @@ def _deployment(name: str, *, replicas: int, node: dict[str, Any], spread: dict[
 def _container() -> dict[str, Any]:
     return {
         "name": "netshoot",
-        "image": NETSHOOT_IMAGE,
+        "image": versions.NETSHOOT_IMAGE,
         "command": ["sleep", "infinity"],
         # NET_RAW gives the process nothing: it is not root and may gain no rights. It is there for the kernel, which
         # refuses to start a ping that is marked cap_net_raw+ep when the capability is out of reach (seen with

@@ -12,6 +12,7 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Namespace, Service
 
+from infra import versions
 from k8s import children, workloads
 
 NAMESPACE: Final = "sample"
@@ -19,7 +20,6 @@ APP: Final = "sample-app"
 SERVICE: Final = "sample-svc"
 
 # A static binary on distroless, for amd64 and arm64. At most three nodes pull it: Docker Hub's limit is far away.
-HTTP_ECHO_IMAGE: Final = "docker.io/hashicorp/http-echo:1.0.0"
 
 _MAX_REPLICAS: Final = 3
 _PORT: Final = 5678
@@ -98,7 +98,7 @@ def _container() -> dict[str, Any]:
     health = {"httpGet": {"path": "/health", "port": "http"}}
     return {
         "name": "http-echo",
-        "image": HTTP_ECHO_IMAGE,
+        "image": versions.HTTP_ECHO_IMAGE,
         # Kubernetes puts the pod's name in; the quotes are part of the article's answer.
         "args": [f"-listen=:{_PORT}", '-text="Hello from Pod [$(POD_NAME)] !"'],
         "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],

@@ -23,6 +23,7 @@ def warnings(settings: Settings, today: date) -> list[str]:
         *_too_many_nodes(settings),
         *_nodeadm(settings, today),
         *_standard_support(settings, today),
+        *_calico_support(settings, today),
     ]
 
 
@@ -77,14 +78,51 @@ def _standard_support(settings: Settings, today: date) -> Iterator[str]:
     when = (
         f"left EKS standard support on {ends}" if today > ends else f"leaves EKS standard support on {ends}"
     )
-    minors = sorted(versions.STANDARD_SUPPORT_ENDS, key=lambda minor: int(minor.partition(".")[2]))
-    newer = minors[minors.index(version) + 1 :]
-    upgrade = (
-        f", e.g. {set_command('kubernetesVersion', newer[0])}"
-        if newer
-        else " to a newer release of this program"
-    )
     yield (
         f"{full_key('kubernetesVersion')} {version} {when}; after it the control plane costs six times as much."
-        f" Upgrade{upgrade}"
+        f" {_newer(settings)}"
+    )
+
+
+def _newer(settings: Settings) -> str:
+    """What to move to: a new stack the newest minor that fits its Calico, a stack that is up one minor at a time."""
+    minors = list(versions.STANDARD_SUPPORT_ENDS)
+    later = minors[minors.index(settings.kubernetes_version) + 1 :]
+    fitting = [minor for minor in later if minor in settings.calico_release.line.kubernetes]
+    if not later:
+        return "Upgrade with a newer release of this program"
+    step = set_command("kubernetesVersion", later[0])
+    first = "" if fitting else f" (with a Calico that fits it: {_calico_for(later[0])})"
+    if len(fitting) < 2:
+        return f"Upgrade{first}, e.g. {step}"
+    newest = set_command("kubernetesVersion", fitting[-1])
+    return f"A new stack: {newest}. One that is up goes one minor at a time: {step}"
+
+
+def _next(minor: str) -> str:
+    minors = list(versions.STANDARD_SUPPORT_ENDS)
+    return minors[minors.index(minor) + 1]
+
+
+def _calico_for(minor: str) -> str:
+    return ", ".join(f"{name}.x" for name, line in versions.CALICO_LINES.items() if minor in line.kubernetes)
+
+
+def _calico_support(settings: Settings, today: date) -> Iterator[str]:
+    release = settings.calico_release
+    since = release.line.unsupported_since
+    if since is None or today < since:
+        return
+    minor = settings.kubernetes_version
+    fits = [each for each in versions.CALICO_SHA256 if minor in versions.calico_release(each).line.kubernetes]
+    supported = [each for each in fits if versions.calico_release(each).line.unsupported_since is None]
+    upgrade = (
+        f"Upgrade, e.g. {set_command('calicoVersion', supported[0])}"
+        if supported
+        else f"No supported Calico is tested with kubernetesVersion {minor}: upgrade Kubernetes first, e.g."
+        f" {set_command('kubernetesVersion', _next(minor))}"
+    )
+    yield (
+        f"{full_key('calicoVersion')} {release.version} is out of support: the Calico project has fixed nothing in"
+        f" its line since {since}. {upgrade}"
     )

@@ -67,22 +67,39 @@ def _overlaps(first: str, second: str) -> Callable[[Settings], Iterator[Problem]
 
 def _versions_fit(settings: Settings) -> Iterator[Problem]:
     kubernetes, calico = settings.kubernetes_version, settings.calico_release
-    if kubernetes not in calico.kubernetes:
-        fitting = next(each.version for each in versions.CALICO.values() if kubernetes in each.kubernetes)
+    if kubernetes not in calico.line.kubernetes:
+        line = next(each for each in versions.CALICO_LINES.values() if kubernetes in each.kubernetes)
+        releases = [versions.calico_release(version) for version in versions.CALICO_SHA256]
+        fitting = next((each.version for each in releases if kubernetes in each.line.kubernetes), line.newest)
         yield Problem(
             path="calicoVersion",
             seen=calico.version,
-            wrong=f"is not tested with kubernetesVersion {kubernetes} but with {', '.join(calico.kubernetes)}",
+            wrong=f"is not tested with kubernetesVersion {kubernetes}"
+            f" but with {', '.join(calico.line.kubernetes)}",
             advice=f"Choose {fitting}",
             command=set_command("calicoVersion", fitting),
         )
 
 
+def _release_has_a_digest(settings: Settings) -> Iterator[Problem]:
+    release = settings.calico_release
+    if release.sha256 is None and settings.calico_manifest_sha256 is None:
+        yield Problem(
+            path="calicoVersion",
+            seen=release.version,
+            wrong="has no digest in this program, and calicoManifestSha256 is not set",
+            advice=f"The table has {', '.join(versions.CALICO_SHA256)}. Any other release needs its digest, which this"
+            " command reads from the release's manifest and prints as settings",
+            command=f".venv/bin/ops pin calico {release.version}",
+        )
+
+
 def _digest_has_a_manifest(settings: Settings) -> Iterator[Problem]:
-    if settings.calico_manifest_sha256 and not settings.calico_manifest:
+    release, digest = settings.calico_release, settings.calico_manifest_sha256
+    if digest and release.sha256 not in (None, digest) and not settings.calico_manifest:
         yield Problem(
             path="calicoManifestSha256",
-            seen=settings.calico_manifest_sha256,
+            seen=digest,
             wrong="has no calicoManifest to belong to",
             advice="The digest of the release's own manifest is known; remove this one",
             command=remove_command("calicoManifestSha256"),
@@ -102,7 +119,7 @@ def _nodeadm_digests_fit(settings: Settings) -> Iterator[Problem]:
             command=set_command("nodeadmVersion", versions.NODEADM_DEFAULT),
         )
     for index, node in enumerate(settings.hybrid_nodes):
-        if settings.nodeadm_digest(node.architecture) is None:
+        if settings.nodeadm_digests[node.architecture] is None:
             yield Problem(
                 path="nodeadmSha256",
                 seen=digests.model_dump(exclude_none=True),
@@ -154,8 +171,8 @@ def _every_node_gets_pod_addresses(settings: Settings) -> Iterator[Problem]:
     managed, hybrid = settings.managed_nodes.max, len(settings.hybrid_nodes)
     nodes, blocks = managed + hybrid, addressing.pod_blocks(settings.pod_cidr)
     if nodes > blocks:
-        # A /16 has 1024 blocks; a /15 has enough for the 450 managed and 1000 hybrid nodes that there can be.
-        prefix = 16 if nodes <= 1024 else 15
+        # A /16 has 1024 blocks, and each bit less of prefix twice as many.
+        prefix = min(16, addressing.POD_BLOCK_PREFIX - (nodes - 1).bit_length())
         yield Problem(
             path="podCidr",
             seen=settings.pod_cidr,
@@ -196,7 +213,8 @@ def _hybrid_nodes_get_addresses(settings: Settings) -> Iterator[Problem]:
 _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Problem]]], ...]] = (
     *(((first, second), _overlaps(first, second)) for first, second in combinations(_RANGES, 2)),
     (("kubernetesVersion", "calicoVersion"), _versions_fit),
-    (("calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
+    (("calicoVersion", "calicoManifestSha256"), _release_has_a_digest),
+    (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
     (("nodeadmVersion", "nodeadmSha256", "hybridNodes"), _nodeadm_digests_fit),
     (("managedNodes",), _group_size_is_in_order),
     (("hybridNodes",), _names_differ),

@@ -17,6 +17,7 @@ from settings.values import (
     EXAMPLE_SHA256,
     NODE_NAME_LENGTH,
     AnySource,
+    CalicoVersion,
     InstanceType,
     InstanceTypes,
     NodeadmVersion,
@@ -33,6 +34,7 @@ from settings.values import (
 )
 
 OPERATING_SYSTEMS = ("ubuntu-24.04", "ubuntu-22.04", "al2023")
+_MANIFEST_URL = versions.calico_manifest_url(versions.CALICO_DEFAULT)
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 # The snapshots that the AMIs start from are smaller; images and logs need the rest. 16 TiB is gp3's limit.
@@ -118,16 +120,14 @@ class Settings(_Model):
     kubernetes_version: Annotated[
         str, one_of(tuple(versions.STANDARD_SUPPORT_ENDS), example=versions.KUBERNETES_DEFAULT)
     ] = versions.KUBERNETES_DEFAULT
-    calico_version: Annotated[str, one_of(tuple(versions.CALICO), example=versions.CALICO_DEFAULT)] = (
-        versions.CALICO_DEFAULT
-    )
+    calico_version: CalicoVersion = versions.CALICO_DEFAULT
     calico_manifest: Annotated[
         Annotated[
             str,
             matching(
                 r"https://.+|(?!.*://).+",
                 what="an https:// address or the path of a file",
-                example=versions.CALICO[versions.CALICO_DEFAULT].manifest_url,
+                example=_MANIFEST_URL,
             ),
         ]
         | None,
@@ -188,19 +188,10 @@ class Settings(_Model):
         examples=["t4g.medium"],
         json_schema_extra={"part": ".instanceType"},
     )
-    # Systems Manager registers 1000 machines per account and region in its standard tier.
-    # https://docs.aws.amazon.com/systems-manager/latest/userguide/fleet-manager-configure-instance-tiers.html
     hybrid_nodes: Annotated[
         tuple[HybridNode, ...],
         structured,
-        sized(
-            1,
-            1000,
-            what="hybrid nodes",
-            why="Systems Manager registers no more",
-            part="[0].name",
-            example="hybrid-1",
-        ),
+        sized(1, what="hybrid nodes", why="one is the least", part="[0].name", example="hybrid-1"),
     ] = Field(
         (HybridNode(name="hybrid-1"),),
         description="a list of hybrid nodes",
@@ -216,7 +207,7 @@ class Settings(_Model):
         unique,
         sized(
             1,
-            38,
+            most=38,
             what="ranges",
             why="EKS takes 40, and the two NAT gateways need theirs",
             part="[0]",
@@ -235,7 +226,7 @@ class Settings(_Model):
         unique,
         sized(
             1,
-            60,
+            most=60,
             what="ranges",
             why="a security group takes 60 rules",
             part="[0]",
@@ -260,8 +251,15 @@ class Settings(_Model):
     @property
     def calico_release(self) -> versions.CalicoRelease:
         """The row of the version table that `calico_version` names."""
-        return versions.CALICO[self.calico_version]
+        return versions.calico_release(self.calico_version)
 
-    def nodeadm_digest(self, architecture: instances.Architecture) -> str | None:
-        """The digest that nodeadm must have; None to trust the one published beside it."""
-        return self.nodeadm_sha256.arm64 if architecture == "arm64" else self.nodeadm_sha256.amd64
+    @property
+    def nodeadm_digests(self) -> dict[str, str | None]:
+        """The digest that nodeadm must have, by architecture; None to trust the one published beside it.
+
+        What the settings say counts; what they leave open is as the version table says.
+        """
+        if self.nodeadm_sha256 != NodeadmSha256():
+            return {"arm64": self.nodeadm_sha256.arm64, "amd64": self.nodeadm_sha256.amd64}
+        table = versions.NODEADM_SHA256.get(self.nodeadm_version, {})
+        return {"arm64": table.get("arm64"), "amd64": table.get("amd64")}

@@ -114,14 +114,19 @@ def _public_source(text: str) -> str:
     return text
 
 
-def sized(least: int, most: int, *, what: str, why: str, part: str, example: str) -> AfterValidator:
+def sized(
+    least: int, *, most: int | None = None, what: str, why: str, part: str, example: str
+) -> AfterValidator:
     """Check the length of a list; `part` and `example` say what to set where it is too short."""
 
     def check(values: tuple[object, ...]) -> tuple[object, ...]:
-        wrong, allowed = f"has {len(values)} {what}", f"{least} to {most} are possible ({why})"
+        allowed = (
+            f"{least} to {most} are possible ({why})" if most else f"{least} or more are possible ({why})"
+        )
+        wrong = f"has {len(values)} {what}"
         if len(values) < least:
             raise rejected(wrong, allowed, part=part, example=example)
-        if len(values) > most:
+        if most and len(values) > most:
             raise rejected(wrong, allowed, part=f"[{most}]", remove=True)
         return values
 
@@ -154,6 +159,18 @@ def matching(pattern: str, *, what: str, example: str) -> AfterValidator:
 def nodeadm_release(version: str) -> tuple[int, ...]:
     """Read `v1.0.20` as (1, 0, 20), for comparing."""
     return tuple(int(number) for number in version.removeprefix("v").split("."))
+
+
+def _calico_version(text: str) -> str:
+    release = re.fullmatch(r"(\d+\.\d+)\.\d+", text)
+    if release is None or release[1] not in versions.CALICO_LINES:
+        lines = ", ".join(f"{line}.x" for line in versions.CALICO_LINES)
+        raise rejected(
+            f"is not a release of {lines}",
+            f"Their digests are known for {', '.join(versions.CALICO_SHA256)}; choose one of these",
+            example=versions.CALICO_DEFAULT,
+        )
+    return text
 
 
 def _nodeadm_version(text: str) -> str:
@@ -238,6 +255,7 @@ optional = BeforeValidator(_empty_is_none)
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
 AnySource = Annotated[str, AfterValidator(_any_source)]
 PublicSource = Annotated[str, AfterValidator(_public_source)]
+CalicoVersion = Annotated[str, AfterValidator(_calico_version)]
 NodeadmVersion = Annotated[str, AfterValidator(_nodeadm_version)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 InstanceTypes = Annotated[tuple[str, ...], BeforeValidator(_instance_types)]

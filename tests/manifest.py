@@ -37,10 +37,19 @@ spec:
   template:
     metadata: {labels: {k8s-app: calico-node}}
     spec:
+      initContainers:
+        - name: install-cni
+          image: quay.io/calico/cni:v3.32.1
+          env:
+            - name: CNI_NETWORK_CONFIG
+              valueFrom: {configMapKeyRef: {name: calico-config, key: cni_network_config}}
       containers:
         - name: calico-node
           image: quay.io/calico/node:v3.32.1
-          env: [{name: CALICO_IPV4POOL_VXLAN, value: CrossSubnet}]
+          env:
+            - name: CALICO_NETWORKING_BACKEND
+              valueFrom: {configMapKeyRef: {name: calico-config, key: calico_backend}}
+            - {name: CALICO_IPV4POOL_VXLAN, value: CrossSubnet}
 ---
 apiVersion: apps/v1
 kind: Deployment

@@ -67,7 +67,12 @@ def new_rig(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         else:
             path, digest = small_manifest(stack.folder)
             stack.configure(calicoManifest=str(path), calicoManifestSha256=digest)
-        stack.configure(aws_region="eu-central-1", hybridNodes=[FIRST], controlPlaneLogs=["audit"])
+        stack.configure(
+            aws_region="eu-central-1",
+            kubernetesVersion="1.35",
+            hybridNodes=[FIRST],
+            controlPlaneLogs=["audit"],
+        )
         return rig
 
     yield make

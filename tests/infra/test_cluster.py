@@ -27,7 +27,7 @@ def test_the_control_plane_is_made_without_aws_node_and_without_open_groups(dev)
     inputs = dev.one("eks:index:Cluster").inputs
     expected = {
         "name": "eks-hybrid",
-        "version": "1.35",
+        "version": "1.36",
         "kubernetesServiceIpAddressRange": "172.16.0.0/16",
         "endpointPublicAccess": True,
         "endpointPrivateAccess": False,

@@ -96,7 +96,7 @@ def test_the_node_group_is_what_the_settings_say(record, settings, expected):
     scaling = inputs["scalingConfig"]
     sizes = (scaling["minSize"], scaling["maxSize"], scaling["desiredSize"])
     assert (inputs["amiType"], inputs["instanceTypes"], inputs["capacityType"], sizes) == expected
-    assert inputs["version"] == "1.35"
+    assert inputs["version"] == "1.36"
 
 
 def test_each_hybrid_node_has_an_activation_of_its_own_for_one_machine(dev):
@@ -144,7 +144,7 @@ def test_what_shapes_a_node_gives_it_a_new_activation_and_instance_and_leaves_ot
 @pytest.mark.parametrize(
     "change",
     [
-        {"kubernetesVersion": "1.36"},
+        {"kubernetesVersion": "1.35"},
         {"nodeadmVersion": "v1.0.19"},
         {"clusterName": "other"},
         # These replace the control plane or the subnet; a machine that is replaced needs an unused activation.

@@ -31,14 +31,15 @@ def manifest_path(release: versions.CalicoRelease) -> Path:
     file = folder / f"calico-vxlan-v{release.version}.yaml"
     if not file.is_file():
         pytest.skip(
-            f"Calico {release.version}'s manifest is not there: set CALICO_MANIFEST to a copy of {release.manifest_url}"
+            f"Calico {release.version}'s manifest is not there: set CALICO_MANIFEST to a copy of "
+            f"{versions.calico_manifest_url(release.version)}"
         )
     return file
 
 
-@pytest.fixture(params=list(versions.CALICO))
+@pytest.fixture(params=list(versions.CALICO_SHA256))
 def release(request: pytest.FixtureRequest) -> versions.CalicoRelease:
-    return versions.CALICO[request.param]
+    return versions.calico_release(request.param)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from k8s.calico_source import (
 )
 
 VERSION = versions.CALICO_DEFAULT
-RELEASE = versions.CALICO[VERSION]
+RELEASE = versions.calico_release(VERSION)
 CONTENT = b"kind: ConfigMap\n"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 URL = "https://mirror.example.com/calico-vxlan.yaml"
@@ -117,7 +117,7 @@ def test_without_a_source_the_release_is_fetched_from_its_own_url(tmp_path):
     network = Network(b"not the release")
     with pytest.raises(CalicoManifestDigestError, match=f"expected {RELEASE.sha256}.*try again"):
         fetch(None, network, tmp_path, sha256=None)
-    assert network.urls == [RELEASE.manifest_url]
+    assert network.urls == [versions.calico_manifest_url(VERSION)]
 
 
 def test_a_source_of_ones_own_is_fetched_and_checked_against_its_digest(tmp_path):
@@ -162,8 +162,8 @@ def test_an_address_that_is_not_https_is_refused_before_anything_is_fetched(tmp_
 
 
 def test_an_unknown_version_is_refused_with_those_that_are_known(tmp_path):
-    with pytest.raises(CalicoManifestError, match=r"calicoVersion 3\.1\.0 is not known.*3\.32\.1"):
-        fetch(None, Network(), tmp_path, version="3.1.0")
+    with pytest.raises(CalicoManifestError, match=r"calicoVersion 3\.1\.0 has no known digest.*3\.32\.1"):
+        calico_source.fetch(None, "3.1.0", None, tmp_path, download=Network())
 
 
 # Files.

@@ -59,7 +59,7 @@ def test_the_defaults_are_the_ones_of_the_design(parse):
     found = parse()
     assert found.cluster_name == "eks-hybrid"
     assert (found.kubernetes_version, found.calico_version, found.nodeadm_version) == (
-        "1.35",
+        "1.36",
         "3.32.1",
         "v1.0.20",
     )
@@ -80,8 +80,7 @@ def test_the_defaults_are_the_ones_of_the_design(parse):
     assert found.control_plane_logs == ()
     assert found.calico_manifest is None
     assert found.calico_manifest_sha256 is None
-    assert found.nodeadm_digest("arm64") is None
-    assert found.nodeadm_digest("amd64") is None
+    assert found.nodeadm_digests == {"arm64": None, "amd64": None}
 
 
 def test_a_map_that_is_set_in_part_keeps_the_other_defaults(parse):
@@ -124,7 +123,9 @@ def test_every_control_plane_log_of_eks_can_be_chosen(parse):
 
 
 def test_another_manifest_may_be_named_with_its_digest_or_without(parse):
-    assert parse(calicoVersion="3.31.7").calico_release == versions.CALICO["3.31.7"]
+    assert parse(kubernetesVersion="1.35", calicoVersion="3.31.7").calico_release == versions.calico_release(
+        "3.31.7"
+    )
     mirror = parse(calicoManifest="mirror/calico.yaml")
     assert (mirror.calico_manifest, mirror.calico_manifest_sha256) == ("mirror/calico.yaml", None)
     changed = parse(calicoManifest="https://mirror.example/calico.yaml", calicoManifestSha256=DIGEST.upper())
@@ -186,3 +187,23 @@ def test_importing_the_settings_imports_no_pulumi():
     program = "import sys, settings; sys.exit(any(name.partition('.')[0].startswith('pulumi') for name in sys.modules))"
     root = Path(settings.__file__).parents[1]
     assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
+
+
+def test_any_release_of_a_known_calico_line_may_be_set_with_its_digest(parse):
+    newer = parse(calicoVersion="3.32.4", calicoManifestSha256=DIGEST)
+    assert (newer.calico_release.version, newer.calico_release.sha256) == ("3.32.4", None)
+    newest = parse(kubernetesVersion="1.37", calicoVersion="3.33.1", calicoManifestSha256=DIGEST)
+    assert newest.calico_release.line is versions.CALICO_LINES["3.33"]
+
+
+def test_a_digest_that_the_table_has_meanwhile_may_stay_in_the_stack(parse):
+    known = versions.CALICO_SHA256["3.32.1"]
+    assert parse(calicoManifestSha256=known).calico_manifest_sha256 == known
+
+
+def test_nodeadm_has_the_digests_of_the_table_where_the_settings_have_none(parse, monkeypatch):
+    table = {"v1.0.20": {"arm64": "a" * 64, "amd64": "b" * 64}}
+    monkeypatch.setattr(versions, "NODEADM_SHA256", table)
+    assert parse().nodeadm_digests == table["v1.0.20"]
+    assert parse(nodeadmVersion="v1.0.21").nodeadm_digests == {"arm64": None, "amd64": None}
+    assert parse(nodeadmSha256={"arm64": DIGEST}).nodeadm_digests == {"arm64": DIGEST, "amd64": None}

@@ -184,8 +184,8 @@ def test_a_pinned_nodeadm_digest_must_cover_every_architecture_in_use(problems, 
     ]
     assert advised(**given)
     both = parse(hybridNodes=nodes, nodeadmSha256={"arm64": DIGEST, "amd64": "f" * 64})
-    assert both.nodeadm_digest("arm64") == DIGEST
-    assert both.nodeadm_digest("amd64") == "f" * 64
+    assert both.nodeadm_digests["arm64"] == DIGEST
+    assert both.nodeadm_digests["amd64"] == "f" * 64
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,11 @@ MANY = [{"name": f"n-{number}"} for number in range(252)]
         ({"serviceCidr": "10.90.4.0/24"}, {"onPremVpcCidr", "serviceCidr"}),
         ({"serviceCidr": "192.168.4.0/24"}, {"podCidr", "serviceCidr"}),
         ({"kubernetesVersion": "1.33"}, {"kubernetesVersion", "calicoVersion"}),
-        ({"calicoManifestSha256": DIGEST}, {"calicoManifest", "calicoManifestSha256"}),
+        ({"calicoVersion": "3.32.4"}, {"calicoVersion", "calicoManifestSha256"}),
+        (
+            {"calicoManifestSha256": DIGEST},
+            {"calicoVersion", "calicoManifest", "calicoManifestSha256"},
+        ),
         ({"nodeadmSha256": {"amd64": DIGEST}}, {"nodeadmVersion", "nodeadmSha256", "hybridNodes"}),
         ({"managedNodes": {"min": 3}}, {"managedNodes"}),
         ({"hybridNodes": [{"name": "a"}, {"name": "a"}]}, {"hybridNodes"}),
@@ -370,3 +374,28 @@ def test_the_whole_message_has_one_line_for_each_problem(raw):
     assert lines[0] == "The settings of this stack cannot be used:"
     assert [line.strip() for line in lines[1:]] == list(caught.value.problems)
     assert len(lines) == 3
+
+
+def test_a_release_without_a_known_digest_says_how_to_get_it(problems):
+    assert problems(calicoVersion="3.32.4") == [
+        (
+            "eks-hybrid-calico:calicoVersion 3.32.4 has no digest in this program, and calicoManifestSha256 is not set."
+            " The table has 3.32.1, 3.31.7. Any other release needs its digest, which this command reads from the"
+            " release's manifest and prints as settings, e.g. .venv/bin/ops pin calico 3.32.4"
+        )
+    ]
+
+
+def test_kubernetes_1_37_leads_to_the_calico_line_that_is_tested_with_it(problems):
+    assert problems(kubernetesVersion="1.37") == [
+        (
+            "eks-hybrid-calico:calicoVersion 3.32.1 is not tested with kubernetesVersion 1.37 but with 1.34, 1.35,"
+            " 1.36. Choose 3.33.1, e.g. pulumi config set calicoVersion 3.33.1"
+        )
+    ]
+
+
+def test_a_pod_network_for_more_nodes_than_a_15_holds_is_proposed_larger(problems):
+    nodes = [{"name": f"n-{number}"} for number in range(2500)]
+    (found,) = problems(hybridNodes=nodes, podCidr="10.0.0.0/17", onPremVpcCidr="10.90.0.0/17")
+    assert found.endswith(" e.g. pulumi config set podCidr 10.0.0.0/14")

@@ -19,16 +19,16 @@ CLUSTER_NAME = "a cluster name of at most 100 letters, digits, - and _ that star
             "kubernetesVersion",
             "1.31",
             (
-                "kubernetesVersion 1.31 is not one of 1.33, 1.34, 1.35, 1.36. Choose one of them,"
-                " e.g. pulumi config set kubernetesVersion 1.35"
+                "kubernetesVersion 1.31 is not one of 1.33, 1.34, 1.35, 1.36, 1.37. Choose one of them,"
+                " e.g. pulumi config set kubernetesVersion 1.36"
             ),
         ),
         (
             "calicoVersion",
             "v3.32.1",
             (
-                "calicoVersion v3.32.1 is not one of 3.32.1, 3.31.7. Choose one of them,"
-                " e.g. pulumi config set calicoVersion 3.32.1"
+                "calicoVersion v3.32.1 is not a release of 3.33.x, 3.32.x, 3.31.x. Their digests are known for 3.32.1,"
+                " 3.31.7; choose one of these, e.g. pulumi config set calicoVersion 3.32.1"
             ),
         ),
         (
@@ -185,5 +185,5 @@ def test_json_that_cannot_be_read_is_shown_as_it_is(problems, name, text):
 def test_a_long_value_is_shown_in_part(problems):
     (whole,) = problems(calicoVersion="3" * 80)
     (part,) = problems(calicoVersion="3" * 81)
-    assert f" {'3' * 80} is not one of" in whole
-    assert f" {'3' * 80}... is not one of" in part
+    assert f" {'3' * 80} is not a release of" in whole
+    assert f" {'3' * 80}... is not a release of" in part

@@ -86,18 +86,18 @@ def test_a_nodeadm_newer_than_the_ones_known_here_may_have_a_newer_key(warned):
 @pytest.mark.parametrize(
     ("today", "says"),
     [
-        (date(2027, 1, 25), None),
-        (date(2027, 1, 26), "leaves EKS standard support on 2027-03-27"),
-        (date(2027, 3, 27), "leaves EKS standard support on 2027-03-27"),
-        (date(2027, 3, 28), "left EKS standard support on 2027-03-27"),
+        (date(2027, 6, 2), None),
+        (date(2027, 6, 3), "leaves EKS standard support on 2027-08-02"),
+        (date(2027, 8, 2), "leaves EKS standard support on 2027-08-02"),
+        (date(2027, 8, 3), "left EKS standard support on 2027-08-02"),
     ],
 )
 def test_the_last_sixty_days_of_standard_support_are_warned_of_and_all_days_after(warned, today, says):
     assert warned(today) == (
         [
             (
-                f"eks-hybrid-calico:kubernetesVersion 1.35 {says}; after it the control plane costs six times as much."
-                " Upgrade, e.g. pulumi config set kubernetesVersion 1.36"
+                f"eks-hybrid-calico:kubernetesVersion 1.36 {says}; after it the control plane costs six times as much."
+                " Upgrade (with a Calico that fits it: 3.33.x), e.g. pulumi config set kubernetesVersion 1.37"
             )
         ]
         if says
@@ -105,14 +105,39 @@ def test_the_last_sixty_days_of_standard_support_are_warned_of_and_all_days_afte
     )
 
 
+def test_a_new_stack_is_told_the_newest_version_that_fits_and_a_living_one_the_next(warned):
+    (text,) = warned(TODAY, kubernetesVersion="1.34")
+    assert text.endswith(
+        " A new stack: pulumi config set kubernetesVersion 1.36. One that is up goes one minor at a time:"
+        " pulumi config set kubernetesVersion 1.35"
+    )
+    (text,) = warned(date(2027, 3, 1), kubernetesVersion="1.35")
+    assert text.endswith(" Upgrade, e.g. pulumi config set kubernetesVersion 1.36")
+
+
 def test_the_newest_version_of_the_table_is_upgraded_with_the_program(warned):
-    assert warned(date(2027, 8, 1), kubernetesVersion="1.36") == [
+    given = {"kubernetesVersion": "1.37", "calicoVersion": "3.33.1", "calicoManifestSha256": "a" * 64}
+    (text,) = warned(date(2027, 11, 1), **given)
+    assert text.endswith(" Upgrade with a newer release of this program")
+
+
+def test_a_calico_line_that_its_project_no_longer_supports_is_warned_of_from_that_day_on(warned):
+    given = {"kubernetesVersion": "1.35", "calicoVersion": "3.31.7"}
+    assert warned(date(2026, 9, 30), **given) == []
+    assert warned(date(2026, 10, 1), **given) == [
         (
-            "eks-hybrid-calico:kubernetesVersion 1.36 leaves EKS standard support on 2027-08-02; after"
-            " it the control plane"
-            " costs six times as much. Upgrade to a newer release of this program"
+            "eks-hybrid-calico:calicoVersion 3.31.7 is out of support: the Calico project has fixed nothing in its"
+            " line since 2026-10-01. Upgrade, e.g. pulumi config set calicoVersion 3.32.1"
         )
     ]
+
+
+def test_where_no_supported_calico_fits_kubernetes_is_upgraded_first(warned):
+    text = warned(TODAY, kubernetesVersion="1.33", calicoVersion="3.31.7")[-1]
+    assert text.endswith(
+        " No supported Calico is tested with kubernetesVersion 1.33: upgrade Kubernetes first, e.g."
+        " pulumi config set kubernetesVersion 1.34"
+    )
 
 
 def test_several_warnings_come_together(warned):

@@ -216,7 +216,7 @@ def test_the_picture_names_everything_that_the_plan_has(record, config):
         "(2:2), port 30080",
         "192.168.0.0/16",
         "172.16.0.0/16",
-        "Kubernetes 1.35",
+        "Kubernetes 1.36",
         "VPC | peering",
     ):
         assert word in text
