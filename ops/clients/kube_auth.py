@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ops.clients import tools
@@ -32,7 +32,7 @@ class ExecCredentials:
     def token(self) -> str:
         """Give a token that is good for at least another minute."""
         with self._lock:
-            stale = self._renew_at is not None and datetime.now(timezone.utc) >= self._renew_at
+            stale = self._renew_at is not None and datetime.now(UTC) >= self._renew_at
             if not self._token or stale:
                 self._token, self._renew_at = self._ask()
             return self._token
@@ -75,4 +75,4 @@ def _renewal(expires: object) -> datetime | None:
         end = datetime.fromisoformat(expires.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return (end if end.tzinfo else end.replace(tzinfo=timezone.utc)) - timedelta(minutes=1)
+    return (end if end.tzinfo else end.replace(tzinfo=UTC)) - timedelta(minutes=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ import typer
 from ops.options import Outputs, Profile
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How the report is written."""
 
     PRETTY = "pretty"

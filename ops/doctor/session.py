@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def run(request: Request) -> Diagnosis:
         found,
         cloud,
         lambda cluster: connect(found, cluster, profile=profile),
-        now=datetime.now(timezone.utc),
+        now=datetime.now(UTC),
         bundle_path=request.bundle,
     )
 

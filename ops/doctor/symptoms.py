@@ -6,13 +6,13 @@ A `Symptom` is what the failure table is matched against; a `Line` is what a rea
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TypeVar
 
 Value = TypeVar("Value")
 
 
-class Place(str, Enum):
+class Place(StrEnum):
     """Where a symptom was seen; a row of the failure table names the places its signature counts in."""
 
     INSTANCE = "instance"
@@ -46,7 +46,7 @@ class Symptom:
     recent: str = ""
 
 
-class State(str, Enum):
+class State(StrEnum):
     """How something looks."""
 
     GOOD = "good"

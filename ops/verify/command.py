@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +23,7 @@ from ops.verify.model import Check, Run
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How a report is written."""
 
     PRETTY = "pretty"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from ops.clients.errors import Problem
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """What came of a check. ERROR: it could not be carried out, so nothing is known."""
 
     OK = "pass"

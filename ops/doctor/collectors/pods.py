@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ops.doctor import console
@@ -174,4 +174,4 @@ def _recent(now: datetime, event: Object) -> bool:
         then = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
     except ValueError:
         return False
-    return now - (then if then.tzinfo else then.replace(tzinfo=timezone.utc)) <= _RECENT
+    return now - (then if then.tzinfo else then.replace(tzinfo=UTC)) <= _RECENT

@@ -7,7 +7,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +194,7 @@ def plugin(tmp_path: Path, body: str) -> dict[str, Any]:
 
 
 def credential(token: str, *, expires_in_s: float) -> str:
-    at = (datetime.now(timezone.utc) + timedelta(seconds=expires_in_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = (datetime.now(UTC) + timedelta(seconds=expires_in_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"print(json.dumps({{'status': {{'token': {token!r}, 'expirationTimestamp': {at!r}}}}}))"
 
 
@@ -211,7 +211,7 @@ def test_the_kubeconfigs_plug_in_signs_in_once_for_many_requests(
 def test_a_token_that_ends_soon_is_renewed_before_the_next_request(
     connect: Connect, api: Any, tmp_path: Path
 ) -> None:
-    at = (datetime.now(timezone.utc) + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = (datetime.now(UTC) + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = (
         f"print(json.dumps({{'status': {{'token': open('token').read(), 'expirationTimestamp': {at!r}}}}}))"
     )

@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +22,7 @@ from ops.doctor.subject import Machine, Subject
 from ops.doctor.symptoms import Section
 
 Object = dict[str, Any]
-NOW = datetime(2026, 11, 23, 15, 30, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 REGION, ACCOUNT, CLUSTER = "ap-northeast-1", "012345678901", "eks-hybrid"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/hybrid-node-1a2b3c4"
 STACK_TAG = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}

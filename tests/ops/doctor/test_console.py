@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_the_real_join_script_is_read_when_it_fails(tmp_path: Path) -> None:
     assert join.step == "0/7"
     assert "join.env, which cloud-init writes" in join.text
     assert join.at is not None
-    assert abs((datetime.now(timezone.utc) - join.at).total_seconds()) < 60
+    assert abs((datetime.now(UTC) - join.at).total_seconds()) < 60
 
 
 def test_the_real_join_script_is_read_when_it_is_done(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_the_real_join_script_is_read_when_it_is_done(tmp_path: Path) -> None:
 def test_a_script_without_a_last_word_is_still_in_its_last_step(make: Any) -> None:
     join = console.read(make.joined.partition("2026-11-23T15:02:31Z join: step 6/7")[0])
     assert (join.state, join.step) == ("running", "5/7 clear the CNI configuration")
-    assert join.at == datetime(2026, 11, 23, 15, 2, 31, tzinfo=timezone.utc)
+    assert join.at == datetime(2026, 11, 23, 15, 2, 31, tzinfo=UTC)
 
 
 def test_the_last_run_counts_when_the_script_ran_twice(make: Any) -> None:
