@@ -1,6 +1,6 @@
-"""AWS as the checks see it: one method per question, answers in the shapes of the AWS API.
+"""AWS as the commands see it: one method per question, answers in the shapes of the AWS API.
 
-Everything here reads. Each real method follows pagination to its end.
+Everything here reads, and follows pagination to its end. A missing single thing is None.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -18,53 +18,16 @@ from ops.clients.errors import AskError
 
 Object = dict[str, Any]
 
-
-class Aws(Protocol):
-    """What the checks ask of AWS. A missing single thing is None."""
-
-    def account(self) -> str:
-        """Give the account id of the credentials."""
-        ...
-
-    def peering(self, peering_id: str) -> Object | None:
-        """Describe a VPC peering connection."""
-        ...
-
-    def route_tables(self, vpc_ids: Sequence[str]) -> list[Object]:
-        """Describe all route tables of some VPCs."""
-        ...
-
-    def subnets(self, vpc_ids: Sequence[str]) -> list[Object]:
-        """Describe all subnets of some VPCs."""
-        ...
-
-    def cluster(self, name: str) -> Object | None:
-        """Describe an EKS cluster."""
-        ...
-
-    def access_entry(self, cluster: str, principal_arn: str) -> Object | None:
-        """Describe an access entry of an EKS cluster."""
-        ...
-
-    def registrations(self, *, activation_ids: Sequence[str], cluster_arn: str) -> list[Object]:
-        """List managed instances (mi-*) of some activations, and all tagged with the cluster's ARN."""
-        ...
-
-    def instances(self, instance_ids: Sequence[str]) -> list[Object]:
-        """Describe EC2 instances; ids that do not exist are left out."""
-        ...
-
-    def security_groups(self, group_ids: Sequence[str]) -> list[Object]:
-        """Describe security groups."""
-        ...
-
-    def target_health(self, target_group_arn: str) -> list[Object]:
-        """Describe the registered targets of a target group and their health."""
-        ...
+# GetConsoleOutput keeps the last 64 KB; Latest is for Nitro machines only, others answer with this code.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+_NO_LATEST = ("UnsupportedOperation", "InvalidParameterCombination", "InvalidParameterValue")
+_NO_INSTANCE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
+_NO_RESOURCE = ("ResourceNotFoundException",)
+_NO_GROUP = ("TargetGroupNotFound",)
 
 
 class AwsClient:
-    """boto3 clients with our time-outs, and its errors in our words. Base of all real AWS classes."""
+    """boto3 clients with our time-outs, and its errors in our words."""
 
     def __init__(self, *, region: str, profile: str | None, timeout_s: float, retries: int) -> None:
         try:
@@ -102,37 +65,29 @@ class AwsClient:
         """
         try:
             return getattr(self.client(service), operation)(**arguments)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in set(missing):
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and _code(error) in set(missing):
                 return None
-            raise _refused(f"{service} {operation}", code, str(error)) from None
-        except BotoCoreError as error:
-            raise _no_answer(f"{service} {operation}", error) from None
+            raise _explained(f"{service} {operation}", error) from None
 
     def pages(self, service: str, operation: str, key: str, **arguments: object) -> list[Any]:
         """Call a paginated operation to its end and join the lists under `key`."""
-        paginator = self.client(service).get_paginator(operation)
+        pages = self.client(service).get_paginator(operation).paginate(**arguments)
         try:
-            return list(
-                itertools.chain.from_iterable(page.get(key) or [] for page in paginator.paginate(**arguments))
-            )
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            raise _refused(f"{service} {operation}", code, str(error)) from None
-        except BotoCoreError as error:
-            raise _no_answer(f"{service} {operation}", error) from None
-
-
-class RealAws(AwsClient):
-    """`Aws` by boto3."""
+            return list(itertools.chain.from_iterable(page.get(key) or [] for page in pages))
+        except (ClientError, BotoCoreError) as error:
+            raise _explained(f"{service} {operation}", error) from None
 
     def account(self) -> str:
-        """See `Aws`."""
+        """Give the account id of the credentials."""
         return str(self.ask("sts", "get_caller_identity")["Account"])
 
+
+class Aws(AwsClient):
+    """What is asked of a stack that is up, or was to be."""
+
     def peering(self, peering_id: str) -> Object | None:
-        """See `Aws`."""
+        """Describe a VPC peering connection."""
         missing = ("InvalidVpcPeeringConnectionID.NotFound",)
         answer = self.ask(
             "ec2", "describe_vpc_peering_connections", missing=missing, VpcPeeringConnectionIds=[peering_id]
@@ -140,63 +95,115 @@ class RealAws(AwsClient):
         return next(iter(answer["VpcPeeringConnections"]), None) if answer else None
 
     def route_tables(self, vpc_ids: Sequence[str]) -> list[Object]:
-        """See `Aws`."""
+        """Describe all route tables of some VPCs."""
         return self.pages("ec2", "describe_route_tables", "RouteTables", Filters=[_values("vpc-id", vpc_ids)])
 
     def subnets(self, vpc_ids: Sequence[str]) -> list[Object]:
-        """See `Aws`."""
+        """Describe all subnets of some VPCs."""
         return self.pages("ec2", "describe_subnets", "Subnets", Filters=[_values("vpc-id", vpc_ids)])
 
+    def security_groups(self, group_ids: Sequence[str]) -> list[Object]:
+        """Describe security groups; ids that do not exist are left out."""
+        if not group_ids:
+            return []
+        wanted = _values("group-id", group_ids)
+        return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[wanted])
+
+    def instances(self, instance_ids: Sequence[str]) -> list[Object]:
+        """Describe EC2 instances; ids that do not exist are left out."""
+        # By filter and not by InstanceIds: an unknown id would make the whole call an error.
+        return self._instances(_values("instance-id", instance_ids)) if instance_ids else []
+
+    def tagged_instances(self, key: str, value: str) -> list[Object]:
+        """Describe the EC2 instances with a tag, terminated ones too, for the hour that EC2 remembers them."""
+        return self._instances(_values(f"tag:{key}", [value]))
+
+    def _instances(self, wanted: Object) -> list[Object]:
+        found = self.pages("ec2", "describe_instances", "Reservations", Filters=[wanted])
+        return [instance for reservation in found for instance in reservation.get("Instances") or []]
+
+    def console(self, instance_id: str) -> Object | None:
+        """Get the console output: Output (text, which botocore decodes from base64) and Timestamp."""
+        # An instance type without Latest has what it said while booting.
+        missing = (*_NO_LATEST, *_NO_INSTANCE)
+        newest = self.ask("ec2", "get_console_output", missing=missing, InstanceId=instance_id, Latest=True)
+        if newest is not None:
+            return newest
+        return self.ask("ec2", "get_console_output", missing=_NO_INSTANCE, InstanceId=instance_id)
+
     def cluster(self, name: str) -> Object | None:
-        """See `Aws`."""
-        answer = self.ask("eks", "describe_cluster", missing=("ResourceNotFoundException",), name=name)
+        """Describe an EKS cluster."""
+        answer = self.ask("eks", "describe_cluster", missing=_NO_RESOURCE, name=name)
         return answer["cluster"] if answer else None
 
     def access_entry(self, cluster: str, principal_arn: str) -> Object | None:
-        """See `Aws`."""
-        missing = ("ResourceNotFoundException",)
-        answer = self.ask(
-            "eks", "describe_access_entry", missing=missing, clusterName=cluster, principalArn=principal_arn
-        )
-        return answer["accessEntry"] if answer else None
+        """Describe an access entry of an EKS cluster."""
+        return self._part_of(cluster, "access_entry", "accessEntry", principalArn=principal_arn)
+
+    def access_entries(self, cluster: str) -> list[Object]:
+        """Describe all access entries of an EKS cluster."""
+        names = self.pages("eks", "list_access_entries", "accessEntries", clusterName=cluster)
+        return [entry for name in names if (entry := self.access_entry(cluster, name))]
+
+    def node_groups(self, cluster: str) -> list[Object]:
+        """Describe all node groups of an EKS cluster."""
+        names = self.pages("eks", "list_nodegroups", "nodegroups", clusterName=cluster)
+        found = (self._part_of(cluster, "nodegroup", "nodegroup", nodegroupName=name) for name in names)
+        return [group for group in found if group]
+
+    def add_ons(self, cluster: str) -> list[Object]:
+        """Describe all add-ons of an EKS cluster."""
+        names = self.pages("eks", "list_addons", "addons", clusterName=cluster)
+        found = (self._part_of(cluster, "addon", "addon", addonName=name) for name in names)
+        return [add_on for add_on in found if add_on]
+
+    def _part_of(self, cluster: str, kind: str, key: str, **name: str) -> Object | None:
+        answer = self.ask("eks", f"describe_{kind}", missing=_NO_RESOURCE, clusterName=cluster, **name)
+        return answer[key] if answer else None
+
+    def activations(self) -> list[Object]:
+        """Describe all SSM activations of the region. They never hold their code."""
+        return self.pages("ssm", "describe_activations", "ActivationList")
+
+    def registered(self, activation_ids: Sequence[str]) -> list[Object]:
+        """List the managed instances (mi-*) that registered with some activations."""
+        # SSM takes at most 100 values in a filter.
+        parts = [activation_ids[start : start + 100] for start in range(0, len(activation_ids), 100)]
+        return [item for part in parts for item in self._registered("ActivationIds", part)]
 
     def registrations(self, *, activation_ids: Sequence[str], cluster_arn: str) -> list[Object]:
-        """See `Aws`."""
-        filters = [{"Key": "tag:EKSClusterARN", "Values": [cluster_arn]}]
-        # SSM takes at most 100 values in a filter.
-        for start in range(0, len(activation_ids), 100):
-            filters.append({"Key": "ActivationIds", "Values": list(activation_ids[start : start + 100])})
-        found = [
-            item
-            for one in filters
-            for item in self.pages(
-                "ssm", "describe_instance_information", "InstanceInformationList", Filters=[one]
-            )
-        ]
+        """List managed instances (mi-*) of some activations, and all tagged with the cluster's ARN."""
+        found = [*self._registered("tag:EKSClusterARN", [cluster_arn]), *self.registered(activation_ids)]
         return list({item["InstanceId"]: item for item in found}.values())
 
-    def instances(self, instance_ids: Sequence[str]) -> list[Object]:
-        """See `Aws`."""
-        if not instance_ids:
-            return []
-        # By filter and not by InstanceIds: an unknown id would make the whole call an error.
-        found = self.pages(
-            "ec2", "describe_instances", "Reservations", Filters=[_values("instance-id", instance_ids)]
-        )
-        return [instance for reservation in found for instance in reservation["Instances"]]
+    def _registered(self, key: str, values: Sequence[str]) -> list[Object]:
+        wanted = {"Key": key, "Values": list(values)}
+        return self.pages("ssm", "describe_instance_information", "InstanceInformationList", Filters=[wanted])
 
-    def security_groups(self, group_ids: Sequence[str]) -> list[Object]:
-        """See `Aws`."""
-        if not group_ids:
-            return []
-        return self.pages(
-            "ec2", "describe_security_groups", "SecurityGroups", Filters=[_values("group-id", group_ids)]
-        )
+    def tagged_target_groups(self, key: str, value: str) -> list[Object]:
+        """Describe the target groups with a tag."""
+        # Not by the Resource Groups Tagging API, which lags behind by minutes: the stack may have failed just now.
+        groups = {
+            one["TargetGroupArn"]: one
+            for one in self.pages("elbv2", "describe_target_groups", "TargetGroups")
+        }
+        arns = list(groups)
+        wanted: set[str] = set()
+        # DescribeTags takes at most 20 ARNs. A group that is deleted meanwhile makes the answer None.
+        for start in range(0, len(arns), 20):
+            answer = self.ask(
+                "elbv2", "describe_tags", missing=_NO_GROUP, ResourceArns=arns[start : start + 20]
+            )
+            for item in answer["TagDescriptions"] if answer else []:
+                if {"Key": key, "Value": value} in item.get("Tags", []):
+                    wanted.add(item["ResourceArn"])
+        return [group for arn, group in groups.items() if arn in wanted]
 
     def target_health(self, target_group_arn: str) -> list[Object]:
-        """See `Aws`."""
-        missing = ("TargetGroupNotFound",)
-        answer = self.ask("elbv2", "describe_target_health", missing=missing, TargetGroupArn=target_group_arn)
+        """Describe the registered targets of a target group and their health."""
+        answer = self.ask(
+            "elbv2", "describe_target_health", missing=_NO_GROUP, TargetGroupArn=target_group_arn
+        )
         return answer["TargetHealthDescriptions"] if answer else []
 
 
@@ -204,31 +211,25 @@ def _values(name: str, values: Sequence[str]) -> Object:
     return {"Name": name, "Values": list(values)}
 
 
-def _refused(call: str, code: str, message: str) -> AskError:
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _explained(call: str, error: ClientError | BotoCoreError) -> AskError:
+    """Say a refusal of AWS, or that there was no answer, in our words."""
+    code = _code(error) if isinstance(error, ClientError) else ""
     if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"):
-        return AskError(
-            f"{call}: {message}",
-            why="these credentials may not ask this",
-            fix=f"allow {call} (the AWS policy ReadOnlyAccess is enough for all of ops verify)",
-        )
-    if "Token" in code or "Credential" in code or code in ("InvalidClientTokenId", "SignatureDoesNotMatch"):
-        return AskError(
-            f"{call}: {message}",
-            why="the AWS credentials have expired or are not valid",
-            fix="sign in again (aws sso login), then aws sts get-caller-identity",
-        )
-    return AskError(f"{call}: {message}", why="AWS refused the request", fix="see the message of AWS")
-
-
-def _no_answer(call: str, error: BotoCoreError) -> AskError:
-    if isinstance(error, NoCredentialsError) or "credential" in str(error).lower():
-        return AskError(
-            f"{call}: {error}",
-            why="no AWS credentials were found on this machine",
-            fix="aws configure sso, or export AWS_PROFILE=NAME; then aws sts get-caller-identity",
-        )
-    return AskError(
-        f"{call}: {error}",
-        why="AWS cannot be reached from here, or not in this region",
-        fix="check the network and the region, or raise --timeout and --retry",
-    )
+        why = "these credentials may not ask this"
+        fix = f"allow {call} (the AWS policy ReadOnlyAccess is enough for all of ops verify)"
+    elif "Token" in code or "Credential" in code or code in ("InvalidClientTokenId", "SignatureDoesNotMatch"):
+        why = "the AWS credentials have expired or are not valid"
+        fix = "sign in again (aws sso login), then aws sts get-caller-identity"
+    elif isinstance(error, ClientError):
+        why, fix = "AWS refused the request", "see the message of AWS"
+    elif isinstance(error, NoCredentialsError) or "credential" in str(error).lower():
+        why = "no AWS credentials were found on this machine"
+        fix = "aws configure sso, or export AWS_PROFILE=NAME; then aws sts get-caller-identity"
+    else:
+        why = "AWS cannot be reached from here, or not in this region"
+        fix = "check the network and the region, or raise --timeout and --retry"
+    return AskError(f"{call}: {error}", why=why, fix=fix)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 import urllib3
 
@@ -20,16 +19,8 @@ class Answer:
     seconds: float
 
 
-class Http(Protocol):
-    """What the checks ask of a URL."""
-
-    def get(self, url: str) -> Answer:
-        """GET a URL, redirects not followed; raises TransportError when there is no HTTP answer."""
-        ...
-
-
-class RealHttp:
-    """`Http` by urllib3. A connection serves many requests, as a browser's would."""
+class Http:
+    """A client by urllib3. A connection serves many requests, as a browser's would."""
 
     def __init__(self, *, timeout_s: float, connections: int) -> None:
         self._timeout = urllib3.Timeout(total=timeout_s)
@@ -40,7 +31,7 @@ class RealHttp:
         self._pool.clear()
 
     def get(self, url: str) -> Answer:
-        """See `Http`."""
+        """GET a URL, redirects not followed; raises TransportError when there is no HTTP answer."""
         start = time.monotonic()
         try:
             answer = self._pool.request("GET", url, timeout=self._timeout, redirect=False)

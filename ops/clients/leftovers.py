@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ops.clients.aws import AwsClient
 
@@ -67,27 +67,11 @@ class Names:
         return {"destroyed stack": self.stack, "cluster": self.cluster, "region": self.region}
 
 
-class LeftoversAws(Protocol):
-    """What is left of a stack, one method per kind."""
-
-    def account(self) -> str:
-        """Give the account id of the credentials."""
-        ...
+class LeftoversAws(AwsClient):
+    """What is left of a stack."""
 
     def left(self, kind: str, names: Names) -> list[str]:
         """List what is left of a kind, a key of `LISTERS`."""
-        ...
-
-
-class RealLeftoversAws(AwsClient):
-    """`LeftoversAws` by boto3."""
-
-    def account(self) -> str:
-        """See `LeftoversAws`."""
-        return str(self.ask("sts", "get_caller_identity")["Account"])
-
-    def left(self, kind: str, names: Names) -> list[str]:
-        """See `LeftoversAws`."""
         return sorted(set(LISTERS[kind](self, names)))
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from ops.clients.aws_doctor import Cloud
+from ops.clients.aws import Aws
 from ops.clients.errors import AskError
-from ops.clients.kube import ExecError
+from ops.clients.kube import ExecError, Kube
 from ops.clients.pool import Pool
 from ops.doctor import discovery
 from ops.doctor.console import clean
@@ -25,30 +25,6 @@ NAMESPACES = ("kube-system", "nw-check", "sample")
 DAEMON_SETS = ("calico-node", "aws-node")
 LOG_LINES = 40
 REFUSED = "the API server cannot get the log: "
-
-
-class Kube(Protocol):
-    """What doctor asks of the cluster; verify's client answers it."""
-
-    def nodes(self) -> list[Object]:
-        """List Nodes."""
-        ...
-
-    def pods(self, namespace: str) -> list[Object]:
-        """List the Pods of a namespace."""
-        ...
-
-    def events(self, namespace: str) -> list[Object]:
-        """List the Events of a namespace (`""`: of all)."""
-        ...
-
-    def daemon_set(self, namespace: str, name: str) -> Object | None:
-        """Read a DaemonSet."""
-        ...
-
-    def logs(self, namespace: str, pod: str, *, container: str | None = None, lines: int = 10) -> str:
-        """Read the last lines of a container's log; ExecError when the server says no."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +113,7 @@ def _shaped(question: str, answer: Any) -> Any:
 
 def gather(
     subject: Subject,
-    cloud: Cloud,
+    cloud: Aws,
     connect: Callable[[Object | None], Kube],
     *,
     pool: Pool,
@@ -189,7 +165,7 @@ def gather(
     return facts
 
 
-def _about_machines(facts: Facts, cloud: Cloud) -> Questions:
+def _about_machines(facts: Facts, cloud: Aws) -> Questions:
     activations = [machine.activation_id for machine in facts.machines if machine.activation_id]
     consoles: dict[str, Callable[[], Any]] = {
         f"console/{machine.instance_id}": lambda machine=machine: cloud.console(machine.instance_id)
@@ -199,14 +175,14 @@ def _about_machines(facts: Facts, cloud: Cloud) -> Questions:
     return {**consoles, "registrations": lambda: cloud.registered(activations) if activations else []}
 
 
-def _about_targets(facts: Facts, cloud: Cloud) -> Questions:
+def _about_targets(facts: Facts, cloud: Aws) -> Questions:
     return {
         f"targets/{side}": lambda arn=arn: cloud.target_health(arn)
         for side, arn in facts.target_groups.items()
     }
 
 
-def _about_cluster(subject: Subject, cloud: Cloud) -> Questions:
+def _about_cluster(subject: Subject, cloud: Aws) -> Questions:
     name = subject.cluster_name
     return {
         "access entries": lambda: cloud.access_entries(name),

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.clients.aws_doctor import Cloud, RealCloud
+from ops.clients.aws import Aws
 from ops.clients.errors import AskError
-from ops.clients.kube_client import RealKube
+from ops.clients.kube import Kube
 from ops.clients.pool import Pool
 from ops.doctor import bundle, collectors, subject
 from ops.doctor.diagnosis import Diagnosis, diagnose
-from ops.doctor.facts import Facts, Kube, gather
+from ops.doctor.facts import Facts, gather
 from ops.doctor.redaction import Redactor, kubeconfig_secrets
 from ops.doctor.subject import Subject
 
@@ -47,7 +47,7 @@ def run(request: Request) -> Diagnosis:
         bundle.check(request.bundle)
     found = subject.find(stack=request.stack, outputs=request.outputs)
     profile = request.profile or found.profile
-    cloud = RealCloud(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
+    cloud = Aws(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
     return examine(
         found,
         cloud,
@@ -59,7 +59,7 @@ def run(request: Request) -> Diagnosis:
 
 def examine(
     found: Subject,
-    cloud: Cloud,
+    cloud: Aws,
     connecting: Callable[[Object | None], Kube],
     *,
     now: datetime,
@@ -83,7 +83,7 @@ def connect(found: Subject, cluster: Mapping[str, Any] | None, *, profile: str |
 
     """
     kubeconfig = dict(found.kubeconfig) if found.kubeconfig else described_kubeconfig(found, cluster)
-    return RealKube(kubeconfig, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
+    return Kube(kubeconfig, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
 
 
 def described_kubeconfig(found: Subject, cluster: Mapping[str, Any] | None) -> Object:

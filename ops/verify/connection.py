@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ops.clients.aws import RealAws
-from ops.clients.http import RealHttp
-from ops.clients.kube_client import RealKube
+from ops.clients.aws import Aws
+from ops.clients.http import Http
+from ops.clients.kube import Kube
 from ops.clients.pool import Pool
 from ops.clients.stack_outputs import Deployment
 from ops.verify.context import Context, Limits
@@ -22,16 +22,14 @@ def connect(deployment: Deployment, limits: Limits, *, profile: str | None) -> G
 
     """
     profile = profile or deployment.checks.profile or None
-    aws = RealAws(
+    aws = Aws(
         region=deployment.checks.region,
         profile=profile,
         timeout_s=limits.timeout_s,
         retries=limits.retries,
     )
-    kube = RealKube(
-        deployment.kubeconfig, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries
-    )
-    http = RealHttp(timeout_s=limits.timeout_s, connections=limits.concurrency)
+    kube = Kube(deployment.kubeconfig, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries)
+    http = Http(timeout_s=limits.timeout_s, connections=limits.concurrency)
     try:
         yield Context(
             deployment=deployment, kube=kube, aws=aws, http=http, limits=limits, pool=Pool(limits.concurrency)

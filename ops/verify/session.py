@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from ops.clients import stack_names, stack_outputs
-from ops.clients.leftovers import RealLeftoversAws
+from ops.clients.leftovers import LeftoversAws
 from ops.verify import connection, runner
 from ops.verify.checks.leftovers import Leftovers
 from ops.verify.context import Limits
@@ -64,7 +64,7 @@ def leftovers(request: Request, checks: Sequence[Check]) -> Run:
         cluster=request.cluster_name,
         profile=request.profile,
     )
-    aws = RealLeftoversAws(
+    aws = LeftoversAws(
         region=looked_up.names.region,
         profile=looked_up.profile,
         timeout_s=request.timeout_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,24 +10,24 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from botocore.stub import Stubber
 
-from ops.clients.aws import RealAws
+from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 
 Stub = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[RealAws]:
+def aws() -> Iterator[Aws]:
     """One for all tests: making a client takes most of a second."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}.items():
             patch.setenv(name, value)
         patch.delenv("AWS_PROFILE", raising=False)
-        yield RealAws(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
+        yield Aws(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
 
 
 @pytest.fixture
-def stub(aws: RealAws) -> Iterator[Stub]:
+def stub(aws: Aws) -> Iterator[Stub]:
     """Queue an answer: service, operation, expected parameters, answer (or error code)."""
     stubbers: dict[str, Stubber] = {}
 
@@ -45,13 +46,13 @@ def stub(aws: RealAws) -> Iterator[Stub]:
         stubber.assert_no_pending_responses()
 
 
-def test_the_account_is_that_of_the_credentials(aws: RealAws, stub: Stub) -> None:
+def test_the_account_is_that_of_the_credentials(aws: Aws, stub: Stub) -> None:
     stub("sts", "get_caller_identity", {}, {"Account": "012345678901"})
 
     assert aws.account() == "012345678901"
 
 
-def test_a_peering_is_described_by_its_id_and_may_be_gone(aws: RealAws, stub: Stub) -> None:
+def test_a_peering_is_described_by_its_id_and_may_be_gone(aws: Aws, stub: Stub) -> None:
     expected = {"VpcPeeringConnectionIds": ["pcx-1"]}
     found = {"VpcPeeringConnections": [{"Status": {"Code": "active"}}]}
     stub("ec2", "describe_vpc_peering_connections", expected, found)
@@ -61,7 +62,7 @@ def test_a_peering_is_described_by_its_id_and_may_be_gone(aws: RealAws, stub: St
     assert aws.peering("pcx-1") is None
 
 
-def test_route_tables_and_subnets_of_both_vpcs_are_read_page_by_page(aws: RealAws, stub: Stub) -> None:
+def test_route_tables_and_subnets_of_both_vpcs_are_read_page_by_page(aws: Aws, stub: Stub) -> None:
     filters = [{"Name": "vpc-id", "Values": ["vpc-1", "vpc-2"]}]
     pages = [
         {"RouteTables": [{"RouteTableId": "rtb-1"}], "NextToken": "t"},
@@ -75,7 +76,7 @@ def test_route_tables_and_subnets_of_both_vpcs_are_read_page_by_page(aws: RealAw
     assert [one["SubnetId"] for one in aws.subnets(["vpc-1", "vpc-2"])] == ["subnet-1"]
 
 
-def test_a_cluster_and_an_access_entry_may_be_gone(aws: RealAws, stub: Stub) -> None:
+def test_a_cluster_and_an_access_entry_may_be_gone(aws: Aws, stub: Stub) -> None:
     arn = "arn:aws:iam::012345678901:role/r"
     entry = {"clusterName": "c", "principalArn": arn}
     stub("eks", "describe_cluster", {"name": "c"}, {"cluster": {"status": "ACTIVE"}})
@@ -90,7 +91,7 @@ def test_a_cluster_and_an_access_entry_may_be_gone(aws: RealAws, stub: Stub) -> 
 
 
 def test_registrations_are_looked_for_by_tag_and_by_activation_a_hundred_at_a_time(
-    aws: RealAws, stub: Stub
+    aws: Aws, stub: Stub
 ) -> None:
     ids = [f"{number:08}-0000-0000-0000-000000000000" for number in range(101)]
     one, two = {"InstanceId": "mi-00000000000000001"}, {"InstanceId": "mi-00000000000000002"}
@@ -107,7 +108,7 @@ def test_registrations_are_looked_for_by_tag_and_by_activation_a_hundred_at_a_ti
 
 
 def test_instances_and_groups_are_looked_for_by_filter_so_that_a_missing_one_is_no_error(
-    aws: RealAws, stub: Stub
+    aws: Aws, stub: Stub
 ) -> None:
     reservations = {
         "Reservations": [{"Instances": [{"InstanceId": "i-1"}]}, {"Instances": [{"InstanceId": "i-2"}]}]
@@ -131,13 +132,103 @@ def test_instances_and_groups_are_looked_for_by_filter_so_that_a_missing_one_is_
     assert aws.security_groups([]) == []
 
 
-def test_a_target_group_that_is_gone_has_no_targets(aws: RealAws, stub: Stub) -> None:
+def test_a_target_group_that_is_gone_has_no_targets(aws: Aws, stub: Stub) -> None:
     item = {"Target": {"Id": "10.90.1.182", "Port": 30080}, "TargetHealth": {"State": "healthy"}}
     stub("elbv2", "describe_target_health", {"TargetGroupArn": "arn:t"}, {"TargetHealthDescriptions": [item]})
     stub("elbv2", "describe_target_health", {"TargetGroupArn": "arn:t"}, "TargetGroupNotFound")
 
     assert aws.target_health("arn:t") == [item]
     assert aws.target_health("arn:t") == []
+
+
+def test_instances_are_found_by_tag_on_all_pages(aws: Aws, stub: Stub) -> None:
+    wanted = {"Filters": [{"Name": "tag:k", "Values": ["v"]}]}
+    one, two = ({"Reservations": [{"Instances": [{"InstanceId": name}]}]} for name in ("i-1", "i-2"))
+    stub("ec2", "describe_instances", wanted, {**one, "NextToken": "more"})
+    stub("ec2", "describe_instances", {**wanted, "NextToken": "more"}, two)
+
+    assert [item["InstanceId"] for item in aws.tagged_instances("k", "v")] == ["i-1", "i-2"]
+
+
+def console(text: str) -> dict[str, Any]:
+    return {"InstanceId": "i-0b1", "Output": base64.b64encode(text.encode()).decode()}
+
+
+def test_the_newest_console_is_asked_for_and_decoded(aws: Aws, stub: Stub) -> None:
+    stub("ec2", "get_console_output", {"InstanceId": "i-0b1", "Latest": True}, console("hello"))
+
+    assert (aws.console("i-0b1") or {})["Output"] == "hello"
+
+
+def test_a_machine_without_the_newest_console_gives_that_of_its_boot(aws: Aws, stub: Stub) -> None:
+    stub("ec2", "get_console_output", {"InstanceId": "i-0b1", "Latest": True}, "UnsupportedOperation")
+    stub("ec2", "get_console_output", {"InstanceId": "i-0b1"}, console("boot"))
+
+    assert (aws.console("i-0b1") or {})["Output"] == "boot"
+
+
+def test_a_machine_that_is_gone_has_no_console(aws: Aws, stub: Stub) -> None:
+    for more in ({"Latest": True}, {}):
+        stub("ec2", "get_console_output", {"InstanceId": "i-0b1", **more}, "InvalidInstanceID.NotFound")
+
+    assert aws.console("i-0b1") is None
+
+
+def test_a_console_that_may_not_be_read_says_what_to_allow(aws: Aws, stub: Stub) -> None:
+    stub("ec2", "get_console_output", {"InstanceId": "i-0b1", "Latest": True}, "UnauthorizedOperation")
+
+    with pytest.raises(AskError, match="ec2 get_console_output"):
+        aws.console("i-0b1")
+
+
+def test_activations_come_from_all_pages(aws: Aws, stub: Stub) -> None:
+    pages = [{"ActivationList": [{"ActivationId": f"a-{n}"}]} for n in (1, 2)]
+    stub("ssm", "describe_activations", {}, {**pages[0], "NextToken": "more"})
+    stub("ssm", "describe_activations", {"NextToken": "more"}, pages[1])
+
+    assert [item["ActivationId"] for item in aws.activations()] == ["a-1", "a-2"]
+
+
+def test_each_access_entry_is_described(aws: Aws, stub: Stub) -> None:
+    found = {"principalArn": "arn-1", "type": "HYBRID_LINUX"}
+    stub("eks", "list_access_entries", {"clusterName": "c"}, {"accessEntries": ["arn-1"], "nextToken": "t"})
+    stub("eks", "list_access_entries", {"clusterName": "c", "nextToken": "t"}, {"accessEntries": ["arn-2"]})
+    stub(
+        "eks", "describe_access_entry", {"clusterName": "c", "principalArn": "arn-1"}, {"accessEntry": found}
+    )
+    gone = {"clusterName": "c", "principalArn": "arn-2"}
+    stub("eks", "describe_access_entry", gone, "ResourceNotFoundException")
+
+    assert aws.access_entries("c") == [found]
+
+
+def test_each_node_group_is_described_unless_it_has_gone_meanwhile(aws: Aws, stub: Stub) -> None:
+    stub("eks", "list_nodegroups", {"clusterName": "c"}, {"nodegroups": ["a", "b"]})
+    names = [{"clusterName": "c", "nodegroupName": name} for name in ("a", "b")]
+    stub("eks", "describe_nodegroup", names[0], "ResourceNotFoundException")
+    stub("eks", "describe_nodegroup", names[1], {"nodegroup": {"nodegroupName": "b", "status": "ACTIVE"}})
+
+    assert [item["nodegroupName"] for item in aws.node_groups("c")] == ["b"]
+
+
+def test_each_add_on_is_described(aws: Aws, stub: Stub) -> None:
+    stub("eks", "list_addons", {"clusterName": "c"}, {"addons": ["coredns"]})
+    found = {"addon": {"addonName": "coredns", "status": "DEGRADED"}}
+    stub("eks", "describe_addon", {"clusterName": "c", "addonName": "coredns"}, found)
+
+    assert [item["status"] for item in aws.add_ons("c")] == ["DEGRADED"]
+
+
+def test_target_groups_are_found_by_their_tags_twenty_at_a_time(aws: Aws, stub: Stub) -> None:
+    arns = [f"arn-{n}" for n in range(21)]
+    groups = [{"TargetGroupArn": arn, "TargetType": "ip"} for arn in arns]
+    stub("elbv2", "describe_target_groups", {}, {"TargetGroups": groups})
+    for part in (arns[:20], arns[20:]):
+        values = {arn: "v" if arn in ("arn-3", "arn-20") else "other" for arn in part}
+        tags = [{"ResourceArn": arn, "Tags": [{"Key": "k", "Value": value}]} for arn, value in values.items()]
+        stub("elbv2", "describe_tags", {"ResourceArns": part}, {"TagDescriptions": tags})
+
+    assert [item["TargetGroupArn"] for item in aws.tagged_target_groups("k", "v")] == ["arn-3", "arn-20"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +241,7 @@ def test_a_target_group_that_is_gone_has_no_targets(aws: RealAws, stub: Stub) ->
         ("Throttling", "see the message of AWS"),
     ],
 )
-def test_a_refusal_of_aws_says_what_to_do(aws: RealAws, stub: Stub, code: str, fix: str) -> None:
+def test_a_refusal_of_aws_says_what_to_do(aws: Aws, stub: Stub, code: str, fix: str) -> None:
     stub("sts", "get_caller_identity", {}, code)
 
     with pytest.raises(AskError) as error:
@@ -159,7 +250,7 @@ def test_a_refusal_of_aws_says_what_to_do(aws: RealAws, stub: Stub, code: str, f
     assert fix in error.value.problem.fix
 
 
-def test_a_refusal_between_pages_is_an_error_as_well(aws: RealAws, stub: Stub) -> None:
+def test_a_refusal_between_pages_is_an_error_as_well(aws: Aws, stub: Stub) -> None:
     stub(
         "ec2", "describe_subnets", {"Filters": [{"Name": "vpc-id", "Values": ["v"]}]}, "UnauthorizedOperation"
     )
@@ -176,7 +267,7 @@ def test_a_refusal_between_pages_is_an_error_as_well(aws: RealAws, stub: Stub) -
     ],
 )
 def test_no_credentials_and_no_network_are_told_apart(
-    aws: RealAws, monkeypatch: pytest.MonkeyPatch, error: Exception, fix: str
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, error: Exception, fix: str
 ) -> None:
     def fail(**_: object) -> None:
         raise error
@@ -192,10 +283,10 @@ def test_a_profile_that_does_not_exist_is_an_error(tmp_path: Any, monkeypatch: p
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 
     with pytest.raises(AskError, match="nosuch"):
-        RealAws(region="ap-northeast-1", profile="nosuch", timeout_s=1, retries=0)
+        Aws(region="ap-northeast-1", profile="nosuch", timeout_s=1, retries=0)
 
 
-def test_time_outs_and_attempts_are_those_of_the_command_line(aws: RealAws) -> None:
+def test_time_outs_and_attempts_are_those_of_the_command_line(aws: Aws) -> None:
     config = aws.client("ec2").meta.config
 
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 1, 1)

@@ -91,8 +91,8 @@ class World:
             for item in self.kube.nodes_
             if item["metadata"]["labels"].get("eks-hybrid-calico/name") != f"hybrid-{number}"
         ]
-        self.cloud.registrations = [
-            item for item in self.cloud.registrations if item["ActivationId"] != activation_id(number)
+        self.cloud.registered_ = [
+            item for item in self.cloud.registered_ if item["ActivationId"] != activation_id(number)
         ]
         self.kube.pods_ = [
             item for item in self.kube.pods_ if item["spec"]["nodeName"] != managed_instance_id(number)
@@ -177,7 +177,7 @@ def healthy() -> World:
             }
             for n in numbers
         ],
-        registrations=[
+        registered_=[
             {"InstanceId": managed_instance_id(n), "ActivationId": activation_id(n), "PingStatus": "Online"}
             for n in numbers
         ],

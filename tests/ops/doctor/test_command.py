@@ -120,7 +120,7 @@ def ops(world: Any, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         made.append(arguments)
         return world.cloud
 
-    monkeypatch.setattr(session, "RealCloud", cloud)
+    monkeypatch.setattr(session, "Aws", cloud)
     monkeypatch.setattr(session, "RETRIES", 0)
 
     def run(*arguments: str) -> Any:
@@ -222,7 +222,7 @@ def test_a_profile_that_is_not_there_ends_with_2(
             "AWS: The config profile (x) could not be found", why="w", fix="ops verify --profile NAME"
         )
 
-    monkeypatch.setattr(session, "RealCloud", unknown)
+    monkeypatch.setattr(session, "Aws", unknown)
     result = ops()
     assert result.exit_code == 2
     assert "ops doctor --profile NAME" in result.stderr
@@ -254,7 +254,7 @@ def test_the_output_kubeconfig_wins_over_what_eks_says(
         used.append(kubeconfig)
         return world.kube
 
-    monkeypatch.setattr(session, "RealKube", real)
+    monkeypatch.setattr(session, "Kube", real)
     found = dataclasses.replace(world.subject, kubeconfig={"from": "outputs"})
     session.connect(found, {"endpoint": api}, profile=None)
     assert used == [{"from": "outputs"}]

@@ -160,7 +160,7 @@ def test_a_deleted_activation_is_named(world: Any, make: Any) -> None:
 
 
 def test_a_lost_agent_is_named_even_while_its_node_is_ready(world: Any) -> None:
-    world.cloud.registrations[0]["PingStatus"] = "ConnectionLost"
+    world.cloud.registered_[0]["PingStatus"] = "ConnectionLost"
     assert world.causes() == ["ssm-connection-lost"]
 
 

@@ -1,9 +1,11 @@
-"""The world as AWS shows it: the answers behind `ops.clients.aws.Aws`."""
+"""The world as AWS shows it. A question that has no answer here fails for want of a session."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+from ops.clients.aws import Aws
 
 Object = dict[str, Any]
 _SIDES = {
@@ -12,8 +14,8 @@ _SIDES = {
 }
 
 
-class StandInAws:
-    """`Aws` answered from the world."""
+class StandInAws(Aws):
+    """AWS answered from the world."""
 
     def __init__(self, world: Any) -> None:
         self.world = world

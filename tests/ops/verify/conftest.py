@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ops.clients.http import RealHttp
-from ops.clients.kube_client import RealKube
+from ops.clients.http import Http
+from ops.clients.kube import Kube
 from ops.clients.pool import Pool
 from ops.clients.stack_outputs import Deployment
 from ops.verify import runner
@@ -28,8 +28,8 @@ def context(
     def make(*, timeout_s: float = 5.0, retries: int = 1, **more: int) -> Context:
         chosen = Limits(timeout_s=timeout_s, retries=retries, **more)
         deployment = Deployment.model_validate(outputs())
-        kube = RealKube(deployment.kubeconfig, timeout_s=chosen.timeout_s, retries=chosen.retries)
-        http = RealHttp(timeout_s=chosen.timeout_s, connections=chosen.concurrency)
+        kube = Kube(deployment.kubeconfig, timeout_s=chosen.timeout_s, retries=chosen.retries)
+        http = Http(timeout_s=chosen.timeout_s, connections=chosen.concurrency)
         opened.extend((kube, http))
         return Context(
             deployment=deployment,

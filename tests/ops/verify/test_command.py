@@ -37,7 +37,7 @@ def ops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Ops:
     """Run `ops verify --outputs FILE ...` against the stand-in, AWS included."""
-    monkeypatch.setattr(connection, "RealAws", lambda **_: standin.cloud.StandInAws(world))
+    monkeypatch.setattr(connection, "Aws", lambda **_: standin.cloud.StandInAws(world))
     monkeypatch.delenv("NO_COLOR", raising=False)
 
     def go(*arguments: str) -> Result:
@@ -218,7 +218,7 @@ def test_the_aws_profile_is_the_users_or_else_the_stacks(
         asked.append(arguments["profile"])
         return standin.cloud.StandInAws(world)
 
-    monkeypatch.setattr(connection, "RealAws", connect)
+    monkeypatch.setattr(connection, "Aws", connect)
     ops("--only", "aws.identity", *options, "--outputs", str(tmp_path / "profile.json"))
 
     assert asked == [used]
@@ -238,7 +238,7 @@ def test_a_destroyed_stack_is_looked_for_by_the_names_of_its_settings(
             assert (names.tag, names.cluster) == ("eks-hybrid-calico/dev", "eks-hybrid")
             return ["vol-1 (30 GiB, available)"] if kind == "volumes" else []
 
-    monkeypatch.setattr(session, "RealLeftoversAws", Nothing)
+    monkeypatch.setattr(session, "LeftoversAws", Nothing)
     monkeypatch.chdir(tmp_path)
     arguments = ["--destroyed", "--stack", "dev", "--region", "eu-west-1", "--cluster-name", "eks-hybrid"]
 

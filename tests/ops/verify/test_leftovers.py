@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from ops.clients import leftovers, stack_names
 from ops.clients.errors import AskError
-from ops.clients.leftovers import Names, RealLeftoversAws
+from ops.clients.leftovers import LeftoversAws, Names
 from ops.verify import runner
 from ops.verify.catalogue import LEFTOVERS
 from ops.verify.checks.leftovers import KINDS, Leftovers
@@ -308,17 +308,17 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[RealLeftoversAws]:
+def aws() -> Iterator[LeftoversAws]:
     """One for all tests: making a client takes most of a second."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}.items():
             patch.setenv(name, value)
         patch.delenv("AWS_PROFILE", raising=False)
-        yield RealLeftoversAws(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
+        yield LeftoversAws(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
 
 
 @pytest.fixture
-def stub(aws: RealLeftoversAws) -> Iterator[Callable[[list[Any]], None]]:
+def stub(aws: LeftoversAws) -> Iterator[Callable[[list[Any]], None]]:
     stubbers: dict[str, Stubber] = {}
 
     def queue(calls: list[Any]) -> None:
@@ -338,20 +338,20 @@ def stub(aws: RealLeftoversAws) -> Iterator[Callable[[list[Any]], None]]:
 
 
 @pytest.mark.parametrize("kind", leftovers.LISTERS)
-def test_what_is_left_is_found_by_name_and_tag(aws: RealLeftoversAws, stub: Any, kind: str) -> None:
+def test_what_is_left_is_found_by_name_and_tag(aws: LeftoversAws, stub: Any, kind: str) -> None:
     found, calls = LEFT[kind]
     stub(calls)
 
     assert aws.left(kind, NAMES) == found
 
 
-def test_a_cluster_that_is_gone_is_not_left(aws: RealLeftoversAws, stub: Any) -> None:
+def test_a_cluster_that_is_gone_is_not_left(aws: LeftoversAws, stub: Any) -> None:
     stub([("eks", "describe_cluster", {"name": "eks-hybrid"}, "ResourceNotFoundException")])
 
     assert aws.left("cluster", NAMES) == []
 
 
-def test_the_account_is_shown(aws: RealLeftoversAws, stub: Any) -> None:
+def test_the_account_is_shown(aws: LeftoversAws, stub: Any) -> None:
     stub([CALLER])
 
     assert aws.account() == "012345678901"

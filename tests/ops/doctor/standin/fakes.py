@@ -1,4 +1,4 @@
-"""`Cloud` and `Kube` out of lists; `refused` maps a question to the error it raises."""
+"""AWS and a cluster out of lists; `refused` maps a question to the error it raises."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.clients.kube import ExecError
+from ops.clients.aws import Aws
+from ops.clients.kube import ExecError, Kube
 
 Object = dict[str, Any]
 CLUSTER = "eks-hybrid"
@@ -14,13 +15,13 @@ STACK_TAG = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
 
 
 @dataclass
-class FakeCloud:
-    """`Cloud` out of lists. `refused` maps a method to the error it raises."""
+class FakeCloud(Aws):
+    """AWS out of lists. `refused` maps a method to the error it raises."""
 
     instances_: list[Object] = field(default_factory=list)
     consoles: dict[str, str] = field(default_factory=dict)
     activations_: list[Object] = field(default_factory=list)
-    registrations: list[Object] = field(default_factory=list)
+    registered_: list[Object] = field(default_factory=list)
     eks: Object | None = None
     entries: list[Object] = field(default_factory=list)
     groups: list[Object] = field(default_factory=list)
@@ -54,7 +55,7 @@ class FakeCloud:
 
     def registered(self, activation_ids: Sequence[str]) -> list[Object]:
         self._ask("registered")
-        return [item for item in self.registrations if item["ActivationId"] in activation_ids]
+        return [item for item in self.registered_ if item["ActivationId"] in activation_ids]
 
     def cluster(self, name: str) -> Object | None:
         self._ask("cluster")
@@ -87,8 +88,8 @@ class FakeCloud:
 
 
 @dataclass
-class FakeKube:
-    """`Kube` out of lists."""
+class FakeKube(Kube):
+    """A cluster out of lists."""
 
     nodes_: list[Object] = field(default_factory=list)
     pods_: list[Object] = field(default_factory=list)

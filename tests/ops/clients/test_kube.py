@@ -14,23 +14,22 @@ from typing import Any
 import pytest
 
 from ops.clients.errors import AskError
-from ops.clients.kube import ExecError
+from ops.clients.kube import ExecError, Kube
 from ops.clients.kube_auth import ExecCredentials
-from ops.clients.kube_client import RealKube
 
 POD = ("nw-check", "nw-check-hybrid-c7cd75cc6-rem-1")
-Connect = Callable[..., RealKube]
+Connect = Callable[..., Kube]
 
 
 @pytest.fixture
 def connect(outputs: Callable[[], dict[str, Any]]) -> Iterator[Connect]:
-    opened: list[RealKube] = []
+    opened: list[Kube] = []
 
-    def go(*, retries: int = 1, timeout_s: float = 5.0, **user: Any) -> RealKube:
+    def go(*, retries: int = 1, timeout_s: float = 5.0, **user: Any) -> Kube:
         kubeconfig = outputs()["kubeconfig"]
         if user:
             kubeconfig["users"][0]["user"] = user
-        opened.append(RealKube(kubeconfig, timeout_s=timeout_s, retries=retries))
+        opened.append(Kube(kubeconfig, timeout_s=timeout_s, retries=retries))
         return opened[-1]
 
     yield go
@@ -263,6 +262,6 @@ def test_a_plug_in_that_is_not_installed_is_an_error_that_says_how_to_get_it(con
 @pytest.mark.parametrize("kubeconfig", [{}, {"users": []}, {"users": [{"user": {"token": "hush"}}]}])
 def test_an_unusable_kubeconfig_is_an_error_that_does_not_show_it(kubeconfig: dict[str, Any]) -> None:
     with pytest.raises(AskError) as error:
-        RealKube(kubeconfig, timeout_s=1, retries=0)
+        Kube(kubeconfig, timeout_s=1, retries=0)
     assert "kubeconfig is not usable" in error.value.problem.seen
     assert "hush" not in json.dumps(vars(error.value.problem))
