@@ -42,9 +42,16 @@ class Pool:
             self._work.get()()
 
     def settle(
-        self, function: Callable[[Item], Answer], items: Iterable[Item]
+        self,
+        function: Callable[[Item], Answer],
+        items: Iterable[Item],
+        *,
+        expected: type[Exception] | tuple[type[Exception], ...] = Exception,
     ) -> list[tuple[Item, Answer | Exception]]:
-        """Call `function` for all items at once; each item comes back with its answer or its exception."""
+        """Call `function` for all items at once; each item comes back with its answer or its `expected` exception.
+
+        Any other exception is raised, once all have ended.
+        """
         items = list(items)
         done: queue.SimpleQueue[tuple[int, Answer | Exception]] = queue.SimpleQueue()
 
@@ -60,6 +67,9 @@ class Pool:
         for index, item in enumerate(items):
             self.submit(task(index, item))
         answers = dict(done.get() for _ in items)
+        for answer in answers.values():
+            if isinstance(answer, Exception) and not isinstance(answer, expected):
+                raise answer
         return [(item, answers[index]) for index, item in enumerate(items)]
 
 

@@ -62,16 +62,16 @@ def probe(
         # A probe without output is a path that did not answer, not a path that was not asked.
         return {key: found.get(key, (-1, done.stderr.strip())) for key in wanted}
 
-    for pod, answer in context.pool.settle(ask, [check_pods[node.name] for node in nodes]):
-        if isinstance(answer, ExecError):
+    for pod, answer in context.pool.settle(
+        ask, [check_pods[node.name] for node in nodes], expected=ExecError
+    ):
+        if isinstance(answer, Exception):
             probed.errors[pod.node] = str(answer)
             findings.fail(
                 f"exec into {pod.name} on {names[pod.node]} failed: {answer}",
                 why="the control plane does not reach this node's kubelet; node.exec says more",
                 fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip route",
             )
-        elif isinstance(answer, Exception):
-            raise answer
         else:
             probed.outputs.update({(pod.node, key): value for key, value in answer.items()})
     return probed
@@ -89,15 +89,13 @@ def mtus(context: Context, check_pods: Mapping[str, Pod], findings: Findings) ->
         return links.get(default.device if default else "eth0")
 
     mtus = {}
-    for pod, answer in context.pool.settle(ask, list(check_pods.values())):
+    for pod, answer in context.pool.settle(ask, check_pods.values(), expected=ExecError):
         if isinstance(answer, int):
             mtus[pod.node] = answer
-        elif answer is None or isinstance(answer, ExecError):
+        else:
             findings.fail(
                 f"the MTU in {pod.name} cannot be read{f': {answer}' if answer else ''}",
                 why="`ip -o link` in the pod did not show the interface of its default route",
                 fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip -o link",
             )
-        else:
-            raise answer
     return mtus

@@ -107,11 +107,16 @@ class Run:
 
 @dataclass
 class Findings:
-    """Collects what a check notices; `outcome` makes the verdict of it: any problem fails, any warning warns."""
+    """Collects what a check notices; `outcome` makes the verdict of it: any problem fails, any warning warns.
+
+    `failed` is the summary of a failure; without one, the first problem is.
+    """
 
     evidence: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    failed: str = ""
+    matrix: Matrix | None = None
 
     def fail(self, seen: str, *, why: str, fix: str) -> None:
         """Note something that makes the check fail."""
@@ -121,14 +126,34 @@ class Findings:
         """Note something that should be known but breaks nothing."""
         self.warnings.append(Problem(seen=seen, why=why, fix=fix))
 
-    def outcome(self, passed: str, *, failed: str = "", matrix: Matrix | None = None) -> Outcome:
-        """Make the verdict. `passed`: the summary of a pass and of a warning; `failed`: of a failure."""
+    def outcome(self, passed: str) -> Outcome:
+        """Make the verdict. `passed`: the summary of a pass and of a warning."""
         problems = (*self.problems, *self.warnings)
         status = Status.FAIL if self.problems else Status.WARN if self.warnings else Status.OK
-        summary = passed if status is not Status.FAIL else failed or self.problems[0].seen
+        summary = passed if status is not Status.FAIL else self.failed or self.problems[0].seen
         return Outcome(
-            status=status, summary=summary, evidence=tuple(self.evidence), problems=problems, matrix=matrix
+            status=status,
+            summary=summary,
+            evidence=tuple(self.evidence),
+            problems=problems,
+            matrix=self.matrix,
         )
+
+
+def check(
+    id_: str, proves: str, *, needs: tuple[str, ...] = (), eventually: bool = False
+) -> Callable[[Callable[[Any, Findings], str | Outcome]], Check]:
+    """Make a `Check` of a function that notes in its findings what is wrong, and returns the summary of a pass."""
+
+    def made(ask: Callable[[Any, Findings], str | Outcome]) -> Check:
+        def run(context: Any) -> Outcome:
+            findings = Findings()
+            answer = ask(context, findings)
+            return answer if isinstance(answer, Outcome) else findings.outcome(answer)
+
+        return Check(id=id_, proves=proves, run=run, needs=needs, eventually=eventually)
+
+    return made
 
 
 def skipped(reason: str) -> Outcome:

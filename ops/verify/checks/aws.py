@@ -8,13 +8,13 @@ from typing import Any
 
 from ops.clients.errors import AskError
 from ops.verify.context import Context
-from ops.verify.model import Check, Findings, Outcome, listed
+from ops.verify.model import Findings, check, listed
 
 Object = dict[str, Any]
 
 
-def identity(context: Context) -> Outcome:
-    """Answer whether the credentials are of the stack's account."""
+@check("aws.identity", "the AWS credentials are of the stack's account")
+def identity(context: Context, _: Findings) -> str:
     expected = context.deployment.checks.account_id
     account = context.aws.account()
     if account != expected:
@@ -23,21 +23,20 @@ def identity(context: Context) -> Outcome:
             why="every answer would be about the wrong account",
             fix="export AWS_PROFILE=NAME, or ops verify --profile NAME",
         )
-    return Findings().outcome(f"account {account}")
+    return f"account {account}"
 
 
-def cluster(context: Context) -> Outcome:
-    """Answer whether the control plane is ACTIVE."""
+@check("aws.cluster", "the EKS control plane is ACTIVE", needs=("aws.identity",), eventually=True)
+def cluster(context: Context, findings: Findings) -> str:
     name = context.deployment.cluster_name
     found = context.memo.get("eks", lambda: context.aws.cluster(name))
-    findings = Findings()
     if found is None:
         findings.fail(
             f"there is no cluster {name} in {context.deployment.checks.region}",
             why="it was deleted outside Pulumi, or the outputs are of an older deployment",
             fix="pulumi refresh, then pulumi up",
         )
-        return findings.outcome("")
+        return ""
     if found.get("status") != "ACTIVE":
         issues = [issue.get("message", "") for issue in (found.get("health") or {}).get("issues") or []]
         findings.fail(
@@ -45,28 +44,30 @@ def cluster(context: Context) -> Outcome:
             why="the control plane is being created, updated or deleted, or EKS lost something it needs",
             fix=f"aws eks describe-cluster --name {name} --query cluster.health",
         )
-    return findings.outcome(f"{name} is ACTIVE, Kubernetes {found.get('version')}")
+    return f"{name} is ACTIVE, Kubernetes {found.get('version')}"
 
 
-def peering(context: Context) -> Outcome:
-    """Answer whether the VPC peering connection is active."""
+@check("aws.peering", "the VPC peering is active", needs=("aws.identity",), eventually=True)
+def peering(context: Context, findings: Findings) -> str:
     peering_id = context.deployment.checks.peering_id
     found = context.aws.peering(peering_id)
     status = ((found or {}).get("Status") or {}).get("Code", "missing")
-    findings = Findings()
     if status != "active":
         findings.fail(
             f"{peering_id} is {status}",
             why="the two VPCs have no other way to each other: no VXLAN, no kubelet, no ALB target across it",
             fix="pulumi up --refresh makes the peering again",
         )
-    return findings.outcome(f"{peering_id} is active")
+    return f"{peering_id} is active"
 
 
-def routes(context: Context) -> Outcome:
-    """Answer whether every route table in use sends the other VPC's range to the peering."""
+@check(
+    "aws.routes",
+    "every route table in use reaches the other VPC through the peering",
+    needs=("aws.identity", "aws.peering"),
+)
+def routes(context: Context, findings: Findings) -> str:
     expected = context.deployment.checks
-    findings = Findings()
     sides = (
         (expected.vpc_id, expected.on_prem_vpc_cidr),
         (expected.on_prem_vpc_id, expected.vpc_cidr),
@@ -99,13 +100,12 @@ def routes(context: Context) -> Outcome:
                     why="its peering connection is gone or not active",
                     fix=command,
                 )
-    return findings.outcome(f"{count} of {count} route tables reach the other VPC")
+    return f"{count} of {count} route tables reach the other VPC"
 
 
-def no_pod_routes(context: Context) -> Outcome:
-    """Answer whether the pod range is unknown to AWS, as it must be: VXLAN carries it."""
+@check("aws.no-pod-routes", "the pod network is in no route table: VXLAN carries it", needs=("aws.identity",))
+def no_pod_routes(context: Context, findings: Findings) -> str:
     expected = context.deployment.checks
-    findings = Findings()
     tables = _tables(context)
     for table in tables:
         for route in table["Routes"]:
@@ -120,15 +120,18 @@ def no_pod_routes(context: Context) -> Outcome:
                     why=f"{expected.pod_cidr} is the pod network: it lives inside VXLAN, and a VPC cannot deliver it",
                     fix=f"aws ec2 delete-route --route-table-id {name} --destination-cidr-block {destination}",
                 )
-    return findings.outcome(f"{expected.pod_cidr} is in none of {len(tables)} route tables")
+    return f"{expected.pod_cidr} is in none of {len(tables)} route tables"
 
 
-def access_entry(context: Context) -> Outcome:
-    """Answer whether hybrid nodes may join: access entry of type HYBRID_LINUX for their role."""
+@check(
+    "aws.access-entry",
+    "hybrid nodes may join: their role has an access entry of type HYBRID_LINUX",
+    needs=("aws.cluster",),
+)
+def access_entry(context: Context, findings: Findings) -> str:
     deployment = context.deployment
     role = deployment.checks.hybrid_role_arn
     entry = context.aws.access_entry(deployment.cluster_name, role)
-    findings = Findings()
     short = role.rpartition("/")[2]
     if entry is None:
         findings.fail(
@@ -143,33 +146,40 @@ def access_entry(context: Context) -> Outcome:
             fix=f"aws eks delete-access-entry --cluster-name {deployment.cluster_name} --principal-arn {role}, "
             "then pulumi up --refresh",
         )
-    return findings.outcome(f"role {short} is HYBRID_LINUX")
+    return f"role {short} is HYBRID_LINUX"
 
 
-def remote_node_networks(context: Context) -> Outcome:
-    """Answer whether the cluster knows the remote node networks that the settings ask for."""
+@check(
+    "aws.remote-node-networks",
+    "the cluster's remote node networks are those of the settings",
+    needs=("aws.cluster",),
+)
+def remote_node_networks(context: Context, findings: Findings) -> str:
     deployment = context.deployment
     found = context.memo.get("eks", lambda: context.aws.cluster(deployment.cluster_name)) or {}
     networks = (found.get("remoteNetworkConfig") or {}).get("remoteNodeNetworks") or []
     actual = {IPv4Network(cidr) for network in networks for cidr in network.get("cidrs") or []}
     wanted = set(deployment.checks.remote_node_networks)
-    findings = Findings()
     if actual != wanted:
         findings.fail(
             f"the cluster has {listed(sorted(actual)) or 'none'}; the stack asks for {listed(sorted(wanted))}",
             why="nodeadm refuses a node outside these networks, and the control plane does not route to it",
             fix="pulumi up --refresh",
         )
-    return findings.outcome(listed(sorted(wanted)))
+    return listed(sorted(wanted))
 
 
-def registrations(context: Context) -> Outcome:
-    """Answer whether there is one online mi-* per hybrid node, and no stranger."""
+@check(
+    "aws.registrations",
+    "one online mi-* per hybrid node, and no stranger",
+    needs=("aws.identity",),
+    eventually=True,
+)
+def registrations(context: Context, findings: Findings) -> str:
     deployment = context.deployment
     wanted = {node.activation_id: node.name for node in deployment.hybrid_nodes}
     found = context.aws.registrations(activation_ids=sorted(wanted), cluster_arn=deployment.cluster_arn)
     region = deployment.checks.region
-    findings = Findings()
     by_activation: dict[str, list[Object]] = {activation: [] for activation in wanted}
     for item in sorted(found, key=lambda one: one["InstanceId"]):
         name, activation = item["InstanceId"], item.get("ActivationId", "")
@@ -202,7 +212,7 @@ def registrations(context: Context) -> Outcome:
                 why="the SSM agent does not answer: the instance is stopped, or has no way out on tcp 443",
                 fix="check the instance and the NAT gateway of the on-prem VPC",
             )
-    return findings.outcome(f"{len(wanted)} of {len(wanted)} hybrid nodes online, no stranger")
+    return f"{len(wanted)} of {len(wanted)} hybrid nodes online, no stranger"
 
 
 def _tables(context: Context) -> list[Object]:
@@ -241,57 +251,3 @@ def _destination(route: Object) -> IPv4Network | None:
 def _target(route: Object) -> str:
     keys = ("VpcPeeringConnectionId", "TransitGatewayId", "NatGatewayId", "NetworkInterfaceId", "GatewayId")
     return next((route[key] for key in keys if route.get(key)), "nothing")
-
-
-CHECKS = (
-    Check(
-        id="aws.identity",
-        proves="the AWS credentials are of the stack's account",
-        run=identity,
-    ),
-    Check(
-        id="aws.cluster",
-        proves="the EKS control plane is ACTIVE",
-        run=cluster,
-        needs=("aws.identity",),
-        eventually=True,
-    ),
-    Check(
-        id="aws.peering",
-        proves="the VPC peering is active",
-        run=peering,
-        needs=("aws.identity",),
-        eventually=True,
-    ),
-    Check(
-        id="aws.routes",
-        proves="every route table in use reaches the other VPC through the peering",
-        run=routes,
-        needs=("aws.identity", "aws.peering"),
-    ),
-    Check(
-        id="aws.no-pod-routes",
-        proves="the pod network is in no route table: VXLAN carries it",
-        run=no_pod_routes,
-        needs=("aws.identity",),
-    ),
-    Check(
-        id="aws.access-entry",
-        proves="hybrid nodes may join: their role has an access entry of type HYBRID_LINUX",
-        run=access_entry,
-        needs=("aws.cluster",),
-    ),
-    Check(
-        id="aws.remote-node-networks",
-        proves="the cluster's remote node networks are those of the settings",
-        run=remote_node_networks,
-        needs=("aws.cluster",),
-    ),
-    Check(
-        id="aws.registrations",
-        proves="one online mi-* per hybrid node, and no stranger",
-        run=registrations,
-        needs=("aws.identity",),
-        eventually=True,
-    ),
-)

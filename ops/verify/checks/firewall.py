@@ -14,7 +14,7 @@ from typing import Any
 
 from ops.verify import parsers
 from ops.verify.context import Context
-from ops.verify.model import Check, Findings, Outcome, listed
+from ops.verify.model import Findings, check, listed
 
 Object = dict[str, Any]
 
@@ -38,8 +38,12 @@ class Machine:
     groups: tuple[str, ...]
 
 
-def node_firewall(context: Context) -> Outcome:
-    """Answer whether udp 4789 and the NodePort pass from every node to every other one."""
+@check(
+    "aws.node-firewall",
+    "the security groups let udp 4789 and the NodePort through, between every two nodes",
+    needs=("aws.identity", "node.api"),
+)
+def node_firewall(context: Context, findings: Findings) -> str:
     machines = _machines(context)
     groups = {
         group["GroupId"]: group
@@ -54,7 +58,6 @@ def node_firewall(context: Context) -> Outcome:
             breaks="requests to the sample app at these nodes' addresses",
         ),
     )
-    findings = Findings()
     for flow in flows:
         closed: dict[tuple[str, str, str, tuple[str, ...]], set[IPv4Address]] = {}
         for source, target in itertools.permutations(machines, 2):
@@ -71,7 +74,7 @@ def node_firewall(context: Context) -> Outcome:
                 f"--protocol {flow.protocol} --port {flow.port} --cidr {min(peers)}/32)",
             )
     pairs = len(machines) * (len(machines) - 1)
-    return findings.outcome(f"udp 4789 and tcp {flows[1].port} open on {pairs} of {pairs} paths")
+    return f"udp 4789 and tcp {flows[1].port} open on {pairs} of {pairs} paths"
 
 
 def allows(groups: list[Object], flow: Flow, direction: str, peer: Machine) -> bool:
@@ -112,13 +115,3 @@ def _machines(context: Context) -> list[Machine]:
                 )
             )
     return machines
-
-
-CHECKS = (
-    Check(
-        id="aws.node-firewall",
-        proves="the security groups let udp 4789 and the NodePort through, between every two nodes",
-        run=node_firewall,
-        needs=("aws.identity", "node.api"),
-    ),
-)

@@ -9,7 +9,7 @@ from ops.clients.http import Answer
 from ops.clients.pool import TransportError, retrying
 from ops.verify import parsers
 from ops.verify.context import Context
-from ops.verify.model import Check, Findings, Outcome, listed, skipped
+from ops.verify.model import Findings, Outcome, check, listed, skipped
 
 # Below this many requests per pod, a pod that got none may just have been unlucky.
 _REQUESTS_PER_POD = 10
@@ -27,24 +27,21 @@ def _asked(context: Context) -> Asked:
     url, limits = context.deployment.alb_url, context.limits
 
     def ask() -> Asked:
-        settled = context.pool.settle(
-            lambda _: retrying(lambda: context.http.get(url), retries=limits.retries), range(limits.requests)
-        )
-        for _, answer in settled:
-            if isinstance(answer, Exception) and not isinstance(answer, TransportError):
-                raise answer
+        def get(_: int) -> Answer:
+            return retrying(lambda: context.http.get(url), retries=limits.retries)
+
+        got = [one for _, one in context.pool.settle(get, range(limits.requests), expected=TransportError)]
         return Asked(
-            answers=tuple(answer for _, answer in settled if isinstance(answer, Answer)),
-            errors=tuple(str(answer) for _, answer in settled if isinstance(answer, TransportError)),
+            answers=tuple(one for one in got if isinstance(one, Answer)),
+            errors=tuple(str(one) for one in got if isinstance(one, Exception)),
         )
 
     return context.memo.get("alb", ask)
 
 
-def answers(context: Context) -> Outcome:
-    """Answer whether the ALB answers 200 to every request."""
+@check("lb.answers", "the load balancer answers 200 to every request", eventually=True)
+def answers(context: Context, findings: Findings) -> str:
     asked, url = _asked(context), context.deployment.alb_url
-    findings = Findings()
     total = len(asked.answers) + len(asked.errors)
     if asked.errors:
         said = listed(sorted(set(asked.errors)), most=1)
@@ -67,17 +64,19 @@ def answers(context: Context) -> Outcome:
         )
     times = sorted(answer.seconds for answer in asked.answers if answer.status == 200)
     middle = f", median {times[len(times) // 2] * 1000:.0f} ms" if times else ""
-    return findings.outcome(
-        f"{total} of {total} requests answered 200{middle}",
-        failed=f"{total - len(times)} of {total} requests failed",
-    )
+    findings.failed = f"{total - len(times)} of {total} requests failed"
+    return f"{total} of {total} requests answered 200{middle}"
 
 
-def hybrid_pod(context: Context) -> Outcome:
-    """Answer whether each answer names a sample-app pod that runs on a hybrid node."""
+@check(
+    "lb.hybrid-pod",
+    "each answer is from a sample-app pod on a hybrid node",
+    needs=("lb.answers", "node.api"),
+    eventually=True,
+)
+def hybrid_pod(context: Context, findings: Findings) -> str:
     pods = {pod.name: pod for pod in context.cluster.sample_pods()}
     nodes = {node.name: node for node in context.cluster.nodes}
-    findings = Findings()
     for name, number in sorted(_by_pod(context).items()):
         pod = pods.get(name)
         node = nodes.get(pod.node) if pod else None
@@ -101,11 +100,11 @@ def hybrid_pod(context: Context) -> Outcome:
             )
         else:
             findings.evidence.append(f"{name} on {node}: {number}")
-    return findings.outcome("every answer is from a sample-app pod on a hybrid node")
+    return "every answer is from a sample-app pod on a hybrid node"
 
 
-def distribution(context: Context) -> Outcome:
-    """Answer whether every ready sample-app pod gets requests."""
+@check("lb.distribution", "every ready sample-app pod gets its share", needs=("lb.hybrid-pod",))
+def distribution(context: Context, findings: Findings) -> str | Outcome:
     ready = sorted(pod.name for pod in context.cluster.sample_pods() if pod.ready)
     if context.limits.requests < _REQUESTS_PER_POD * len(ready):
         return skipped(
@@ -113,7 +112,7 @@ def distribution(context: Context) -> Outcome:
             f"--requests {_REQUESTS_PER_POD * len(ready)} would do"
         )
     counts = _by_pod(context)
-    findings = Findings(evidence=[f"{name}: {counts[name]}" for name in ready])
+    findings.evidence = [f"{name}: {counts[name]}" for name in ready]
     idle = [name for name in ready if not counts[name]]
     if idle:
         findings.warn(
@@ -121,31 +120,8 @@ def distribution(context: Context) -> Outcome:
             why="kube-proxy chooses pods at random, so with this many requests each should have had some",
             fix="kubectl -n sample get endpointslices -o wide; ops verify --only net.service-ip",
         )
-    return findings.outcome(listed(f"{name} {counts[name]}" for name in ready))
+    return listed(f"{name} {counts[name]}" for name in ready)
 
 
 def _by_pod(context: Context) -> Counter[str]:
     return Counter(parsers.pod_name(answer.body) for answer in _asked(context).answers)
-
-
-CHECKS = (
-    Check(
-        id="lb.answers",
-        proves="the load balancer answers 200 to every request",
-        run=answers,
-        eventually=True,
-    ),
-    Check(
-        id="lb.hybrid-pod",
-        proves="each answer is from a sample-app pod on a hybrid node",
-        run=hybrid_pod,
-        needs=("lb.answers", "node.api"),
-        eventually=True,
-    ),
-    Check(
-        id="lb.distribution",
-        proves="every ready sample-app pod gets its share",
-        run=distribution,
-        needs=("lb.hybrid-pod",),
-    ),
-)

@@ -134,7 +134,7 @@ KINDS = (
 def _look(kind: Kind) -> Callable[[Leftovers], Outcome]:
     def look(context: Leftovers) -> Outcome:
         left = context.aws.left(kind.name, context.names)
-        findings = Findings(evidence=left)
+        findings = Findings(evidence=left, failed=f"{len(left)} left")
         if left:
             ids = [item.partition(" ")[0] for item in left]
             plural = "s" if len(left) > 1 and not kind.noun.endswith(")") else ""
@@ -148,7 +148,7 @@ def _look(kind: Kind) -> Callable[[Leftovers], Outcome]:
                     ids=" ".join(ids),
                 ),
             )
-        return findings.outcome("none left", failed=f"{len(left)} left")
+        return findings.outcome("none left")
 
     return look
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 from ops.verify import measure, mesh, parsers, probes
 from ops.verify.cluster import SAMPLE_NAMESPACE, SAMPLE_SERVICE, Pod
 from ops.verify.context import Context
-from ops.verify.model import Check, Findings, Matrix, Outcome, listed
+from ops.verify.model import Findings, Matrix, check, listed
 from ops.verify.parsers import Curl, Ping
 
 Path = tuple[str, str]
 # IPv4 header 20 bytes, ICMP header 8 bytes.
 _PING_HEADERS = 28
+_PODS = ("net.pods", "node.exec")
 
 
-def pods(context: Context) -> Outcome:
-    """Answer whether there is a ready nw-check pod on every node to measure from."""
+@check("net.pods", "a nw-check pod runs on every node", needs=("node.api",), eventually=True)
+def pods(context: Context, findings: Findings) -> str:
     running = context.cluster.check_pods()
     waiting = [pod for pod in context.cluster.pods("nw-check") if not pod.ready]
-    findings = Findings()
     for node in context.cluster.nodes:
         if node.name in running:
             findings.evidence.append(f"{node}: {running[node.name].name} {running[node.name].ip}")
@@ -40,13 +40,17 @@ def pods(context: Context) -> Outcome:
             why="the deployment did not finish, or no node can start pods",
             fix="kubectl -n nw-check describe pods",
         )
-    return findings.outcome(f"a ready pod on {len(running)} of {len(context.cluster.nodes)} nodes")
+    return f"a ready pod on {len(running)} of {len(context.cluster.nodes)} nodes"
 
 
-def ping(context: Context) -> Outcome:
-    """Answer whether every nw-check pod reaches every other one by ICMP, and how fast."""
+@check(
+    "net.ping",
+    "pods on every node reach pods on every other node, hybrid to hybrid included",
+    needs=_PODS,
+    eventually=True,
+)
+def ping(context: Context, findings: Findings) -> str:
     nodes, check_pods = measure.measured(context)
-    findings = Findings()
     probed = measure.probe(
         context, probes.PING, lambda pod: measure.others(pod, check_pods), probes.PING_SECONDS, findings
     )
@@ -66,25 +70,20 @@ def ping(context: Context) -> Outcome:
             fix="run it again; kubectl top nodes; kubectl -n kube-system logs -l k8s-app=calico-node --tail 20",
         )
     good = {path: runs[path].rtt_ms for path in paths if path not in lost}
-    matrix = Matrix(
+    findings.matrix = Matrix(
         nodes=tuple(node.alias for node in nodes),
         rtt_ms={(aliases[a], aliases[b]): good.get((a, b)) for a, b in paths},
         loss_percent={(aliases[a], aliases[b]): _loss(runs, (a, b)) for a, b in paths},
     )
     times = [rtt for rtt in good.values() if rtt is not None]
     slowest = f", slowest {max(times):.2f} ms" if times else ""
-    bad = len(lost) + len(flaky)
-    return findings.outcome(
-        f"{len(paths)} of {len(paths)} paths, no loss{slowest}",
-        failed=f"{bad} of {len(paths)} paths lose packets",
-        matrix=matrix,
-    )
+    findings.failed = f"{len(lost) + len(flaky)} of {len(paths)} paths lose packets"
+    return f"{len(paths)} of {len(paths)} paths, no loss{slowest}"
 
 
-def ping_sized(context: Context) -> Outcome:
-    """Answer whether the largest packet that fits the pods' interfaces crosses every path in one piece."""
+@check("net.ping-sized", "a packet of the full MTU crosses every path unfragmented", needs=("net.ping",))
+def ping_sized(context: Context, findings: Findings) -> str:
     nodes, check_pods = measure.measured(context)
-    findings = Findings()
     mtus = measure.mtus(context, check_pods, findings)
 
     def destinations(pod: Pod) -> dict[str, str]:
@@ -113,26 +112,28 @@ def ping_sized(context: Context) -> Outcome:
         )
     sizes = sorted({min(mtus[a], mtus[b]) for a, b in paths})
     findings.evidence += [f"{names[name]}: MTU {mtu}" for name, mtu in sorted(mtus.items())]
-    return findings.outcome(
-        f"{listed(sizes)} bytes unfragmented on {len(paths)} of {len(paths)} paths",
-        failed=f"{len(bad)} of {len(paths)} paths drop full-size packets",
-    )
+    findings.failed = f"{len(bad)} of {len(paths)} paths drop full-size packets"
+    return f"{listed(sizes)} bytes unfragmented on {len(paths)} of {len(paths)} paths"
 
 
-def service_ip(context: Context) -> Outcome:
-    """Answer whether the sample Service's ClusterIP answers from every node."""
+@check(
+    "net.service-ip",
+    "the sample Service's ClusterIP answers from every node",
+    needs=("net.ping",),
+    eventually=True,
+)
+def service_ip(context: Context, findings: Findings) -> str:
     service = (
         context.memo.get("service", lambda: context.kube.service(SAMPLE_NAMESPACE, SAMPLE_SERVICE)) or {}
     )
     ip = (service.get("spec") or {}).get("clusterIP", "")
-    findings = Findings()
     if parsers.address(ip) is None:
         findings.fail(
             f"Service {SAMPLE_SERVICE} in {SAMPLE_NAMESPACE} has no ClusterIP",
             why="the sample app is not deployed",
             fix="pulumi up --refresh",
         )
-        return findings.outcome("")
+        return ""
     return _answers(
         context,
         findings,
@@ -143,12 +144,17 @@ def service_ip(context: Context) -> Outcome:
     )
 
 
-def service_dns(context: Context) -> Outcome:
-    """Answer whether the sample Service's name answers from every node."""
+@check(
+    "net.service-dns",
+    "the sample Service's DNS name answers from every node",
+    needs=("net.ping", "system.coredns"),
+    eventually=True,
+)
+def service_dns(context: Context, findings: Findings) -> str:
     name = f"{SAMPLE_SERVICE}.{SAMPLE_NAMESPACE}.svc.cluster.local"
     return _answers(
         context,
-        Findings(),
+        findings,
         lambda _: {"service-dns": f"http://{name}/"},
         why="pods there cannot ask CoreDNS (udp 53 over the overlay), or CoreDNS cannot reach the API server",
         fix="kubectl -n kube-system logs -l k8s-app=kube-dns --tail 20; kubectl -n kube-system get pods -o wide",
@@ -156,13 +162,18 @@ def service_dns(context: Context) -> Outcome:
     )
 
 
-def node_port(context: Context) -> Outcome:
-    """Answer whether the NodePort answers at every node's address, from every node."""
+@check(
+    "net.node-port",
+    "the NodePort answers at every node's address, from every node",
+    needs=("net.ping",),
+    eventually=True,
+)
+def node_port(context: Context, findings: Findings) -> str:
     port = context.deployment.checks.node_port
     nodes = context.cluster.nodes
     return _answers(
         context,
-        Findings(),
+        findings,
         lambda _: {node.name: f"http://{node.ip}:{port}/" for node in nodes},
         why=f"tcp {port} is closed for this path in a security group (each side needs it from the other), "
         "or kube-proxy does not run on the node asked",
@@ -172,11 +183,15 @@ def node_port(context: Context) -> Outcome:
     )
 
 
-def external_dns(context: Context) -> Outcome:
-    """Answer whether pods on every node resolve a name outside the cluster, and get out."""
+@check(
+    "net.external-dns",
+    "pods on every node resolve names outside the cluster",
+    needs=("net.ping", "system.coredns"),
+    eventually=True,
+)
+def external_dns(context: Context, findings: Findings) -> str:
     host = context.deployment.checks.sts_host
     nodes, _ = measure.measured(context)
-    findings = Findings()
     probed = measure.probe(
         context, probes.CURL, lambda _: {"out": f"https://{host}/"}, probes.CURL_SECONDS, findings
     )
@@ -196,7 +211,7 @@ def external_dns(context: Context) -> Outcome:
                 why="the node's way out (NAT gateway, natOutgoing of the IPPool) is broken",
                 fix="check the default route and NAT gateway of the node's VPC; system.ip-pool",
             )
-    return findings.outcome(f"{host} resolves from {len(probed.outputs)} of {len(nodes)} nodes")
+    return f"{host} resolves from {len(probed.outputs)} of {len(nodes)} nodes"
 
 
 def _answers(
@@ -207,7 +222,7 @@ def _answers(
     why: str,
     fix: str,
     passed: str,
-) -> Outcome:
+) -> str:
     """Curl some URLs from every node; each must answer 200 with a sample-app pod's name."""
     nodes, _ = measure.measured(context)
     probed = measure.probe(context, probes.CURL, urls, probes.CURL_SECONDS, findings)
@@ -223,10 +238,8 @@ def _answers(
         findings.fail(f"{at}from {listed(sources)}: {said}", why=why, fix=fix)
     total = len(probed.outputs)
     bad = sum(len(sources) for sources in failed.values())
-    return findings.outcome(
-        f"{passed} {len({source for source, _ in probed.outputs})} of {len(nodes)} nodes",
-        failed=f"{bad} of {total} requests failed" if bad else "",
-    )
+    findings.failed = f"{bad} of {total} requests failed" if bad else ""
+    return f"{passed} {len({source for source, _ in probed.outputs})} of {len(nodes)} nodes"
 
 
 def _curl_said(run: Curl) -> str:
@@ -243,56 +256,3 @@ def _received(runs: Mapping[Path, Ping], path: Path) -> bool:
 
 def _loss(runs: Mapping[Path, Ping], path: Path) -> float:
     return runs[path].loss_percent if path in runs else 100.0
-
-
-_PODS = ("net.pods", "node.exec")
-CHECKS = (
-    Check(
-        id="net.pods",
-        proves="a nw-check pod runs on every node",
-        run=pods,
-        needs=("node.api",),
-        eventually=True,
-    ),
-    Check(
-        id="net.ping",
-        proves="pods on every node reach pods on every other node, hybrid to hybrid included",
-        run=ping,
-        needs=_PODS,
-        eventually=True,
-    ),
-    Check(
-        id="net.ping-sized",
-        proves="a packet of the full MTU crosses every path unfragmented",
-        run=ping_sized,
-        needs=("net.ping",),
-    ),
-    Check(
-        id="net.service-ip",
-        proves="the sample Service's ClusterIP answers from every node",
-        run=service_ip,
-        needs=("net.ping",),
-        eventually=True,
-    ),
-    Check(
-        id="net.service-dns",
-        proves="the sample Service's DNS name answers from every node",
-        run=service_dns,
-        needs=("net.ping", "system.coredns"),
-        eventually=True,
-    ),
-    Check(
-        id="net.node-port",
-        proves="the NodePort answers at every node's address, from every node",
-        run=node_port,
-        needs=("net.ping",),
-        eventually=True,
-    ),
-    Check(
-        id="net.external-dns",
-        proves="pods on every node resolve names outside the cluster",
-        run=external_dns,
-        needs=("net.ping", "system.coredns"),
-        eventually=True,
-    ),
-)

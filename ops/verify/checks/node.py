@@ -10,22 +10,22 @@ from ops.clients.kube import ExecError
 from ops.verify import parsers
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
-from ops.verify.model import Check, Findings, Outcome, listed
+from ops.verify.model import Findings, check, listed
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
+_API = ("node.api",)
 
 
-def api(context: Context) -> Outcome:
-    """Answer whether the API server answers us."""
+@check("node.api", "the API server answers")
+def api(context: Context, _: Findings) -> str:
     version = context.memo.get("version", context.kube.version)
-    return Findings().outcome(f"{context.deployment.cluster_name} answers, {version}")
+    return f"{context.deployment.cluster_name} answers, {version}"
 
 
-def ready(context: Context) -> Outcome:
-    """Answer whether every node is Ready."""
+@check("node.ready", "every node is Ready", needs=_API, eventually=True)
+def ready(context: Context, findings: Findings) -> str:
     nodes = context.cluster.nodes
-    findings = Findings()
     for node in nodes:
         if node.ready:
             continue
@@ -44,16 +44,20 @@ def ready(context: Context) -> Outcome:
         )
     if not nodes:
         findings.fail("the cluster has no nodes", why="none has joined", fix="ops doctor")
-    return findings.outcome(f"{len(nodes)} of {len(nodes)} nodes Ready")
+    return f"{len(nodes)} of {len(nodes)} nodes Ready"
 
 
-def count(context: Context) -> Outcome:
-    """Answer whether each hybrid node of the settings is in the cluster once, and no other."""
+@check(
+    "node.count",
+    "each hybrid node of the settings joined once, managed nodes are in range",
+    needs=_API,
+    eventually=True,
+)
+def count(context: Context, findings: Findings) -> str:
     deployment = context.deployment
     by_activation: dict[str, list[Node]] = {}
     for node in context.cluster.hybrid_nodes:
         by_activation.setdefault(node.activation_id, []).append(node)
-    findings = Findings()
     for wanted in deployment.hybrid_nodes:
         if not by_activation.pop(wanted.activation_id, []):
             findings.fail(
@@ -77,13 +81,12 @@ def count(context: Context) -> Outcome:
             fix="aws autoscaling describe-scaling-activities --auto-scaling-group-name "
             f"{deployment.managed_node_group.auto_scaling_group}",
         )
-    return findings.outcome(f"{len(deployment.hybrid_nodes)} hybrid, {managed} managed")
+    return f"{len(deployment.hybrid_nodes)} hybrid, {managed} managed"
 
 
-def address(context: Context) -> Outcome:
-    """Answer whether each InternalIP lies in the network the control plane expects it in."""
+@check("node.address", "InternalIPs lie in the remote node network or VPC", needs=_API)
+def address(context: Context, findings: Findings) -> str:
     expected = context.deployment.checks
-    findings = Findings()
     for node in context.cluster.nodes:
         networks = expected.remote_node_networks if node.hybrid else (expected.vpc_cidr,)
         ip = parsers.address(node.ip)
@@ -94,13 +97,12 @@ def address(context: Context) -> Outcome:
                 fix="check the subnet of the instance, and kubectl get node -o wide",
             )
         findings.evidence.append(f"{node}: {node.ip}")
-    return findings.outcome(f"{len(context.cluster.nodes)} addresses inside their networks")
+    return f"{len(context.cluster.nodes)} addresses inside their networks"
 
 
-def labels(context: Context) -> Outcome:
-    """Answer whether hybrid nodes carry the labels that workloads and clean-up select them by."""
+@check("node.labels", "hybrid nodes carry the labels that workloads select by", needs=_API)
+def labels(context: Context, findings: Findings) -> str:
     names = {node.activation_id: node.name for node in context.deployment.hybrid_nodes}
-    findings = Findings()
     nodes = context.cluster.hybrid_nodes
     for node in nodes:
         wanted = {"eks.amazonaws.com/compute-type": "hybrid", ZONE_LABEL: "onprem"}
@@ -120,14 +122,13 @@ def labels(context: Context) -> Outcome:
                 fix=f"replace the node: pulumi up --target-replace URN of {node.alias}; "
                 f"or for now: kubectl label node {node.name} --overwrite KEY=VALUE",
             )
-    return findings.outcome(f"{len(nodes)} hybrid nodes labelled")
+    return f"{len(nodes)} hybrid nodes labelled"
 
 
-def provider_id(context: Context) -> Outcome:
-    """Answer whether each node's providerID is of its kind, this region and this cluster."""
+@check("node.provider-id", "every Node is tied to its machine by its providerID", needs=_API)
+def provider_id(context: Context, findings: Findings) -> str:
     deployment = context.deployment
     prefix = f"eks-hybrid:///{deployment.checks.region}/{deployment.cluster_name}/"
-    findings = Findings()
     for node in context.cluster.nodes:
         good = (
             node.provider_id == prefix + node.name if node.hybrid else node.provider_id.startswith("aws:///")
@@ -139,14 +140,13 @@ def provider_id(context: Context) -> Outcome:
                 "a node without it is not tied to its machine",
                 fix=f"kubectl delete node {node.name}, then restart its kubelet; it registers anew",
             )
-    return findings.outcome(f"{len(context.cluster.nodes)} nodes tied to their machines")
+    return f"{len(context.cluster.nodes)} nodes tied to their machines"
 
 
-def version_skew(context: Context) -> Outcome:
-    """Answer whether kubelets have the minor version of the control plane."""
+@check("node.version-skew", "kubelets have the control plane's minor version", needs=_API)
+def version_skew(context: Context, findings: Findings) -> str:
     server_text = context.memo.get("version", context.kube.version)
     server = parsers.minor(server_text)
-    findings = Findings()
     for node in context.cluster.nodes:
         kubelet = parsers.minor(node.kubelet)
         if server is None or kubelet is None or kubelet > server or server[1] - kubelet[1] > 3:
@@ -163,19 +163,18 @@ def version_skew(context: Context) -> Outcome:
             )
     kubelets = Counter(node.kubelet for node in context.cluster.nodes)
     findings.evidence += [f"{number} x {version}" for version, number in sorted(kubelets.items())]
-    return findings.outcome(f"kubelets {listed(sorted(kubelets))}, control plane {server_text}")
+    return f"kubelets {listed(sorted(kubelets))}, control plane {server_text}"
 
 
-def no_aws_node(context: Context) -> Outcome:
-    """Answer whether the VPC CNI is absent."""
-    findings = Findings()
+@check("node.no-aws-node", "the VPC CNI (aws-node) is absent", needs=_API)
+def no_aws_node(context: Context, findings: Findings) -> str:
     if context.kube.daemon_set("kube-system", "aws-node") is not None:
         findings.fail(
             "kube-system has a DaemonSet aws-node",
             why="the VPC CNI writes 10-aws.conflist, which sorts before Calico's: new pods get VPC addresses",
             fix="kubectl -n kube-system delete daemonset aws-node, then replace the managed nodes it had configured",
         )
-    return findings.outcome("no aws-node DaemonSet")
+    return "no aws-node DaemonSet"
 
 
 _KUBELET_WHY = (
@@ -187,15 +186,18 @@ _KUBELET_FIX = (
 )
 
 
-def logs(context: Context) -> Outcome:
-    """Answer whether `kubectl logs` works on every node."""
+@check("node.logs", "kubectl logs works on every node", needs=_API, eventually=True)
+def logs(context: Context, findings: Findings) -> str:
     return _reach(
-        context, "logs", lambda pod: context.kube.logs(pod.namespace, pod.name, container=pod.container)
+        context,
+        findings,
+        "logs",
+        lambda pod: context.kube.logs(pod.namespace, pod.name, container=pod.container),
     )
 
 
-def execute(context: Context) -> Outcome:
-    """Answer whether `kubectl exec` works on every node."""
+@check("node.exec", "kubectl exec works on every node", needs=_API, eventually=True)
+def execute(context: Context, findings: Findings) -> str:
 
     def ask(pod: Pod) -> None:
         done = context.kube.execute(
@@ -204,11 +206,10 @@ def execute(context: Context) -> Outcome:
         if done.exit_code:
             raise ExecError(f"ip -V in {pod.name} ended with {done.exit_code}: {done.stderr.strip()[:200]}")
 
-    return _reach(context, "exec", ask)
+    return _reach(context, findings, "exec", ask)
 
 
-def _reach(context: Context, what: str, ask: Callable[[Pod], object]) -> Outcome:
-    findings = Findings()
+def _reach(context: Context, findings: Findings, what: str, ask: Callable[[Pod], object]) -> str:
     check_pods, calico_pods = context.cluster.check_pods(), context.cluster.calico_pods()
     nodes = context.cluster.nodes
     pods = {node.name: check_pods.get(node.name) or calico_pods.get(node.name) for node in nodes}
@@ -220,69 +221,13 @@ def _reach(context: Context, what: str, ask: Callable[[Pod], object]) -> Outcome
                 fix=f"kubectl describe node {node.name}",
             )
     by_name = {node.name: node for node in nodes}
-    for pod, answer in context.pool.settle(ask, [pod for pod in pods.values() if pod is not None]):
-        if isinstance(answer, (ExecError, AskError)):
+    asked = [pod for pod in pods.values() if pod is not None]
+    for pod, answer in context.pool.settle(ask, asked, expected=(ExecError, AskError)):
+        if isinstance(answer, Exception):
             seen = answer.problem.seen if isinstance(answer, AskError) else str(answer)
             findings.fail(
                 f"{what} on {by_name[pod.node]} failed: {seen[:300]}",
                 why=_KUBELET_WHY,
                 fix=_KUBELET_FIX,
             )
-        elif isinstance(answer, Exception):
-            raise answer
-    return findings.outcome(f"kubectl {what} works on {len(nodes)} of {len(nodes)} nodes")
-
-
-_API = ("node.api",)
-CHECKS = (
-    Check(id="node.api", proves="the API server answers", run=api),
-    Check(id="node.ready", proves="every node is Ready", run=ready, needs=_API, eventually=True),
-    Check(
-        id="node.count",
-        proves="each hybrid node of the settings joined once, managed nodes are in range",
-        run=count,
-        needs=_API,
-        eventually=True,
-    ),
-    Check(
-        id="node.address", proves="InternalIPs lie in the remote node network or VPC", run=address, needs=_API
-    ),
-    Check(
-        id="node.labels",
-        proves="hybrid nodes carry the labels that workloads select by",
-        run=labels,
-        needs=_API,
-    ),
-    Check(
-        id="node.provider-id",
-        proves="every Node is tied to its machine by its providerID",
-        run=provider_id,
-        needs=_API,
-    ),
-    Check(
-        id="node.version-skew",
-        proves="kubelets have the control plane's minor version",
-        run=version_skew,
-        needs=_API,
-    ),
-    Check(
-        id="node.no-aws-node",
-        proves="the VPC CNI (aws-node) is absent",
-        run=no_aws_node,
-        needs=_API,
-    ),
-    Check(
-        id="node.logs",
-        proves="kubectl logs works on every node",
-        run=logs,
-        needs=_API,
-        eventually=True,
-    ),
-    Check(
-        id="node.exec",
-        proves="kubectl exec works on every node",
-        run=execute,
-        needs=_API,
-        eventually=True,
-    ),
-)
+    return f"kubectl {what} works on {len(nodes)} of {len(nodes)} nodes"

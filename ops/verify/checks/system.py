@@ -8,16 +8,15 @@ from ops.clients.kube import ExecError, Executed
 from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
-from ops.verify.model import Check, Findings, Outcome, listed
+from ops.verify.model import Findings, check, listed
 
 TUNNEL_ANNOTATION = "projectcalico.org/IPv4VXLANTunnelAddr"
 
 
-def calico_node(context: Context) -> Outcome:
-    """Answer whether calico-node is ready on every node."""
+@check("system.calico-node", "calico-node is ready on every node", needs=("node.api",), eventually=True)
+def calico_node(context: Context, findings: Findings) -> str:
     pods = context.cluster.calico_pods()
     nodes = context.cluster.nodes
-    findings = Findings()
     for node in nodes:
         pod = pods.get(node.name)
         if pod is None:
@@ -35,14 +34,13 @@ def calico_node(context: Context) -> Outcome:
                 else "calico-node cannot reach the API server (tcp 443 to the control-plane ENIs), or crashes",
                 fix=f"kubectl -n kube-system logs {pod.name} -c calico-node --tail 50 --all-containers=false",
             )
-    return findings.outcome(f"ready on {len(nodes)} of {len(nodes)} nodes")
+    return f"ready on {len(nodes)} of {len(nodes)} nodes"
 
 
-def ip_pool(context: Context) -> Outcome:
-    """Answer whether Calico's pool is the stack's pod network, always by VXLAN."""
+@check("system.ip-pool", "Calico's pool is the pod network, vxlanMode Always", needs=("node.api",))
+def ip_pool(context: Context, findings: Findings) -> str:
     wanted = str(context.deployment.checks.pod_cidr)
     pools = [item.get("spec") or {} for item in context.kube.calico("ippools")]
-    findings = Findings()
     edit = "kubectl edit ippools.crd.projectcalico.org (the variables of calico-node count only at first creation)"
     pool = next((one for one in pools if one.get("cidr") == wanted), None)
     if pool is None:
@@ -51,7 +49,7 @@ def ip_pool(context: Context) -> Outcome:
             why="calico-node creates its pool when it first starts; a later change of podCidr does not reach it",
             fix="choose podCidr before the first pulumi up; to change it, destroy and deploy again",
         )
-        return findings.outcome("")
+        return ""
     if pool.get("vxlanMode") != "Always":
         findings.fail(
             f"IPPool {wanted} has vxlanMode {pool.get('vxlanMode', 'Never')}",
@@ -68,15 +66,19 @@ def ip_pool(context: Context) -> Outcome:
         findings.fail(
             f"IPPool {wanted} is disabled", why="new pods get no address", fix=f"{edit}: disabled: false"
         )
-    return findings.outcome(f"{wanted}, vxlanMode Always")
+    return f"{wanted}, vxlanMode Always"
 
 
-def vxlan_routes(context: Context) -> Outcome:
-    """Answer whether every node routes every other node's block of pod addresses into the tunnel."""
+@check(
+    "system.vxlan-routes",
+    "every node has a vxlan.calico route to every other node's block of pods",
+    needs=("system.calico-node", "node.exec"),
+    eventually=True,
+)
+def vxlan_routes(context: Context, findings: Findings) -> str:
     blocks = _blocks(context)
     nodes = {node.name: node for node in context.cluster.nodes}
     pods = context.cluster.calico_pods()
-    findings = Findings()
 
     def ask(pod: Pod) -> Executed:
         return context.kube.execute(
@@ -84,17 +86,16 @@ def vxlan_routes(context: Context) -> Outcome:
         )
 
     count = 0
-    for pod, answer in context.pool.settle(ask, [pods[name] for name in nodes if name in pods]):
+    asked = [pods[name] for name in nodes if name in pods]
+    for pod, answer in context.pool.settle(ask, asked, expected=ExecError):
         node = nodes[pod.node]
-        if isinstance(answer, ExecError):
+        if isinstance(answer, Exception):
             findings.fail(
                 f"{node}: the routes cannot be read: {answer}",
                 why="exec into calico-node failed; node.exec says more",
                 fix=f"kubectl -n kube-system exec {pod.name} -c calico-node -- ip route",
             )
             continue
-        if isinstance(answer, Exception):
-            raise answer
         found = {route.destination: route for route in parsers.routes(answer.stdout)}
         for owner, block in blocks:
             if owner == pod.node or owner not in nodes:
@@ -107,11 +108,8 @@ def vxlan_routes(context: Context) -> Outcome:
             why="no pod on the pod network has started yet, or Calico's CRDs are missing",
             fix="kubectl get blockaffinities.crd.projectcalico.org; kubectl get pods -A -o wide",
         )
-    bad = len(findings.problems)
-    return findings.outcome(
-        f"{count} of {count} routes to other nodes' pods go through vxlan.calico",
-        failed=f"{bad} of {count} routes to other nodes' pods are wrong",
-    )
+    findings.failed = f"{len(findings.problems)} of {count} routes to other nodes' pods are wrong"
+    return f"{count} of {count} routes to other nodes' pods go through vxlan.calico"
 
 
 def _judge_route(
@@ -154,10 +152,9 @@ def _blocks(context: Context) -> list[tuple[str, IPv4Network]]:
     return sorted(found)
 
 
-def coredns(context: Context) -> Outcome:
-    """Answer whether CoreDNS has all its replicas."""
+@check("system.coredns", "CoreDNS has all its replicas", needs=("node.api",), eventually=True)
+def coredns(context: Context, findings: Findings) -> str:
     deployment = context.memo.get("coredns", lambda: context.kube.deployment("kube-system", "coredns"))
-    findings = Findings()
     if deployment is None:
         findings.fail(
             "kube-system has no Deployment coredns",
@@ -165,7 +162,7 @@ def coredns(context: Context) -> Outcome:
             fix=f"aws eks describe-addon --cluster-name {context.deployment.cluster_name} --addon-name coredns; "
             "pulumi up --refresh",
         )
-        return findings.outcome("")
+        return ""
     wanted = (deployment.get("spec") or {}).get("replicas", 1)
     ready = (deployment.get("status") or {}).get("readyReplicas", 0)
     if ready < wanted or not ready:
@@ -179,56 +176,18 @@ def coredns(context: Context) -> Outcome:
             fix="kubectl -n kube-system logs -l k8s-app=kube-dns --tail 20; "
             "kubectl -n kube-system describe pods -l k8s-app=kube-dns",
         )
-    return findings.outcome(f"{ready} of {wanted} ready")
+    return f"{ready} of {wanted} ready"
 
 
-def coredns_spread(context: Context) -> Outcome:
-    """Answer whether CoreDNS survives the loss of one node."""
+@check("system.coredns-spread", "CoreDNS survives the loss of one node", needs=("system.coredns",))
+def coredns_spread(context: Context, findings: Findings) -> str:
     pods = [pod for pod in context.cluster.pods("kube-system") if pod.app == "kube-dns" and pod.ready]
     aliases = {node.name: node.alias for node in context.cluster.nodes}
     nodes = sorted({aliases.get(pod.node, pod.node) for pod in pods})
-    findings = Findings()
     if len(nodes) < 2 and len(context.cluster.nodes) > 1:
         findings.warn(
             f"all CoreDNS pods run on {listed(nodes) or 'no node'}",
             why="when that node goes, no pod of the cluster resolves names until they are moved",
             fix="kubectl -n kube-system rollout restart deployment coredns",
         )
-    return findings.outcome(f"runs on {listed(nodes)}")
-
-
-CHECKS = (
-    Check(
-        id="system.calico-node",
-        proves="calico-node is ready on every node",
-        run=calico_node,
-        needs=("node.api",),
-        eventually=True,
-    ),
-    Check(
-        id="system.ip-pool",
-        proves="Calico's pool is the pod network, vxlanMode Always",
-        run=ip_pool,
-        needs=("node.api",),
-    ),
-    Check(
-        id="system.vxlan-routes",
-        proves="every node has a vxlan.calico route to every other node's block of pods",
-        run=vxlan_routes,
-        needs=("system.calico-node", "node.exec"),
-        eventually=True,
-    ),
-    Check(
-        id="system.coredns",
-        proves="CoreDNS has all its replicas",
-        run=coredns,
-        needs=("node.api",),
-        eventually=True,
-    ),
-    Check(
-        id="system.coredns-spread",
-        proves="CoreDNS survives the loss of one node",
-        run=coredns_spread,
-        needs=("system.coredns",),
-    ),
-)
+    return f"runs on {listed(nodes)}"

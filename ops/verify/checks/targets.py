@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ops.verify.context import Context
-from ops.verify.model import Check, Findings, Outcome, listed
+from ops.verify.model import Findings, check, listed
 
 Object = dict[str, Any]
 
@@ -47,14 +47,18 @@ _UNKNOWN_REASON = (
 )
 
 
-def targets_registered(context: Context) -> Outcome:
-    """Answer whether the registered targets are exactly the nodes of the cluster."""
+@check(
+    "aws.targets-registered",
+    "the load balancer's targets are the nodes, all of them and no other",
+    needs=("aws.identity", "node.api"),
+    eventually=True,
+)
+def targets_registered(context: Context, findings: Findings) -> str:
     nodes = context.cluster.nodes
     wanted = {
         "hybrid": {node.ip: str(node) for node in nodes if node.hybrid},
         "managed": {node.instance_id: str(node) for node in nodes if not node.hybrid},
     }
-    findings = Findings()
     for side, expected in wanted.items():
         registered = {item["Target"]["Id"] for item in _health(context, side) if not _leaving(item)}
         for missing in sorted(expected.keys() - registered):
@@ -72,12 +76,11 @@ def targets_registered(context: Context) -> Outcome:
             )
         findings.evidence.append(f"{side}: {listed(sorted(registered)) or 'none'}")
     count = sum(len(expected) for expected in wanted.values())
-    return findings.outcome(f"{count} targets, {count} nodes")
+    return f"{count} targets, {count} nodes"
 
 
-def targets_healthy(context: Context) -> Outcome:
-    """Answer whether every registered target is healthy, with AWS's reason when not."""
-    findings = Findings()
+@check("aws.targets-healthy", "every target is healthy", needs=("aws.identity",), eventually=True)
+def targets_healthy(context: Context, findings: Findings) -> str:
     count = 0
     for side in ("managed", "hybrid"):
         for item in _health(context, side):
@@ -102,9 +105,8 @@ def targets_healthy(context: Context) -> Outcome:
             "no target is registered", why="the load balancer answers 503", fix="pulumi up --refresh"
         )
     bad = len(findings.problems)
-    return findings.outcome(
-        f"{count} of {count} targets healthy", failed=f"{bad} of {max(count, bad)} targets unhealthy"
-    )
+    findings.failed = f"{bad} of {max(count, bad)} targets unhealthy"
+    return f"{count} of {count} targets healthy"
 
 
 def _arn(context: Context, side: str) -> str:
@@ -120,21 +122,3 @@ def _health(context: Context, side: str) -> list[Object]:
 def _leaving(item: Object) -> bool:
     """Tell whether a target is on its way out, which is how a replaced node looks for five minutes."""
     return (item.get("TargetHealth") or {}).get("State") == "draining"
-
-
-CHECKS = (
-    Check(
-        id="aws.targets-registered",
-        proves="the load balancer's targets are the nodes, all of them and no other",
-        run=targets_registered,
-        needs=("aws.identity", "node.api"),
-        eventually=True,
-    ),
-    Check(
-        id="aws.targets-healthy",
-        proves="every target is healthy",
-        run=targets_healthy,
-        needs=("aws.identity",),
-        eventually=True,
-    ),
-)
