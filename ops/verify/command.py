@@ -126,6 +126,7 @@ def verify(
         return
     try:
         from ops.verify import session
+        from ops.verify.context import Limits
 
         request = session.Request(
             stack=stack,
@@ -134,10 +135,9 @@ def verify(
             region=region,
             cluster_name=cluster_name,
             wait_s=seconds(wait),
-            timeout_s=seconds(timeout),
-            retries=retry,
-            concurrency=concurrency,
-            requests=requests,
+            limits=Limits(
+                timeout_s=seconds(timeout), retries=retry, concurrency=concurrency, requests=requests
+            ),
         )
         run = session.leftovers(request, checks) if destroyed else session.verify(request, checks)
     except AskError as error:

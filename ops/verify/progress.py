@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.status import Status as Spinner
 
 from ops.verify.model import Check, Result, Status, listed
+from ops.verify.runner import Progress
 
 
-class LiveProgress:
+class LiveProgress(Progress):
     """Writes to standard error, so that a report on standard output stays clean."""
 
     def __init__(self, console: Console, total: int) -> None:
@@ -24,12 +25,12 @@ class LiveProgress:
             self._spinner.start()
 
     def started(self, check: Check) -> None:
-        """See `Progress`."""
+        """Show that it runs."""
         self._running.append(check.id)
         self._show()
 
     def finished(self, result: Result) -> None:
-        """See `Progress`."""
+        """Show a failure, and what still runs."""
         if result.check.id in self._running:
             self._running.remove(result.check.id)
         self._ended.add(result.check.id)
@@ -38,7 +39,7 @@ class LiveProgress:
         self._show()
 
     def waiting(self, checks: Sequence[Check], seconds_left: float) -> None:
-        """See `Progress`."""
+        """Show what is waited for."""
         names = listed((check.id for check in checks), most=4)
         text = f"waiting for {names} (at most {seconds_left:.0f} s more)"
         if self._spinner is None:

@@ -11,7 +11,7 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from ops.clients.errors import AskError, Problem
 from ops.clients.pool import Pool
@@ -21,33 +21,17 @@ _ROUND_PAUSE_S = 10.0
 _BLOCKING = frozenset({Status.FAIL, Status.ERROR, Status.BLOCKED})
 
 
-class Progress(Protocol):
-    """Told what happens while it happens, from one thread."""
+class Progress:
+    """Told what happens while it happens, from one thread. This one shows nothing."""
 
     def started(self, check: Check) -> None:
         """Hear that a check begins."""
-        ...
 
     def finished(self, result: Result) -> None:
         """Hear how it ended."""
-        ...
 
     def waiting(self, checks: Sequence[Check], seconds_left: float) -> None:
         """Hear that these are asked again soon."""
-        ...
-
-
-class Quiet:
-    """Progress that nobody watches."""
-
-    def started(self, check: Check) -> None:
-        """See `Progress`."""
-
-    def finished(self, result: Result) -> None:
-        """See `Progress`."""
-
-    def waiting(self, checks: Sequence[Check], seconds_left: float) -> None:
-        """See `Progress`."""
 
 
 @dataclass
@@ -138,7 +122,7 @@ def run(
         sleep: pauses between rounds.
 
     """
-    progress = progress or Quiet()
+    progress = progress or Progress()
     start = clock()
     attempts = {check.id: 1 for check in checks}
     pool = Pool(concurrency)

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from ops.clients import stack_names, stack_outputs
+from ops.clients.aws import Aws
+from ops.clients.http import Http
+from ops.clients.kube import Kube
 from ops.clients.leftovers import LeftoversAws
-from ops.verify import connection, runner
+from ops.clients.pool import Pool
+from ops.verify import runner
 from ops.verify.checks.leftovers import Leftovers
-from ops.verify.context import Limits
+from ops.verify.context import Context, Limits
 from ops.verify.model import Check, Run
 from ops.verify.progress import LiveProgress
 
@@ -26,28 +30,31 @@ class Request:
     region: str | None
     cluster_name: str | None
     wait_s: float
-    timeout_s: float
-    retries: int
-    concurrency: int
-    requests: int
+    limits: Limits
 
 
 def verify(request: Request, checks: Sequence[Check]) -> Run:
-    """Verify a deployed stack.
+    """Verify a deployed stack. `request.profile` wins over the one the stack was deployed with.
 
     Raises:
         AskError: the outputs or the credentials cannot be had, so no check can be asked.
 
     """
-    limits = Limits(
-        timeout_s=request.timeout_s,
-        retries=request.retries,
-        concurrency=request.concurrency,
-        requests=request.requests,
-    )
+    limits = request.limits
     deployment = stack_outputs.deployment(outputs=request.outputs, stack=request.stack)
-    with connection.connect(deployment, limits, profile=request.profile) as context:
+    profile = request.profile or deployment.checks.profile or None
+    aws = Aws(
+        region=deployment.checks.region, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries
+    )
+    kube = Kube(deployment.kubeconfig, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries)
+    http = Http(timeout_s=limits.timeout_s, connections=limits.concurrency)
+    pool = Pool(limits.concurrency)
+    context = Context(deployment=deployment, kube=kube, aws=aws, http=http, limits=limits, pool=pool)
+    try:
         return _run(request, checks, context, deployment.subject)
+    finally:
+        kube.close()
+        http.close()
 
 
 def leftovers(request: Request, checks: Sequence[Check]) -> Run:
@@ -67,8 +74,8 @@ def leftovers(request: Request, checks: Sequence[Check]) -> Run:
     aws = LeftoversAws(
         region=looked_up.names.region,
         profile=looked_up.profile,
-        timeout_s=request.timeout_s,
-        retries=request.retries,
+        timeout_s=request.limits.timeout_s,
+        retries=request.limits.retries,
     )
     return _run(request, checks, Leftovers(aws=aws, names=looked_up.names), looked_up.names.subject)
 
@@ -79,7 +86,7 @@ def _run(request: Request, checks: Sequence[Check], context: object, subject: di
         return runner.run(
             checks,
             context,
-            concurrency=request.concurrency,
+            concurrency=request.limits.concurrency,
             subject=subject,
             wait_s=request.wait_s,
             progress=progress,

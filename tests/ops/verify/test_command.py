@@ -18,7 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
-from ops.verify import connection, session
+from ops.verify import session
 from ops.verify.command import seconds
 from ops.verify.model import Check, Findings
 from ops.verify.model import Result as Found
@@ -37,7 +37,7 @@ def ops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Ops:
     """Run `ops verify --outputs FILE ...` against the stand-in, AWS included."""
-    monkeypatch.setattr(connection, "Aws", lambda **_: standin.cloud.StandInAws(world))
+    monkeypatch.setattr(session, "Aws", lambda **_: standin.cloud.StandInAws(world))
     monkeypatch.delenv("NO_COLOR", raising=False)
 
     def go(*arguments: str) -> Result:
@@ -218,7 +218,7 @@ def test_the_aws_profile_is_the_users_or_else_the_stacks(
         asked.append(arguments["profile"])
         return standin.cloud.StandInAws(world)
 
-    monkeypatch.setattr(connection, "Aws", connect)
+    monkeypatch.setattr(session, "Aws", connect)
     ops("--only", "aws.identity", *options, "--outputs", str(tmp_path / "profile.json"))
 
     assert asked == [used]

@@ -172,7 +172,7 @@ def test_waiting_ends_at_once_when_something_fails_that_time_does_not_mend() -> 
 def test_progress_hears_of_every_step() -> None:
     heard: list[str] = []
 
-    class Ear(runner.Quiet):
+    class Ear(runner.Progress):
         def started(self, check: Check) -> None:
             heard.append(f"start {check.id}")
 
@@ -200,7 +200,7 @@ def test_progress_hears_of_every_step() -> None:
 def test_ctrl_c_keeps_what_is_known_and_ends_with_130() -> None:
     release = threading.Event()
 
-    class Interrupting(runner.Quiet):
+    class Interrupting(runner.Progress):
         def finished(self, result: Result) -> None:
             assert result.check.id == "a.known"
             raise KeyboardInterrupt
