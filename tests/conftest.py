@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops.clients.stack_config import stack_config
-from ops.plan.fake_cloud import FakeCloud
-from ops.plan.recorder import Recording, evaluate
+from ops.program.fake_cloud import FakeCloud
+from ops.program.recorder import Recording, evaluate
 from tests.manifest import small_manifest
 
 # An Output in an f-string inserts a warning into the text; with this it is an error.

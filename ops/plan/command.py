@@ -33,8 +33,9 @@ def plan(
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
-    from ops.plan.evaluation import UnknownStackError, plan_stack
+    from ops.plan.evaluation import plan_stack
     from ops.plan.report import sections, show, to_json
+    from ops.program.running import UnknownStackError
     from settings import SettingsError
 
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ops.plan.recorder import Recording, Resource
+from ops.program.recorder import Recording, Resource
 
 # Inputs worth a reader's time, per type, as (label, path). A type that is not here is its name.
 _SHOWN: Mapping[str, tuple[tuple[str, str], ...]] = {

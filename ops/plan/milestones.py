@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ops.plan.recorder import Recording, Resource
 from ops.plan.waits.durations import TYPICAL
+from ops.program.recorder import Recording, Resource
 
 # Below this many seconds a thing is there by the time anybody asks.
 _WORTH_WAITING_FOR_S = 15

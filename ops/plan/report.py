@@ -16,8 +16,8 @@ from ops.plan import flows, waits
 from ops.plan.describe import GROUP, RULES, Describer, short_type
 from ops.plan.evaluation import Plan
 from ops.plan.milestones import counts, milestones
-from ops.plan.recorder import Recording, Resource, scalars
 from ops.plan.waits import needless_edges, unordered
+from ops.program.recorder import Recording, Resource, scalars
 
 # Of many things alike only these are shown; the rest is counted.
 _ALIKE_SHOWN = 3

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ops.checks.model import Findings
 from ops.clients.kube import ExecError
 from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
-from ops.verify.model import Findings
 
 Path = tuple[str, str]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ops.checks.model import Findings, listed
 from ops.verify.cluster import Node
-from ops.verify.model import Findings, listed
 
 Path = tuple[str, str]
 

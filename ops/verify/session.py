@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from ops.checks import runner
+from ops.checks.model import Check, Run
+from ops.checks.progress import LiveProgress
 from ops.clients import stack_names, stack_outputs
 from ops.clients.aws import Aws
 from ops.clients.http import Http
 from ops.clients.kube import Kube
 from ops.clients.leftovers import LeftoversAws
 from ops.clients.pool import Pool
-from ops.verify import runner
 from ops.verify.checks.leftovers import Leftovers
 from ops.verify.context import Context, Limits
-from ops.verify.model import Check, Run
-from ops.verify.progress import LiveProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,7 @@ def _run(request: Request, checks: Sequence[Check], context: object, subject: di
             checks,
             context,
             concurrency=request.limits.concurrency,
+            command="verify",
             subject=subject,
             wait_s=request.wait_s,
             progress=progress,

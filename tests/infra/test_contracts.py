@@ -11,7 +11,7 @@ import pytest
 
 import infra
 import k8s
-from ops.plan.recorder import Recording, scalars
+from ops.program.recorder import Recording, scalars
 
 # A type token is part of every URN below it: changing one replaces everything in that component.
 COMPONENTS = {

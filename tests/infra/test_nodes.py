@@ -28,7 +28,7 @@ def names(recording, type_):
     ],
 )
 def test_each_os_and_architecture_has_its_image(record, os, instance_type, parameter):
-    from ops.plan.fake_cloud import FakeCloud
+    from ops.program.fake_cloud import FakeCloud
 
     recording = record(hybridNodes=[{"name": "hybrid-1", "os": os, "instanceType": instance_type}])
     image = FakeCloud().invoke("aws:ssm/getParameter:getParameter", {"name": parameter})["insecureValue"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ops.plan.recorder import Recording, Resource
+from ops.program.recorder import Recording, Resource
 
 CLUSTER = "eks:index:Cluster"
 ENTRY = "aws:eks/accessEntry:AccessEntry"

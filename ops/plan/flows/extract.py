@@ -26,7 +26,7 @@ from ops.plan.flows.facts import (
     Subnet,
     Vpc,
 )
-from ops.plan.recorder import Recording, Resource
+from ops.program.recorder import Recording, Resource
 
 CLUSTER = "eks:index:Cluster"
 INSTANCE = "aws:ec2/instance:Instance"

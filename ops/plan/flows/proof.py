@@ -22,7 +22,7 @@ from ops.plan.flows.expected import (
 from ops.plan.flows.exposed import Exposure, exposures
 from ops.plan.flows.extract import facts_of
 from ops.plan.flows.facts import KINDS, Facts, Interface, Subnet, removable
-from ops.plan.recorder import Recording
+from ops.program.recorder import Recording
 
 ASSUMPTIONS = (
     "Only the plan's security groups count. EKS adds one of its own to the control plane, which lets even more out.",

@@ -9,7 +9,7 @@ from ops.plan.flows.proof import FlowReport
 from ops.plan.picture.layout import lay_out
 from ops.plan.picture.legend import closed_numbers
 from ops.plan.picture.scene import scene_of
-from ops.plan.recorder import Recording
+from ops.program.recorder import Recording
 
 FONTS = Path(__file__).parent / "fonts"
 # Twice the size: sharp on today's screens.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.plan.flows.facts import Facts, Subnet
-from ops.plan.recorder import Recording
 from ops.plan.waits.order import on_hybrid_nodes
+from ops.program.recorder import Recording
 
 # Above this many, nodes that are alike share one box.
 NODES_SHOWN = 5

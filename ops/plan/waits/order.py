@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from ops.plan.recorder import Recording, Resource
+from ops.program.recorder import Recording, Resource
 from userdata.labels import ACTIVATION_LABEL
 
 INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"

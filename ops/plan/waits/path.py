@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ops.plan.recorder import Recording, Resource
 from ops.plan.waits.durations import HYBRID_NODE_JOINS, ONE_CALL, Duration, duration_of
 from ops.plan.waits.order import CLUSTER, DEPLOYMENT, INSTANCE, NODE_GROUP
+from ops.program.recorder import Recording, Resource
 
 Day = Literal["low", "typical", "high"]
 

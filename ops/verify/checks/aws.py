@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import Any
 
+from ops.checks.model import Findings, check, listed
 from ops.clients.errors import AskError
 from ops.verify.context import Context
-from ops.verify.model import Findings, check, listed
 
 Object = dict[str, Any]
 

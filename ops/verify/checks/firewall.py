@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from ops.checks.model import Findings, check, listed
 from ops.verify import parsers
 from ops.verify.context import Context
-from ops.verify.model import Findings, check, listed
 
 Object = dict[str, Any]
 

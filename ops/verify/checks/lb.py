@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.http import Answer
 from ops.clients.pool import TransportError, retrying
 from ops.verify import parsers
 from ops.verify.context import Context
-from ops.verify.model import Findings, Outcome, check, listed, skipped
 
 # Below this many requests per pod, a pod that got none may just have been unlucky.
 _REQUESTS_PER_POD = 10

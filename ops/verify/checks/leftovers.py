@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ops.verify.model import Check, Findings, Outcome, listed
+from ops.checks.model import Check, Findings, Outcome, listed
 
 if TYPE_CHECKING:
     from ops.clients.leftovers import LeftoversAws, Names

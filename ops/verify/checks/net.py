@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ops.checks.model import Findings, Matrix, check, listed
 from ops.verify import measure, mesh, parsers, probes
 from ops.verify.cluster import SAMPLE_NAMESPACE, SAMPLE_SERVICE, Pod
 from ops.verify.context import Context
-from ops.verify.model import Findings, Matrix, check, listed
 from ops.verify.parsers import Curl, Ping
 
 Path = tuple[str, str]

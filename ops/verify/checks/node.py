@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from ops.checks.model import Findings, check, listed
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError
 from ops.verify import parsers
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
-from ops.verify.model import Findings, check, listed
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 ZONE_LABEL = "topology.kubernetes.io/zone"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
+from ops.checks.model import Findings, check, listed
 from ops.clients.kube import ExecError, Executed
 from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
-from ops.verify.model import Findings, check, listed
 
 TUNNEL_ANNOTATION = "projectcalico.org/IPv4VXLANTunnelAddr"
 

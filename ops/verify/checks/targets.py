@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ops.checks.model import Findings, check, listed
 from ops.verify.context import Context
-from ops.verify.model import Findings, check, listed
 
 Object = dict[str, Any]
 

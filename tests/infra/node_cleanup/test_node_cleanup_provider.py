@@ -17,7 +17,7 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from infra.node_cleanup import NodeCleanupProvider
 from infra.node_removal import ACTIVATION_LABEL
-from ops.plan.recorder import evaluate
+from ops.program.recorder import evaluate
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
 NODE = "mi-0aaaaaaaaaaaaaaaa"

@@ -52,7 +52,8 @@ def test_each_row_says_what_why_and_how_to_mend_it(failure: Failure) -> None:
 
 
 def test_checks_that_a_fix_names_exist() -> None:
-    from ops.verify.catalogue import CHECKS, select
+    from ops.checks.model import select
+    from ops.verify.catalogue import CHECKS
 
     wanted = [found for failure in FAILURES for found in re.findall(r"--only '?([^'\s]+)", failure.fix)]
     assert wanted

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from ops.checks import runner
+from ops.checks.model import Result, Run, select
 from ops.clients.http import Http
 from ops.clients.kube import Kube
 from ops.clients.pool import Pool
 from ops.clients.stack_outputs import Deployment
-from ops.verify import runner
-from ops.verify.catalogue import CHECKS, select
+from ops.verify.catalogue import CHECKS
 from ops.verify.context import Context, Limits
-from ops.verify.model import Result, Run
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def verify(context: Callable[..., Context]) -> Callable[..., Run]:
     def go(only: str | None = None, skip: str | None = None, **limits: Any) -> Run:
         made = context(**limits)
         checks = select(CHECKS, only=only, skip=skip)
-        return runner.run(checks, made, concurrency=16, subject=made.deployment.subject)
+        return runner.run(checks, made, concurrency=16, command="verify", subject=made.deployment.subject)
 
     return go
 

@@ -17,12 +17,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from ops.checks.model import Check, Findings
+from ops.checks.model import Result as Found
+from ops.checks.progress import LiveProgress
 from ops.cli import app
 from ops.verify import session
 from ops.verify.command import seconds
-from ops.verify.model import Check, Findings
-from ops.verify.model import Result as Found
-from ops.verify.progress import LiveProgress
 
 ROOT = Path(__file__).parents[3]
 Ops = Callable[..., Result]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ops.clients.stack_outputs import Deployment
-from ops.plan.recorder import Recording
+from ops.program.recorder import Recording
 from ops.verify import cluster
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 

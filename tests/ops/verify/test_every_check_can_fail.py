@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ops.checks.model import Result, Status
 from ops.verify.catalogue import CHECKS
-from ops.verify.model import Result, Status
 
 Plant = Callable[[Any], object]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.verify.model import Result, Run, Status
+from ops.checks.model import Result, Run, Status
 
 Verify = Callable[..., Run]
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from ops.checks import runner
+from ops.checks.model import Status
 from ops.clients import leftovers, stack_names
 from ops.clients.errors import AskError
 from ops.clients.leftovers import LeftoversAws, Names
-from ops.verify import runner
 from ops.verify.catalogue import LEFTOVERS
 from ops.verify.checks.leftovers import KINDS, Leftovers
-from ops.verify.model import Status
 
 NAMES = Names(project="eks-hybrid-calico", stack="dev", region="ap-northeast-1", cluster="eks-hybrid")
 ARN = "arn:aws:eks:ap-northeast-1:012345678901:cluster/eks-hybrid"
@@ -397,7 +397,13 @@ class Account:
 
 
 def verify(account: Any) -> Any:
-    return runner.run(LEFTOVERS, Leftovers(aws=account, names=NAMES), concurrency=4, subject=NAMES.subject)
+    return runner.run(
+        LEFTOVERS,
+        Leftovers(aws=account, names=NAMES),
+        concurrency=4,
+        command="verify",
+        subject=NAMES.subject,
+    )
 
 
 def test_an_empty_account_passes() -> None:

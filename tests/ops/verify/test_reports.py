@@ -15,12 +15,12 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
+from ops.checks import runner
+from ops.checks.model import Check, Findings, Matrix, Outcome, Result, Run, Status, skipped
+from ops.checks.report import latency, plain, pretty
 from ops.clients.errors import Problem
 from ops.clients.http import Answer
-from ops.verify import runner
 from ops.verify.catalogue import CHECKS
-from ops.verify.model import Check, Findings, Matrix, Outcome, Result, Run, Status, skipped
-from ops.verify.report import latency, plain, pretty
 
 GOLDEN = Path(__file__).with_name("golden")
 ALB = "http://eks-hybrid-alb-1234567890.ap-northeast-1.elb.amazonaws.com"
@@ -56,7 +56,7 @@ def _steady(world: Any, context: Callable[..., Any], *, requests: int) -> Run:
     bodies = [world.sample_text.format(pod=name) for name, _ in world.sample_pods]
     deployment = made.deployment.model_copy(update={"alb_url": ALB})
     steady = dataclasses.replace(made, deployment=deployment, http=SteadyHttp(bodies))
-    run = runner.run(CHECKS, steady, concurrency=16, subject=deployment.subject)
+    run = runner.run(CHECKS, steady, concurrency=16, command="verify", subject=deployment.subject)
     results = tuple(dataclasses.replace(one, seconds=0.25 if one.attempts else 0.0) for one in run.results)
     return dataclasses.replace(run, results=results, seconds=8.4)
 
@@ -157,7 +157,9 @@ def test_junit_counts_what_its_cases_say(faulty: Run) -> None:
 
 def one(outcome: Outcome, **more: Any) -> Run:
     check = Check(id="a.one", proves="it works", run=lambda _: outcome)
-    return Run(subject={}, results=(Result(check=check, outcome=outcome),), seconds=1.0, **more)
+    return Run(
+        command="verify", subject={}, results=(Result(check=check, outcome=outcome),), seconds=1.0, **more
+    )
 
 
 def test_junit_survives_what_xml_cannot_hold() -> None:

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ops.plan.recorder import Recording
 from ops.plan.waits import Edge, Schedule, critical_path, needless_edges, render, unordered
 from ops.plan.waits.durations import HYBRID_NODE_JOINS, ONE_CALL, TYPICAL, Duration, duration_of
 from ops.plan.waits.order import explicit_edges, required_edges
 from ops.plan.waits.path import JOINS, Step
+from ops.program.recorder import Recording
 
 STACKS = {
     "dev": {},

@@ -8,8 +8,8 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
-from ops.verify.model import Result, Run, Status
-from ops.verify.report import latency
+from ops.checks.model import Result, Run, Status
+from ops.checks.report import latency
 
 _SYMBOLS = {
     Status.OK: ("✓", "+", "green"),
@@ -50,7 +50,7 @@ def write(run: Run, file: IO[str], *, color: bool, width: int | None = None) -> 
     )
     ascii_only = not console.encoding.lower().startswith("utf")
     subject = "  ".join(f"{key} {value}" for key, value in run.subject.items())
-    console.print(Text.assemble(("ops verify", "bold"), f"  {subject}"))
+    console.print(Text.assemble((f"ops {run.command}", "bold"), f"  {subject}"))
     id_width = max((len(result.check.id.partition(".")[2]) for result in run.results), default=0)
     for category, results in groupby(run.results, key=lambda result: result.check.category):
         console.print()

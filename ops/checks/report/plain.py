@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import IO, Any
 from xml.etree import ElementTree as Xml
 
-from ops.verify.model import Result, Run, Status
+from ops.checks.model import Result, Run, Status
 
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -63,7 +63,7 @@ def _check(result: Result) -> dict[str, Any]:
 
 def write_junit(run: Run, file: IO[str]) -> None:
     """Write a test suite per category. A warning is a passed case that says so; blocked is skipped, with the reason."""
-    top = Xml.Element("testsuites", _totals("ops verify", run.results, run.seconds))
+    top = Xml.Element("testsuites", _totals(f"ops {run.command}", run.results, run.seconds))
     for category, results in groupby(run.results, key=lambda result: result.check.category):
         members = list(results)
         suite = Xml.SubElement(

@@ -97,7 +97,9 @@ class FakeCloud:
             },
         }
         if token not in answers:
-            raise LookupError(f"no fake answer for the function {token}; add one in ops/plan/fake_cloud.py")
+            raise LookupError(
+                f"no fake answer for the function {token}; add one in ops/program/fake_cloud.py"
+            )
         return answers[token]
 
     def _arn(self, type_: str, id_: str) -> str:

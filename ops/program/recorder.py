@@ -22,7 +22,7 @@ from pulumi.runtime import mocks, rpc, set_all_config, stack
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import configure
 
-from ops.plan.fake_cloud import FakeCloud
+from ops.program.fake_cloud import FakeCloud
 
 _SIGNATURE, _SECRET, _REFERENCE = (
     rpc._special_sig_key,

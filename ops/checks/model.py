@@ -1,4 +1,4 @@
-"""The words of a verification: a check, what came of it, and why.
+"""The words of a run of checks: a check, what came of it, and why.
 
 A check never prints and never decides about retries: it returns an `Outcome`, or raises `AskError` when the question
 itself could not be put (no credentials, no answer from the API server).
@@ -6,7 +6,8 @@ itself could not be put (no credentials, no answer from the API server).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -52,7 +53,7 @@ class Check:
     Args:
         id: stable name, `category.name`; scripts and `--only`/`--skip` rely on it.
         proves: what a pass means, one line.
-        run: asks the question; gets the context of its run (`Context`, or `Leftovers` after a destroy).
+        run: asks the question; gets the context of its run, whose type is the command's own.
         needs: ids of checks without whose pass the answer would only repeat their failure.
         eventually: the state comes about by itself (a node becomes Ready), so `--wait` asks again.
 
@@ -83,8 +84,9 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A whole verification, in catalogue order. `subject`: what was verified (stack, cluster, region)."""
+    """All checks of a command, in catalogue order. `subject`: what was looked at (stack, cluster, region)."""
 
+    command: str
     subject: dict[str, str]
     results: tuple[Result, ...]
     seconds: float
@@ -167,3 +169,13 @@ def listed(items: Iterable[object], *, most: int = 6) -> str:
     if len(texts) <= most:
         return ", ".join(texts)
     return f"{', '.join(texts[:most])} and {len(texts) - most} more"
+
+
+def select(checks: Sequence[Check], *, only: str | None, skip: str | None) -> list[Check]:
+    """Keep the checks whose id matches `only` and does not match `skip` (regular expressions, anywhere in the id)."""
+    return [
+        check
+        for check in checks
+        if (only is None or re.search(only, check.id))
+        and not (skip is not None and re.search(skip, check.id))
+    ]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.status import Status as Spinner
 
-from ops.verify.model import Check, Result, Status, listed
-from ops.verify.runner import Progress
+from ops.checks.model import Check, Result, Status, listed
+from ops.checks.runner import Progress
 
 
 class LiveProgress(Progress):

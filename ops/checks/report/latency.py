@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from ops.verify.model import Matrix
+from ops.checks.model import Matrix
 
 _CELL = 7
 

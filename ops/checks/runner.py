@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ops.checks.model import Check, Outcome, Result, Run, Status, skipped
 from ops.clients.errors import AskError, Problem
 from ops.clients.pool import Pool
-from ops.verify.model import Check, Outcome, Result, Run, Status, skipped
 
 _ROUND_PAUSE_S = 10.0
 _BLOCKING = frozenset({Status.FAIL, Status.ERROR, Status.BLOCKED})
@@ -42,6 +42,7 @@ class _Round:
     pool: Pool
     progress: Progress
     attempts: dict[str, int]
+    command: str
     results: dict[str, Result] = field(default_factory=dict)
 
     def go(self, checks: Sequence[Check]) -> None:
@@ -90,8 +91,8 @@ class _Round:
             outcome = _error(
                 Problem(
                     seen=f"{type(error).__name__}: {error}",
-                    why="ops verify did not expect this answer; it is an error in the check itself",
-                    fix=f"report it with the output of: ops verify --only '^{check.id}$' -o json",
+                    why=f"ops {self.command} did not expect this answer; it is an error in the check itself",
+                    fix=f"report it with the output of: ops {self.command} --only '^{check.id}$' -o json",
                 )
             )
         seconds = time.monotonic() - start
@@ -103,6 +104,7 @@ def run(
     context: Any,
     *,
     concurrency: int,
+    command: str,
     subject: dict[str, str],
     wait_s: float = 0.0,
     progress: Progress | None = None,
@@ -115,6 +117,7 @@ def run(
         checks: in catalogue order; needs that are not among them do not block.
         context: handed to each check; its `fresh()` gives the one for the next round.
         concurrency: checks at one time.
+        command: the name of the command, such as verify.
         subject: what the report is about.
         wait_s: how long to go on asking, see the module's text.
         progress: hears of each check.
@@ -132,7 +135,7 @@ def run(
     try:
         while True:
             results = {key: value for key, value in results.items() if key not in {c.id for c in pending}}
-            _Round(context, pool, progress, attempts, results).go(pending)
+            _Round(context, pool, progress, attempts, command, results).go(pending)
             pending = _worth_another_try(checks, results)
             left = wait_s - (clock() - start)
             if not pending or left <= 0:
@@ -145,6 +148,7 @@ def run(
     except KeyboardInterrupt:
         interrupted = True
     return Run(
+        command=command,
         subject=subject,
         results=tuple(results.get(check.id) or _unasked(check) for check in checks),
         seconds=clock() - start,

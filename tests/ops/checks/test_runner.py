@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from ops.checks import runner
+from ops.checks.model import Check, Findings, Outcome, Result, Run, Status, skipped
 from ops.clients.errors import AskError
 from ops.clients.pool import Memo, Pool, TransportError, retrying
-from ops.verify import runner
-from ops.verify.model import Check, Findings, Outcome, Result, Run, Status, skipped
 
 PASSED = Findings().outcome("fine")
 
@@ -64,7 +64,15 @@ def check(name: str, outcome: Any, *needs: str, eventually: bool = False) -> Che
 def run(*checks: Check, wait_s: float = 0.0, **more: Any) -> Run:
     clock = Clock()
     return runner.run(
-        checks, Rounds(), concurrency=8, subject={}, wait_s=wait_s, clock=clock, sleep=clock.sleep, **more
+        checks,
+        Rounds(),
+        concurrency=8,
+        command="verify",
+        subject={},
+        wait_s=wait_s,
+        clock=clock,
+        sleep=clock.sleep,
+        **more,
     )
 
 

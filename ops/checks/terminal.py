@@ -1,0 +1,105 @@
+"""What every command with checks does on a terminal: its options, its list of checks, its report, its refusal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import IO
+
+    from ops.checks.model import Check, Run
+    from ops.clients.errors import Problem
+
+
+class Format(StrEnum):
+    """How a report is written."""
+
+    PRETTY = "pretty"
+    SHORT = "short"
+    JSON = "json"
+    JUNIT = "junit"
+
+
+def expression(text: str | None) -> str | None:
+    """Refuse what is not a regular expression."""
+    if text is None:
+        return None
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise typer.BadParameter(f"{text!r} is not a regular expression: {error}") from None
+    return text
+
+
+def in_a_folder(path: Path | None) -> Path | None:
+    """Refuse a file in a folder that is not there: better now than after minutes of checks."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"--output: there is no folder {path.parent}")
+    return path
+
+
+Only = Annotated[
+    str | None, typer.Option(callback=expression, metavar="RE", help="Only checks whose id matches.")
+]
+Skip = Annotated[
+    str | None, typer.Option(callback=expression, metavar="RE", help="No checks whose id matches.")
+]
+List = Annotated[bool, typer.Option("--list", help="List the checks and end.")]
+OutputFormat = Annotated[Format, typer.Option("--format", "-o", help="How to write the report.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        callback=in_a_folder,
+        help="Write the report to this file; the terminal then gets the pretty one.",
+    ),
+]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")]
+
+
+def list_checks(checks: Sequence[Check]) -> None:
+    """Write the ids of checks and what each proves."""
+    width = max(len(check.id) for check in checks)
+    for check in checks:
+        typer.echo(f"{check.id:<{width}}  {check.proves}")
+
+
+def report(run: Run, output_format: Format, output: Path | None, *, no_color: bool, strict: bool) -> None:
+    """Write the report to the terminal, or to a file and the pretty one to the terminal."""
+    if output is not None:
+        with output.open("w", encoding="utf-8") as file:
+            _write(run, file, output_format, color=False, strict=strict, width=100)
+    shown = Format.PRETTY if output is not None else output_format
+    color = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
+    _write(run, sys.stdout, shown, color=color, strict=strict, width=None)
+
+
+def _write(
+    run: Run, file: IO[str], output_format: Format, *, color: bool, strict: bool, width: int | None
+) -> None:
+    from ops.checks.report import plain, pretty
+
+    if output_format is Format.PRETTY:
+        pretty.write(run, file, color=color, width=width)
+    elif output_format is Format.SHORT:
+        plain.write_short(run, file)
+    elif output_format is Format.JSON:
+        plain.write_json(run, file, strict=strict)
+    else:
+        plain.write_junit(run, file)
+
+
+def refuse(command: str, problem: Problem) -> None:
+    """Say why nothing could be asked, in the words of a check."""
+    typer.echo(
+        f"ops {command} could not run\n  seen {problem.seen}\n  why  {problem.why}\n  fix  {problem.fix}",
+        err=True,
+    )
