@@ -9,7 +9,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help plan test test-engine lint format bench up down verify doctor lock docs clean ready
+.PHONY: help plan test test-engine test-cluster lint format bench up down verify doctor lock docs clean ready
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -56,6 +56,11 @@ test: $(VENV)/.dev ## Run the tests: no account
 
 test-engine: $(VENV)/.dev ## Run the program in the real Pulumi engine against stand-in providers: no account
 	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m pytest -m engine tests/engine $(ARGS)
+
+test-cluster: $(VENV)/.dev ## Run what Kubernetes runs on a real control plane without machines: no account
+	@kubernetes=$$(.ci/install-kubernetes) && pulumi=$$(.ci/install-pulumi) && \
+	  provider=$$(.ci/install-pulumi-kubernetes) && \
+	  PATH="$$kubernetes:$$pulumi:$$provider:$$PATH" $(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 bench: $(VENV)/.runtime ## Measure what evaluating the program costs for 1 to 200 hybrid nodes
 	@$(BIN)/python -m tests.bench $(ARGS)
