@@ -69,6 +69,7 @@ class Api:
             raise RefusedError(answer.status, message)
         # Warning: 299 - "the text"
         warnings = re.findall(r'299 \S+ "((?:[^"\\]|\\.)*)"', ", ".join(answer.headers.getlist("Warning")))
+        warnings = [each.replace('\\"', '"') for each in warnings]
         return Answer(object=json.loads(text) if text.startswith("{") else {"text": text}, warnings=warnings)
 
     def is_ready(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.control_plane import ControlPlane, missing_binaries
+from tests.cluster.world import World
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         pytest.skip("no openssl on the PATH: needed for the key that signs service accounts' tokens")
     with ControlPlane.start(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
+
+
+@pytest.fixture
+def world(cluster: ControlPlane) -> Iterator[World]:
+    """The control plane for one test, empty before and after."""
+    one = World(cluster)
+    yield one
+    one.clear()

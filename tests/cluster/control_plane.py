@@ -38,6 +38,7 @@ from typing import Any, Final
 
 from tests.cluster import kubelet
 from tests.cluster.api import Api
+from tests.cluster.sign_in import TokenReviews
 
 BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 START_S: Final = 120.0
@@ -68,6 +69,7 @@ class ControlPlane:
     ports: dict[str, int]
     api: Api = field(init=False)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _tokens: TokenReviews = field(default_factory=TokenReviews)
 
     @classmethod
     @contextlib.contextmanager
@@ -92,6 +94,7 @@ class ControlPlane:
         finally:
             for name in reversed(list(plane._processes)):
                 plane._stop(name)
+            plane._tokens.close()
 
     @property
     def url(self) -> str:
@@ -148,6 +151,7 @@ class ControlPlane:
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
         rows = [f'{token},{user},{user},"{groups}"' for user, (token, groups) in _USERS.items()]
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        (self.folder / "webhook.json").write_text(json.dumps(self._tokens.configuration()), encoding="utf-8")
         kubelet.write_configuration(self.folder)
 
     def _etcd_flags(self) -> list[str]:
@@ -171,6 +175,8 @@ class ControlPlane:
             f"--secure-port={self.ports['api']}",
             f"--cert-dir={self.folder / 'serving'}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
+            f"--authentication-token-webhook-config-file={self.folder / 'webhook.json'}",
+            "--authentication-token-webhook-version=v1",
             "--authorization-mode=Node,RBAC",
             "--allow-privileged=true",
             "--enable-admission-plugins=NodeRestriction",

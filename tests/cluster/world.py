@@ -1,0 +1,260 @@
+"""A cluster with nodes and this program's workloads, and what a test asks of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra import core_dns, versions
+from k8s import calico_manifest, nw_check, sample_app
+from tests.cluster import machines
+from tests.cluster.api import Object, wait_for
+from tests.cluster.control_plane import ControlPlane
+
+POD_CIDR = "192.168.0.0/16"
+NODE_PORT = 30080
+_BESIDE_THE_CHECKOUT = Path(__file__).parents[2].parent / "shared" / "data"
+# What Amazon's add-on makes of CoreDNS (its Deployment and budget), without what the configuration replaces.
+_CORE_DNS = """
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: coredns, namespace: kube-system}
+spec: {maxUnavailable: 1, selector: {matchLabels: {eks.amazonaws.com/component: coredns, k8s-app: kube-dns}}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: coredns, namespace: kube-system}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: coredns
+  namespace: kube-system
+  labels: {eks.amazonaws.com/component: coredns, k8s-app: kube-dns, kubernetes.io/name: CoreDNS}
+spec:
+  replicas: 2
+  selector: {matchLabels: {eks.amazonaws.com/component: coredns, k8s-app: kube-dns}}
+  strategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 1}}
+  template:
+    metadata: {labels: {eks.amazonaws.com/component: coredns, k8s-app: kube-dns}}
+    spec:
+      serviceAccountName: coredns
+      priorityClassName: system-cluster-critical
+      tolerations:
+        - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
+        - {key: CriticalAddonsOnly, operator: Exists}
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms:
+              - matchExpressions:
+                  - {key: kubernetes.io/os, operator: In, values: [linux]}
+                  - {key: kubernetes.io/arch, operator: In, values: [amd64, arm64]}
+        podAntiAffinity:
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - weight: 100
+              podAffinityTerm:
+                labelSelector: {matchExpressions: [{key: k8s-app, operator: In, values: [kube-dns]}]}
+                topologyKey: kubernetes.io/hostname
+      containers:
+        - name: coredns
+          image: 602401143452.dkr.ecr.eu-central-1.amazonaws.com/eks/coredns:v1.13.2
+          resources: {requests: {cpu: 100m, memory: 70Mi}, limits: {memory: 170Mi}}
+"""
+
+
+def calico_file(version: str) -> Path:
+    """Return Calico's real manifest; the test is skipped where it cannot be found."""
+    release = versions.CALICO[version]
+    named = Path(os.environ.get("CALICO_MANIFEST", "/nowhere"))
+    candidates = [
+        named,
+        *(folder / f"calico-vxlan-v{version}.yaml" for folder in (named.parent, _BESIDE_THE_CHECKOUT)),
+    ]
+    for file in candidates:
+        if file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == release.sha256:
+            return file
+    pytest.skip(f"no copy of {release.manifest_url}: name one in CALICO_MANIFEST")
+
+
+def calico(version: str) -> list[Object]:
+    """Return Calico's objects as the program sends them, in its order."""
+    manifest = calico_manifest.prepare(
+        source=str(calico_file(version)),
+        version=version,
+        sha256=None,
+        pod_cidr=POD_CIDR,
+        cache_dir=Path("/nowhere"),
+    )
+    return [*manifest.before_nodes, *manifest.after_nodes]
+
+
+def core_dns_objects() -> list[Object]:
+    """Return CoreDNS as the add-on makes it with the configuration that this program sends."""
+    objects = list(yaml.safe_load_all(_CORE_DNS))
+    deployment = objects[-1]
+    pod = deployment["spec"]["template"]["spec"]
+    configuration = dict(core_dns.configuration())
+    deployment["spec"]["replicas"] = configuration.pop("replicaCount", deployment["spec"]["replicas"])
+    taken = {"affinity", "nodeSelector", "tolerations", "topologySpreadConstraints"}
+    assert configuration.keys() <= taken, (
+        f"teach this test what the add-on does with {configuration.keys() - taken}"
+    )
+    pod.update(configuration)
+    return objects
+
+
+def workload(kind: str, parts: Object) -> Object:
+    """Return a whole object for what the functions of k8s return: metadata and spec."""
+    return {"apiVersion": {"Deployment": "apps/v1", "Service": "v1"}[kind], "kind": kind, **parts}
+
+
+def namespace(name: str) -> Object:
+    """Return a Namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+
+
+class World:
+    """One test's cluster. What it has made is gone when the test ends."""
+
+    def __init__(self, cluster: ControlPlane) -> None:
+        self.cluster, self.api = cluster, cluster.api
+        self._made: list[Object] = []
+
+    # --- building --------------------------------------------------------------------------------
+
+    def put(self, *objects: Object) -> list[str]:
+        """Apply objects in their order, whoever owns their fields, and return the server's warnings."""
+        warnings: list[str] = []
+        for obj in objects:
+            warnings += self.api.apply(obj, force=True).warnings
+            self._made.append(obj)
+        return warnings
+
+    def join(self, *nodes: Object) -> None:
+        """Let machines register, and wait until they are Ready."""
+        for node in nodes:
+            self.api.create(node)
+        for node in nodes:
+            name = node["metadata"]["name"]
+            wait_for(f"node {name} is not Ready", lambda node=node: self._takes_pods(node))
+
+    def _takes_pods(self, node: Object) -> bool:
+        found = self.api.get(node)
+        conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions", [])}
+        return conditions.get("Ready") == "True" and not found["spec"].get("taints")
+
+    def managed(self, count: int) -> list[Object]:
+        """Let `count` machines of the node group join."""
+        nodes = [machines.managed_node(number) for number in range(count)]
+        self.join(*nodes)
+        return nodes
+
+    def hybrid(self, *activation_ids: str) -> list[Object]:
+        """Let a hybrid machine join for each activation."""
+        nodes = [hybrid_machine(identity) for identity in activation_ids]
+        self.join(*nodes)
+        return nodes
+
+    def leave(self, node: Object) -> None:
+        """Take a machine away as the clean-up does: the Node object is deleted."""
+        self.api.delete(node)
+
+    def deploy(self, managed: int, activation_ids: Sequence[str]) -> list[str]:
+        """Apply nw-check, the sample app and CoreDNS for so many nodes; return the server's warnings."""
+        return self.put(
+            namespace(nw_check.NAMESPACE),
+            namespace(sample_app.NAMESPACE),
+            workload("Deployment", nw_check.managed_deployment(managed)),
+            workload("Deployment", nw_check.hybrid_deployment(activation_ids)),
+            workload("Deployment", sample_app.app_deployment(len(activation_ids))),
+            workload("Service", sample_app.node_port_service(NODE_PORT)),
+            *core_dns_objects(),
+        )
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    def available(self, name: str, space: str) -> bool:
+        """Tell whether a Deployment is rolled out: every pod new, ready and available."""
+        found = self.api.find("apps/v1", "Deployment", name, namespace=space)
+        assert found is not None, f"there is no Deployment {space}/{name}"
+        status, wanted = found.get("status", {}), found["spec"]["replicas"]
+        counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "availableReplicas")]
+        return status.get("observedGeneration") == found["metadata"]["generation"] and counts == [wanted] * 3
+
+    def wait_available(self, *names: tuple[str, str]) -> None:
+        """Wait until Deployments (name, namespace) are rolled out."""
+        for name, space in names:
+            wait_for(
+                f"{space}/{name} is not available: {self.why(space)}",
+                lambda n=name, s=space: self.available(n, s),
+            )
+
+    def pods(self, space: str, labels: str = "") -> list[Object]:
+        """List the pods of a namespace that are not on their way out."""
+        found = self.api.items("v1", "Pod", namespace=space, labels=labels)
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def hosts(self, space: str, labels: str) -> dict[str, int]:
+        """Return how many pods each node has."""
+        return dict(
+            Counter(pod["spec"]["nodeName"] for pod in self.pods(space, labels) if "nodeName" in pod["spec"])
+        )
+
+    def pending(self, space: str, labels: str) -> list[Object]:
+        """List the pods that the scheduler has refused a place."""
+        return [pod for pod in self.pods(space, labels) if unschedulable(pod)]
+
+    def why(self, space: str) -> str:
+        """Return what the scheduler says about each pod without a place."""
+        return "; ".join(filter(None, map(unschedulable, self.pods(space)))) or "the scheduler refused no pod"
+
+    # --- cleaning --------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Remove all that the test has made."""
+        at_once: dict[str, Any] = {"gracePeriodSeconds": 0, "propagationPolicy": "Background"}
+        for obj in reversed(self._made):
+            if obj["kind"] != "Namespace":
+                self.api.delete(obj, **at_once)
+        for node in self.api.items("v1", "Node"):
+            self.api.delete({**node, **_NODE})
+        wait_for("pods stay", lambda: not self._remove_pods(at_once))
+
+    def _remove_pods(self, options: dict[str, Any]) -> list[Object]:
+        # Deployments first: their garbage collector may lag, and a ReplicaSet makes new pods as long as it is there.
+        for kind in ("ReplicaSet", "Pod"):
+            version = "v1" if kind == "Pod" else "apps/v1"
+            for each in self.api.items(version, kind):
+                self.api.delete({**each, "apiVersion": version, "kind": kind}, **options)
+        return self.api.items("v1", "Pod")
+
+
+_NODE = {"apiVersion": "v1", "kind": "Node"}
+
+
+def hybrid_machine(activation_id: str) -> Object:
+    """Return the Node of the machine that registered with an activation."""
+    digest = hashlib.sha256(activation_id.encode()).hexdigest()[:17]
+    address = f"10.90.1.{10 + int(digest[:2], 16) % 200}"
+    return machines.hybrid_node(f"mi-{digest}", activation_id=activation_id, address=address)
+
+
+def names(nodes: Iterable[Object]) -> set[str]:
+    """Return the names of Nodes."""
+    return {node["metadata"]["name"] for node in nodes}
+
+
+def unschedulable(pod: Object) -> str:
+    """Return the scheduler's words about a pod that it has refused a place; empty when it has not."""
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return condition["message"]
+    return ""
