@@ -1,24 +1,29 @@
 """One real control plane for all tests of this folder, empty again after each of them."""
 
+import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.cluster.control_plane import ControlPlane, missing_binaries
-from tests.cluster.world import World
+from infra import versions
+from tests.cluster.control_plane import BINARIES, ControlPlane
+from tests.cluster.stack import Machines, RealApis, RealRig, RealStack
+from tests.cluster.world import World, calico_file
+
+PROVIDER = "pulumi-resource-kubernetes"
+
+
+def _skip_without(*commands: str) -> None:
+    if missing := [name for name in commands if shutil.which(name) is None]:
+        pytest.skip(f"not on the PATH: {', '.join(missing)}; make test-cluster builds what it can")
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A running control plane without nodes."""
-    if missing := missing_binaries():
-        pytest.skip(
-            f"not on the PATH: {', '.join(missing)}; run make test-cluster, "
-            'or PATH="$(.ci/install-kubernetes):$PATH" first'
-        )
-    if not shutil.which("openssl"):
-        pytest.skip("no openssl on the PATH: needed for the key that signs service accounts' tokens")
+    _skip_without(*BINARIES, "openssl")
     with ControlPlane.start(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
 
@@ -29,3 +34,30 @@ def world(cluster: ControlPlane) -> Iterator[World]:
     one = World(cluster)
     yield one
     one.clear()
+
+
+@pytest.fixture(scope="session")
+def new_real_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RealRig]]:
+    """Make a stack that is configured and has nothing yet, with a control plane that is empty."""
+    _skip_without(*BINARIES, "openssl", "pulumi", PROVIDER)
+    provider = Path(str(shutil.which(PROVIDER))).resolve().parent
+    cli = Path(str(shutil.which("pulumi"))).resolve().parent
+    with contextlib.ExitStack() as ends:
+
+        def make() -> RealRig:
+            folder = tmp_path_factory.mktemp("real")
+            cluster = ends.enter_context(ControlPlane.start(folder / "kubernetes"))
+            stack = RealStack(folder / "it", cli, provider=provider, cluster=cluster)
+            apis = RealApis(stack.standin, cluster)
+            ends.callback(apis.close)
+            stack.environment["AWS_ENDPOINT_URL"] = apis.aws_url
+            stack.configure(
+                aws_region="eu-central-1",
+                calicoManifest=str(calico_file(versions.CALICO_DEFAULT)),
+                hybridNodes=[{"name": "hybrid-1", "os": "ubuntu-24.04"}],
+            )
+            machines = Machines(stack, apis, cluster)
+            ends.callback(machines.close)
+            return RealRig(stack=stack, cluster=cluster, machines=machines, apis=apis)
+
+        yield make

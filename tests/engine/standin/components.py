@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.engine.standin import wire
+from tests.engine.standin import journal, wire
 from tests.engine.standin.monitor import Component
 
 _CLUSTER_INPUTS = frozenset(
@@ -114,6 +114,7 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
     )
     sources.append(urn)
     cluster_name = made.get("name", wire.UNKNOWN)
+    made = _where_it_is(made)
     kubeconfig = _kubeconfig(cluster_name, made, request)
     provider_urn, provider_id, _ = component.child(
         "pulumi:providers:kubernetes", f"{name}-eks-k8s", {"kubeconfig": _json(kubeconfig)}, after=[urn]
@@ -158,6 +159,17 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
         "kubeconfigJson": _json(kubeconfig),
     }
     return component.done(outputs, sources)
+
+
+def _where_it_is(made: dict[str, Any]) -> dict[str, Any]:
+    """Return the cluster's outputs with the address of a real API server, if tests/cluster has started one.
+
+    It then orders {"cluster": {"endpoint": URL, "authority": the certificate, base64}}.
+    """
+    real = journal.control().get("cluster")
+    if real is None or "endpoint" not in made or made["endpoint"] == wire.UNKNOWN:
+        return made
+    return {**made, "endpoint": real["endpoint"], "certificateAuthority": {"data": real["authority"]}}
 
 
 def _service_role(component: Component, name: str, inputs: dict[str, Any]) -> tuple[Any, list[str]]:
