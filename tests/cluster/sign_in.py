@@ -12,7 +12,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-AWS_TOKEN: Final = "k8s-aws-v1.c3RhbmQtaW4"
 _PREFIX: Final = "k8s-aws-v1."
 
 

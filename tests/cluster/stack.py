@@ -18,7 +18,6 @@ import yaml
 from tests.cluster import kubelet, machines
 from tests.cluster.api import RefusedError
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.sign_in import AWS_TOKEN
 from tests.cluster.world import hybrid_machine
 from tests.engine.harness import Call, Run, Stack
 from tests.engine.hybrid_apis import Answer, HybridApis
@@ -27,16 +26,6 @@ ACTIVATION = "aws:ssm/activation:Activation"
 INSTANCE = "aws:ec2/instance:Instance"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 _EVERY_S = 0.2
-# What pulumi-eks asks for its version, and the kubeconfig for a token.
-_AWS = f"""#!/bin/sh
-case "$*" in
-  --version) echo "aws-cli/2.31.0 Python/3.13.7 Linux/6.8" ;;
-  *" eks get-token "*)
-    echo '{{"apiVersion": "client.authentication.k8s.io/v1beta1", "kind": "ExecCredential",
-           "status": {{"token": "{AWS_TOKEN}"}}}}' ;;
-  *) echo "the tests' aws does not know: $*" >&2; exit 2 ;;
-esac
-"""
 
 
 class RealStack(Stack):
@@ -51,11 +40,6 @@ class RealStack(Stack):
             if plugin["name"] == "kubernetes":
                 plugin["path"] = str(provider)
         file.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        aws = folder / "bin" / "aws"
-        aws.parent.mkdir()
-        aws.write_text(_AWS, encoding="utf-8")
-        aws.chmod(0o755)
-        self.environment["PATH"] = f"{aws.parent}:{self.environment['PATH']}"
         self.order()
 
     def order(self, **orders: Any) -> None:
