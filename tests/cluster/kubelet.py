@@ -17,6 +17,8 @@ PLAYED: Final = "kwok.x-k8s.io/node"
 # A pod on a Node with this prefix runs, but is never ready: its network does not work.
 DEAF: Final = "deaf-"
 LOG_TEXT: Final = "the first line\nthe second line\nthe last line\n"
+# As containerd writes it: time, stream, F for a full line, text.
+_LOG_LINE: Final = "2026-11-25T08:00:00.000000000Z stdout F "
 
 _NODE_STATUS: Final = """
 {{ $now := Now }}
@@ -55,7 +57,7 @@ startTime: {{ $now | Quote }}
 def write_configuration(folder: Path) -> None:
     """Write kwok's configuration, and the file that it gives as every container's log, into `folder`."""
     log = folder / LOG_FILE
-    log.write_text(LOG_TEXT, encoding="utf-8")
+    log.write_text("".join(_LOG_LINE + line for line in LOG_TEXT.splitlines(keepends=True)), encoding="utf-8")
     ready, deaf = (
         _POD_STATUS.replace("READY", word.title()).replace("READINESS", word) for word in ("true", "false")
     )

@@ -9,7 +9,7 @@ from ops.clients.errors import AskError
 from ops.clients.kube import ExecError
 from ops.clients.kube_client import RealKube
 from tests.cluster import kubelet
-from tests.cluster.api import wait_for
+from tests.cluster.api import RefusedError, wait_for
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.machines import managed_node
 from tests.cluster.world import World, calico
@@ -74,7 +74,7 @@ def test_nodes_come_with_what_their_machine_registered(connect: Connect, world: 
 
 
 def test_a_list_longer_than_any_page_is_complete(connect: Connect, world: World) -> None:
-    about = {"kind": "Node", "name": "somewhere", "apiVersion": "v1"}
+    about = {"kind": "Pod", "name": "somewhere", "namespace": "busy", "apiVersion": "v1"}
     world.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "busy"}})
     for number in range(520):
         metadata = {"name": f"event-{number}", "namespace": "busy"}
@@ -124,8 +124,9 @@ def test_calicos_objects_are_an_empty_list_until_their_kind_is_defined(
 def _served(world: World) -> bool:
     try:
         return world.api.request("GET", "/apis/crd.projectcalico.org/v1/ippools").object["items"] == []
-    except Exception as error:
-        if getattr(error, "status", 0) == 404:
+    except RefusedError as error:
+        # 429: "storage is (re)initializing"
+        if error.status in (404, 429):
             return False
         raise
 
@@ -189,11 +190,17 @@ def test_logs_of_a_container_that_is_not_there_say_which_there_are(
         connect().logs(*talker, container="nosuch")
 
 
-def test_exec_gives_both_outputs_and_the_exit_code(connect: Connect, talker: tuple[str, str]) -> None:
-    done = connect().execute(
-        *talker, ["sh", "-c", "echo out; echo err >&2; exit 3"], container="main", seconds=5
-    )
-    assert (done.stdout, done.stderr, done.exit_code) == ("out\n", "err\n", 3)
+def test_exec_gives_both_outputs(connect: Connect, talker: tuple[str, str]) -> None:
+    done = connect().execute(*talker, ["sh", "-c", "echo out; echo err >&2"], container="main", seconds=5)
+    assert (done.stdout, done.stderr, done.exit_code) == ("out\n", "err\n", 0)
+
+
+def test_an_exec_that_fails_inside_the_kubelet_gives_the_servers_words(
+    connect: Connect, talker: tuple[str, str]
+) -> None:
+    # A kubelet reports a command's exit code. kwok calls it an internal error, as a kubelet does a lost container.
+    with pytest.raises(ExecError, match=r"Internal error occurred: .*exit status 3"):
+        connect().execute(*talker, ["sh", "-c", "exit 3"], container="main", seconds=5)
 
 
 def test_exec_puts_a_long_output_together(connect: Connect, talker: tuple[str, str]) -> None:
@@ -209,8 +216,7 @@ def test_exec_in_a_pod_that_is_not_there_is_refused(connect: Connect) -> None:
 
 def test_a_pod_without_a_node_has_no_logs(connect: Connect, world: World) -> None:
     world.put(POD)
-    with pytest.raises(ExecError, match="does not have a host assigned"):
-        connect().logs(SPACE, "talker")
+    assert connect().logs(SPACE, "talker") == ""
 
 
 def test_an_api_server_that_is_gone_is_named(cluster: ControlPlane) -> None:
