@@ -20,11 +20,20 @@ def plan(
         ),
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything for machines.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show every resource, wait, flow and output as well.")
+    ] = False,
+    flows: Annotated[
+        bool, typer.Option("--flows", help="Show the proof of the network flows alone.")
+    ] = False,
+    waits: Annotated[
+        bool, typer.Option("--waits", help="Show what waits for what, and the time it takes, alone.")
+    ] = False,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the stack, as .svg or .png.")
     ] = None,
 ) -> None:
-    """Show what the program would build: no account, no Pulumi CLI.
+    """Show what the program would build: no account, no Pulumi CLI. The verdict comes first.
 
     Exit codes: 0 fine, 1 a flow that must be open is closed or too much is open to the internet, 2 the settings, the
     stack or the Calico manifest cannot be used.
@@ -33,20 +42,31 @@ def plan(
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
+    from ops.plan import report
     from ops.plan.evaluation import plan_stack
-    from ops.plan.report import sections, show, to_json
     from ops.program.running import UnknownStackError
     from settings import SettingsError
 
     try:
-        found = plan_stack(stack, overrides(config or []))
+        # On a terminal only, and on standard error: what is printed stays clean.
+        with Console(stderr=True).status("Evaluating the program ..."):
+            found = plan_stack(stack, overrides(config or []))
     except (SettingsError, CalicoManifestError, UnknownStackError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    shown = [
+        show
+        for wanted, show in (
+            (full, report.show_full),
+            (flows, report.show_flows),
+            (waits, report.show_waits),
+        )
+        if wanted
+    ]
     if json_:
-        typer.echo(to_json(found))
-    else:
-        show(found, Console(), sections(found))
+        typer.echo(report.to_json(found))
+    for show in [] if json_ else shown or [report.show]:
+        show(found, Console())
     if picture:
         _draw(found, picture)
     if not found.flows.passed:

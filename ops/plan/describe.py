@@ -57,6 +57,18 @@ _SHOWN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "kubernetes:core/v1:Service": (("", "spec.type"), ("port", "spec.ports[0].nodePort")),
 }
 
+# What stands for a component in a summary, by the component's module: the main resource in it, and the input that says
+# most, with a word before it.
+_SUMMARY: Mapping[str, tuple[str, str, str]] = {
+    "network": ("aws:ec2/vpc:Vpc", "", "cidrBlock"),
+    "cluster": ("eks:index:Cluster", "Kubernetes ", "version"),
+    "managed_nodes": ("aws:eks/nodeGroup:NodeGroup", "up to ", "scalingConfig.maxSize"),
+    "hybrid_nodes": ("aws:ec2/instance:Instance", "", "instanceType"),
+    "load_balancer": ("aws:lb/listener:Listener", "port ", "port"),
+    "nw_check": ("kubernetes:core/v1:Namespace", "namespace ", "metadata.name"),
+    "sample_app": ("kubernetes:core/v1:Namespace", "namespace ", "metadata.name"),
+}
+
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 RULES: Mapping[str, tuple[str, str]] = {
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": ("in ", "from"),
@@ -90,6 +102,19 @@ class Describer:
             if label or text not in resource.name:
                 words.append(f"{label} {text}".strip())
         return ", ".join(words)
+
+    def summary(self, component: Resource, inside: Iterable[Resource]) -> str:
+        """A few words on a component: what the main resources in it are; of several alike, how many."""
+        main = _SUMMARY.get(component.type.split(":")[1])
+        if not component.component or main is None:
+            return self(component)
+        type_, word, path = main
+        found: dict[str, int] = {}
+        for resource in inside:
+            if resource.type == type_:
+                words = f"{word}{self.name(look_up(resource.inputs, path))}"
+                found[words] = found.get(words, 0) + 1
+        return ", ".join(f"{count} x {words}" if count > 1 else words for words, count in found.items())
 
     def name(self, value: Any) -> str:
         """A value as text; the identity of a resource of this plan becomes the resource's name."""

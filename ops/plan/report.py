@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich import box
@@ -13,8 +14,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ops.plan import flows, waits
+from ops.plan.billing import billed
 from ops.plan.describe import GROUP, RULES, Describer, short_type
 from ops.plan.evaluation import Plan
+from ops.plan.flows import Exposure
 from ops.plan.milestones import counts, milestones
 from ops.plan.waits import needless_edges, unordered
 from ops.program.recorder import Recording, Resource, scalars
@@ -23,6 +26,8 @@ from ops.program.recorder import Recording, Resource, scalars
 _ALIKE_SHOWN = 3
 _ALIKE_ENOUGH = 8
 _SECRET = "[secret]"
+# What a person uses after `up`; --full shows all.
+_OUTPUTS_THAT_MATTER = ("albUrl", "updateKubeconfig")
 # The order in which a person wants to read it.
 _READING_ORDER = (
     "network",
@@ -55,6 +60,10 @@ def to_json(plan: Plan) -> str:
             }
             for row in plan.flows.rows
         ],
+        "exposed": [asdict(exposure) for exposure in plan.flows.exposed],
+        "needlessRules": list(plan.flows.needless),
+        "estimate": _estimate_json(plan),
+        "billed": [asdict(row) for row in billed(recording)],
         "counts": counts(recording.resources.values()),
         "resources": [
             {
@@ -74,6 +83,20 @@ def to_json(plan: Plan) -> str:
     return json.dumps(document, indent=2, sort_keys=True)
 
 
+def _estimate_json(plan: Plan) -> dict[str, Any]:
+    schedule = plan.schedule
+    return {
+        "seconds": {day: schedule.total_on(day) for day in ("low", "typical", "high")},
+        "leastSeconds": schedule.lower_bound,
+        "chain": [
+            {"kind": step.kind, "name": step.name, "startsAt": start, "seconds": step.duration.typical}
+            for step, start in schedule.chain
+        ],
+        "needlessWaits": [str(edge) for edge in needless_edges(plan.recording)],
+        "outOfOrder": [str(edge) for edge in unordered(plan.recording)],
+    }
+
+
 def warnings(recording: Recording) -> list[str]:
     """What the program warned of."""
     return [text for level, text in recording.messages if level in ("warning", "error")]
@@ -90,44 +113,146 @@ def masked(value: Any, secrets: frozenset[str], path: str = "") -> Any:
     return value
 
 
-def sections(plan: Plan) -> list[RenderableType]:
-    """What the plan proves and estimates: the flows, and how long `up` takes."""
+def show(plan: Plan, console: Console) -> None:
+    """Print what a person decides on: the verdict, what it builds, what is billed, the outputs that matter."""
     recording = plan.recording
-    estimate = waits.render(plan.schedule, needless_edges(recording), unordered(recording))
-    return [flows.render(plan.flows), estimate]
-
-
-def show(plan: Plan, console: Console, proofs: Sequence[RenderableType] = ()) -> None:
-    """Print a plan for people; `proofs` come between what waits for what and the outputs."""
-    recording = plan.recording
-    console.print(Text(f"Plan of stack {recording.stack}", style="bold"))
+    console.print(_verdict(plan))
+    for part in (_findings(plan), _notices(plan), _components(recording), _billed(recording)):
+        if part is not None:
+            console.print()
+            console.print(part)
+    console.print()
+    console.print(_shown_outputs(recording))
+    console.print()
     console.print(
-        "What the program asks for. Not a diff against an account: nothing was looked up and nothing is created.",
+        "Not a diff against an account: nothing was looked up and nothing is created.\n"
+        "More: --full (everything), --flows, --waits, --json, --picture FILE.svg",
         style="dim",
     )
-    for note in plan.notes:
-        console.print(Text(f"\nNote: {note}", style="yellow"))
-    for warning in warnings(recording):
-        console.print(Text(f"\nWarning: {warning}", style="yellow"))
-    for section in (_tree(recording), _counts(recording), _waits(recording), *proofs, _outputs(recording)):
-        console.print()
-        console.print(section)
-    console.print(_verdict(plan))
 
 
-def _verdict(plan: Plan) -> Text:
-    """The last line, which is what a person sees first on a terminal."""
-    if not plan.flows.passed:
-        return Text(
-            "Not fit to deploy: see the flows that are closed, or open to the internet, above.",
-            style="bold red",
-        )
-    made = sum(counts(plan.recording.resources.values()).values())
-    minutes = round(plan.schedule.total / 60)
-    words = (
-        f"{made} resources, every required flow open, about {minutes} minutes to build. To build it: make up"
+def show_full(plan: Plan, console: Console) -> None:
+    """Print everything: the short report, every resource, every wait and flow, every output."""
+    recording = plan.recording
+    show(plan, console)
+    parts = (
+        _tree(recording),
+        _counts(recording),
+        _waits(recording),
+        flows.render(plan.flows),
+        _estimate(plan),
+        _outputs(recording),
     )
-    return Text(words, style="bold green")
+    for part in parts:
+        console.print()
+        console.print(part)
+
+
+def show_flows(plan: Plan, console: Console) -> None:
+    """Print the proof of the flows."""
+    console.print(flows.render(plan.flows))
+
+
+def show_waits(plan: Plan, console: Console) -> None:
+    """Print what waits for what, and how long `up` takes."""
+    console.print(_waits(plan.recording))
+    console.print()
+    console.print(_estimate(plan))
+
+
+def _estimate(plan: Plan) -> RenderableType:
+    return waits.render(plan.schedule, needless_edges(plan.recording), unordered(plan.recording))
+
+
+def _verdict(plan: Plan) -> RenderableType:
+    """The first lines: whether this can be built, and on what that rests."""
+    report, recording, schedule = plan.flows, plan.recording, plan.schedule
+    fit = report.passed and not unordered(recording)
+    made = sum(counts(recording.resources.values()).values())
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    opened = sum(row.allowed for row in report.rows)
+    table.add_row("flows", f"{opened} of {len(report.rows)} that the cluster needs are open, there and back")
+    asked = "as the settings say" if not report.unexpected else "NOT as the settings say, see below"
+    table.add_row("internet", f"can reach {_reachable(report.exposed) or 'nothing'} ({asked})")
+    number = len(warnings(recording)) + len(plan.notes)
+    table.add_row("warnings", f"{number}, below" if number else "none")
+    low, high = (round(schedule.total_on(day) / 60) for day in ("low", "high"))
+    table.add_row("time", f"about {round(schedule.total / 60)} minutes ({low} to {high}), an estimate")
+    table.add_row("resources", str(made))
+    words = "can be built. To build it: make up" if fit else "is not fit to deploy"
+    return Group(
+        Text(f"Plan of stack {recording.stack}: {words}", style="bold green" if fit else "bold red"), table
+    )
+
+
+def _reachable(exposed: Sequence[Exposure]) -> str:
+    clients: dict[str, list[str]] = {}
+    for each in exposed:
+        clients.setdefault(f"{each.listener} {each.ports}", []).append(each.clients)
+    return "; ".join(f"{listener} from {_some(ranges)}" for listener, ranges in clients.items())
+
+
+def _findings(plan: Plan) -> RenderableType | None:
+    """What is wrong, in full: closed flows, what the internet reaches unasked, needless and missing waits."""
+    parts = flows.problems(plan.flows)
+    needless, missing = needless_edges(plan.recording), unordered(plan.recording)
+    parts += [Text(f"Wait that nothing asks for: {edge}", style="yellow") for edge in needless]
+    parts += [Text(f"Out of order: {edge}: {because}", style="red") for edge, because in missing.items()]
+    return Group(*parts) if parts else None
+
+
+def _notices(plan: Plan) -> RenderableType | None:
+    parts = [Text(f"Note: {note}", style="yellow") for note in plan.notes]
+    parts += [Text(f"Warning: {warning}", style="yellow") for warning in warnings(plan.recording)]
+    return Group(*parts) if parts else None
+
+
+def _components(recording: Recording) -> RenderableType:
+    """The components in reading order, each with the number of resources in it."""
+    describe = Describer(recording)
+    table = Table(box=None, pad_edge=False, title="What it builds", title_justify="left", title_style="bold")
+    table.add_column("component", no_wrap=True)
+    table.add_column("resources", justify="right", no_wrap=True)
+    table.add_column("what it is", overflow="fold", style="dim")
+    children: dict[str, list[Resource]] = {}
+    for resource in recording.resources.values():
+        children.setdefault(resource.parent, []).append(resource)
+
+    def below(urn: str) -> list[Resource]:
+        return [inner for child in children.get(urn, []) for inner in (child, *below(child.urn))]
+
+    for component in sorted(children.get("", []), key=_reading_order):
+        inside = [each for each in below(component.urn) if each.custom or each.remote]
+        if not component.component:
+            inside = [component]
+        table.add_row(
+            f"{short_type(component.type)} {component.name}",
+            str(len(inside)),
+            Text(describe.summary(component, inside), overflow="ellipsis", no_wrap=True),
+        )
+    return table
+
+
+def _billed(recording: Recording) -> RenderableType:
+    table = Table(box=None, pad_edge=False, title="What is billed", title_justify="left", title_style="bold")
+    table.add_column("component", no_wrap=True)
+    table.add_column("how many", overflow="fold")
+    table.add_column("billed by", overflow="fold", style="dim")
+    for row in billed(recording):
+        table.add_row(row.component, row.count, row.by)
+    return table
+
+
+def _shown_outputs(recording: Recording) -> RenderableType:
+    table = Table(box=None, pad_edge=False, title="Outputs", title_justify="left", title_style="bold")
+    table.add_column("name", no_wrap=True)
+    table.add_column("value (identities are made up)", overflow="fold")
+    for name in _OUTPUTS_THAT_MATTER:
+        if name in recording.stack_outputs:
+            table.add_row(name, Text(str(recording.stack_outputs[name])))
+    return table
 
 
 def _tree(recording: Recording) -> RenderableType:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from ops.clients.errors import AskError
-from ops.clients.kube import ExecError
-from ops.clients.kube_client import RealKube
+from ops.clients.kube import ExecError, Kube
 from tests.cluster import kubelet
 from tests.cluster.api import RefusedError, wait_for
 from tests.cluster.control_plane import ControlPlane
@@ -16,7 +15,7 @@ from tests.cluster.world import World, calico
 
 pytestmark = pytest.mark.cluster
 
-Connect = Callable[..., RealKube]
+Connect = Callable[..., Kube]
 SPACE = "default"
 POD = {
     "apiVersion": "v1",
@@ -28,12 +27,12 @@ POD = {
 
 @pytest.fixture
 def connect(cluster: ControlPlane) -> Iterator[Connect]:
-    opened: list[RealKube] = []
+    opened: list[Kube] = []
 
-    def go(user: str = "admin", **changes: Any) -> RealKube:
+    def go(user: str = "admin", **changes: Any) -> Kube:
         kubeconfig = cluster.kubeconfig(user)
         kubeconfig["users"][0]["user"] |= changes
-        opened.append(RealKube(kubeconfig, timeout_s=10.0, retries=1))
+        opened.append(Kube(kubeconfig, timeout_s=10.0, retries=1))
         return opened[-1]
 
     yield go
@@ -153,7 +152,7 @@ def test_a_user_may_be_allowed_to_read_nodes_and_nothing_else(connect: Connect, 
         kube.deployment(SPACE, "nothing")
 
 
-def _allowed(kube: RealKube) -> bool:
+def _allowed(kube: Kube) -> bool:
     try:
         kube.nodes()
     except AskError:
@@ -222,7 +221,7 @@ def test_a_pod_without_a_node_has_no_logs(connect: Connect, world: World) -> Non
 def test_an_api_server_that_is_gone_is_named(cluster: ControlPlane) -> None:
     kubeconfig = cluster.kubeconfig()
     kubeconfig["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
-    kube = RealKube(kubeconfig, timeout_s=2.0, retries=1)
+    kube = Kube(kubeconfig, timeout_s=2.0, retries=1)
     with pytest.raises(AskError, match=r"no answer from the API server https://127\.0\.0\.1:1"):
         kube.nodes()
     kube.close()

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from infra import versions
 from k8s import nw_check, sample_app
 from tests.cluster.stack import RealRig
 from tests.engine.harness import Step
@@ -77,7 +76,7 @@ def test_every_object_of_calico_is_in_the_cluster(rig: RealRig, created: Step) -
     own = ("kubernetes:yaml", "kubernetes:core/v1:Namespace", "kubernetes:core/v1:Service")
     calico = [token for token in tokens if not token.startswith(own) or token.endswith(":ServiceAccount")]
     program = ["kubernetes:apps/v1:Deployment"] * 3
-    assert len(calico) == versions.CALICO[versions.CALICO_DEFAULT].objects + len(program)
+    assert len(calico) == 38 + len(program)
     assert rig.cluster.api.find("apps/v1", "DaemonSet", "calico-node", namespace="kube-system")
 
 

@@ -3,6 +3,6 @@
 from ops.plan.flows.expected import Expectations
 from ops.plan.flows.exposed import Exposure
 from ops.plan.flows.proof import FlowReport, Row, prove
-from ops.plan.flows.table import render
+from ops.plan.flows.table import problems, render
 
-__all__ = ["Expectations", "Exposure", "FlowReport", "Row", "prove", "render"]
+__all__ = ["Expectations", "Exposure", "FlowReport", "Row", "problems", "prove", "render"]

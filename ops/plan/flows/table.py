@@ -27,9 +27,19 @@ def render(report: FlowReport) -> RenderableType:
     return Group(*parts)
 
 
-def _flows(rows: Iterable[Row]) -> RenderableType:
+def problems(report: FlowReport) -> list[RenderableType]:
+    """What is wrong with the network, in full: closed flows, and listeners that no setting opens."""
+    parts: list[RenderableType] = []
+    if report.missing:
+        parts.append(_flows(report.missing, title="Closed flows"))
+    if report.unexpected:
+        parts.append(_exposures(report.unexpected))
+    return parts
+
+
+def _flows(rows: Iterable[Row], *, title: str = "Required flows, there and back") -> RenderableType:
     # Two lines for each flow: names of rules are long, and a column of them is unreadable on a narrow terminal.
-    parts: list[RenderableType] = [Text("Required flows, there and back", style="bold")]
+    parts: list[RenderableType] = [Text(title, style="bold")]
     for row in rows:
         flow = row.flow
         port = f"{flow.protocol} {flow.port}" if flow.port else flow.protocol

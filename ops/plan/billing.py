@@ -1,0 +1,100 @@
+"""What AWS bills of a plan, by component. No prices: they differ by region and change.
+
+Prices: https://aws.amazon.com/eks/pricing/, /ec2/pricing/on-demand/, /vpc/pricing/, /ebs/pricing/,
+/elasticloadbalancing/pricing/, /cloudwatch/pricing/.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ops.program.recorder import Recording, Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Billed:
+    """A component, how much of it the plan has, and what it is billed by."""
+
+    component: str
+    count: str
+    by: str
+
+
+def billed(recording: Recording) -> list[Billed]:
+    """Every component of the plan that AWS bills."""
+    return [*_nodes(recording), *_network(recording), *_rest(recording)]
+
+
+def _nodes(recording: Recording) -> Iterator[Billed]:
+    clusters = recording.of_type("eks:index:Cluster")
+    if clusters:
+        yield Billed(
+            component="EKS control plane",
+            count=str(len(clusters)),
+            by="hour (6 x in extended support)",
+        )
+    machines = recording.of_type("aws:ec2/instance:Instance")
+    hybrid = recording.of_type("aws:ssm/activation:Activation")
+    if hybrid:
+        yield Billed(
+            component="EKS Hybrid Nodes",
+            count=_counted(len(hybrid), "node"),
+            by="vCPU-hour while a Node exists",
+        )
+    types: Counter[tuple[str, str]] = Counter()
+    disks: Counter[int] = Counter()
+    for machine in machines:
+        types[machine.inputs["instanceType"], "hybrid"] += 1
+        disks[machine.inputs["rootBlockDevice"]["volumeSize"]] += 1
+    for group in recording.of_type("aws:eks/nodeGroup:NodeGroup"):
+        wanted = group.inputs["scalingConfig"]["desiredSize"]
+        spot = " spot" if group.inputs.get("capacityType") == "SPOT" else ""
+        types["|".join(group.inputs["instanceTypes"]), f"managed{spot}"] += wanted
+        disks[_template_disk(recording)] += wanted
+    for type_ in dict.fromkeys(name for name, _ in types):
+        counts = ", ".join(f"{count} {kind}" for (name, kind), count in types.items() if name == type_)
+        # Burstable types are "unlimited" by default: above their baseline they go on, for money.
+        burst = ", CPU credits above base" if type_.startswith("t") else ""
+        yield Billed(component=f"EC2 {type_}", count=counts, by=f"hour{burst}")
+    if disks:
+        sizes = ", ".join(f"{_counted(count, 'disk')} of {size} GiB" for size, count in sorted(disks.items()))
+        yield Billed(component="EBS gp3", count=sizes, by="GiB-month")
+
+
+def _template_disk(recording: Recording) -> int:
+    (template,) = recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")
+    return template.inputs["blockDeviceMappings"][0]["ebs"]["volumeSize"]
+
+
+def _network(recording: Recording) -> Iterator[Billed]:
+    gateways = recording.of_type("aws:ec2/natGateway:NatGateway")
+    if gateways:
+        yield Billed(component="NAT gateway", count=str(len(gateways)), by="hour, and GiB through it")
+    balancers = recording.of_type("aws:lb/loadBalancer:LoadBalancer")
+    addresses = len(recording.of_type("aws:ec2/eip:Eip"))
+    public = sum(len(each.inputs["subnets"]) for each in balancers if not each.inputs.get("internal"))
+    if addresses or public:
+        parts = [f"{addresses} for NAT"] * bool(addresses) + [f"{public} for the ALB"] * bool(public)
+        yield Billed(component="public IPv4 address", count=", ".join(parts), by="hour")
+    if balancers:
+        yield Billed(component="Application Load Balancer", count=str(len(balancers)), by="hour, and load")
+
+
+def _rest(recording: Recording) -> Iterator[Billed]:
+    logged = [log for cluster in recording.of_type("eks:index:Cluster") for log in _logs(cluster)]
+    if logged:
+        yield Billed(component="CloudWatch Logs", count=_counted(len(logged), "log"), by="GiB")
+    crossing = ["zones"]
+    if recording.of_type("aws:ec2/vpcPeeringConnection:VpcPeeringConnection"):
+        crossing.append("the peering")
+    yield Billed(component="traffic across", count=", ".join(crossing), by="GiB")
+
+
+def _logs(cluster: Resource) -> list[str]:
+    return cluster.inputs.get("enabledClusterLogTypes") or []
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
