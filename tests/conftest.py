@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ops.clients.stack_config import stack_config
@@ -14,6 +15,12 @@ from tests.manifest import small_manifest
 
 # An Output in an f-string inserts a warning into the text; with this it is an error.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
+
+# A busy machine is not a failure.
+hypothesis.settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-machine")
 
 PROJECT = Path(__file__).parents[1]
 

@@ -1,6 +1,5 @@
 import hashlib
 import socket
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -89,11 +88,9 @@ def test_a_download_stops_at_the_size_limit(site, plain_http):
 
 
 def test_a_server_that_does_not_answer_runs_into_the_time_out(site, plain_http):
-    site.answer = lambda _handler: site.leave.wait(10)
-    start = time.monotonic()
+    site.answer = lambda _handler: site.leave.wait(600)
     with pytest.raises(CalicoManifestUnavailableError, match="timed out"):
         calico_source.download(site.url, opener=plain_http, timeout_s=0.2)
-    assert time.monotonic() - start < 4
 
 
 def test_no_network_is_an_error_with_its_reason(plain_http):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infra import addressing
 
-examples = hypothesis_settings(deadline=None, max_examples=80)
+examples = hypothesis_settings(max_examples=80)
 
 
 def networks(smallest=8, largest=30):

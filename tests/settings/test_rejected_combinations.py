@@ -94,7 +94,7 @@ def _part(pool, prefix, position):
 @given(
     _private_networks(16, 20), _private_networks(16, 20), _private_networks(8, 20), _private_networks(12, 20)
 )
-@hypothesis_settings(deadline=None, max_examples=80)
+@hypothesis_settings(max_examples=80)
 def test_networks_are_accepted_exactly_when_they_are_disjoint(vpc, on_prem, pods, services):
     chosen = dict(zip(RANGES, (vpc, on_prem, pods, services), strict=True))
     networks = [IPv4Network(each) for each in chosen.values()]
@@ -111,7 +111,7 @@ def test_networks_are_accepted_exactly_when_they_are_disjoint(vpc, on_prem, pods
 @given(
     _private_networks(16, 20), _private_networks(16, 20), _private_networks(8, 20), _private_networks(12, 20)
 )
-@hypothesis_settings(deadline=None, max_examples=80)
+@hypothesis_settings(max_examples=80)
 def test_the_network_that_a_message_proposes_is_free(vpc, on_prem, pods, services):
     chosen = dict(zip(RANGES, (vpc, on_prem, pods, services), strict=True))
     raw = {"aws:region": "eu-west-1"} | {f"{settings.PROJECT}:{name}": cidr for name, cidr in chosen.items()}

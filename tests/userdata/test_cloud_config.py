@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from userdata import cloud_config, labels
@@ -117,8 +117,6 @@ def test_any_activation_code_reaches_nodeadm_unchanged(code: str) -> None:
     assert yaml.safe_load(content)["spec"]["hybrid"]["ssm"]["activationCode"] == code
 
 
-# No deadline: a busy machine is not a failure.
-@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
 def test_no_value_breaks_out_of_its_place(value: str) -> None:
     text = rendered(replace(EXAMPLE, cluster_name=value))

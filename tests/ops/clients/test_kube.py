@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,12 +74,10 @@ def test_an_exec_that_is_cut_off_every_time_is_an_error(
 
 
 def test_a_command_that_does_not_end_is_given_up(connect: Connect, world: Any) -> None:
-    world.exec_delay_s = 5.0
-    start = time.monotonic()
+    world.exec_delay_s = 600
 
-    with pytest.raises(ExecError, match=r"had not ended after 0\.4 s"):
-        connect(timeout_s=0.2).execute(*POD, ["ip", "-V"], container="netshoot", seconds=0.2)
-    assert time.monotonic() - start < 2
+    with pytest.raises(ExecError, match=r"had not ended after 1\.2 s"):
+        connect(timeout_s=1).execute(*POD, ["ip", "-V"], container="netshoot", seconds=0.2)
 
 
 @pytest.mark.parametrize(

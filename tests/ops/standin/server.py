@@ -7,7 +7,6 @@ import hashlib
 import json
 import struct
 import threading
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,6 +29,7 @@ class Server(ThreadingHTTPServer):
         self.state = state
         self.requests: list[str] = []
         self.lock = threading.Lock()
+        self.stopped = threading.Event()
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
@@ -38,7 +38,8 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def stop(self) -> None:
-        """End it."""
+        """End it, and what an answer waits for."""
+        self.stopped.set()
         self.shutdown()
         self.server_close()
 
@@ -142,7 +143,7 @@ class KubeHandler(_Handler):
         self.end_headers()
         self.close_connection = True
         world.commands.append((machine, query["command"]))
-        time.sleep(world.exec_delay_s)
+        self.stand_in.stopped.wait(world.exec_delay_s)
         out, err, code = self.stand_in.state["run"](world, machine, query["command"])
         with self.stand_in.lock:
             cut = world.cut_execs > 0

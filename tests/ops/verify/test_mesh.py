@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.verify import mesh
@@ -75,7 +75,6 @@ def test_a_lonely_managed_node_that_loses_all_hybrid_ones_is_a_matter_of_sides()
     assert [group.where for group in mesh.explain([M1, H1, H2], lost)] == ["between hybrid and managed nodes"]
 
 
-@settings(deadline=None)
 @given(st.sets(st.sampled_from(sorted(ALL))))
 def test_each_lost_path_is_explained_exactly_once(lost: set[tuple[str, str]]) -> None:
     explained = [path for group in mesh.explain(FOUR, lost) for path in group.paths]

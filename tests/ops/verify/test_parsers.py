@@ -193,7 +193,7 @@ def damaged(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(damaged() | st.text(max_size=300))
 def test_no_output_however_damaged_crashes_a_parser(text: str) -> None:
     run = parsers.ping(text)
@@ -211,7 +211,7 @@ def test_no_output_however_damaged_crashes_a_parser(text: str) -> None:
     parsers.network(text)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(0, len(HYBRID_TO_MANAGED)))
 def test_a_truncated_ping_never_claims_more_than_the_whole(end: int) -> None:
     run = parsers.ping(HYBRID_TO_MANAGED[:end])

@@ -286,7 +286,7 @@ def networks(draw) -> Facts:
 
 
 @given(facts=networks(), everyone=st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_the_proof_agrees_with_a_walk_of_every_single_packet(facts, everyone):
     clients = IPv4Network(ANYWHERE) if everyone else IPv4Network(OFFICE)
     expectations = Expectations(node_port=30080, alb_allowed=(clients,), api_allowed=(clients,), ubuntu=True)
@@ -297,7 +297,7 @@ def test_the_proof_agrees_with_a_walk_of_every_single_packet(facts, everyone):
 
 
 @given(facts=networks())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_what_is_called_needless_is_exactly_what_closes_nothing(facts):
     expectations = Expectations(
         node_port=30080, alb_allowed=(IPv4Network(OFFICE),), api_allowed=(IPv4Network(OFFICE),), ubuntu=True

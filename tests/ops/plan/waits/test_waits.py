@@ -200,7 +200,7 @@ def every_path(steps, key):
 
 
 @given(steps=graphs(), later=st.integers(1, 5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_chain_is_the_longest_of_all_paths_and_slack_is_what_can_be_lost(steps, later):
     schedule = Schedule(steps=steps)
     lengths = [
