@@ -23,6 +23,15 @@ SECOND = {"name": "hybrid-2", "os": "al2023"}
 
 # Long enough to see what runs side by side, in the proportions of the real thing.
 SLOW = {"aws:eks/cluster:Cluster": 1.5, "aws:eks/nodeGroup:NodeGroup": 6.0, "aws:ec2/instance:Instance": 0.3}
+# Who must not wait for the slow one: it is not ready before they are, however slow the machine.
+AFTER = {
+    "aws:eks/cluster:Cluster": ["aws:lb/loadBalancer:LoadBalancer::"],
+    "aws:eks/nodeGroup:NodeGroup": [
+        "aws:ec2/instance:Instance::",
+        "kubernetes:apps/v1:Deployment::nw-check-hybrid",
+        "kubernetes:apps/v1:Deployment::sample-app",
+    ],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +105,7 @@ def previewed(rig: Rig) -> Step:
 def created(rig: Rig, previewed: Step) -> Step:
     """The first `pulumi up`, with one hybrid node, which then joins."""
     assert previewed.run.code == 0
-    rig.stack.order(delay=SLOW)
+    rig.stack.order(delay=SLOW, until=AFTER)
     step = rig.stack.step(rig.stack.up)
     rig.stack.order()
     rig.join()

@@ -7,6 +7,7 @@ the call ends) and `control.json`, read again at every call:
      "fail_delete": {"TYPE::NAME": "message"},
      "hang":  ["TYPE"],                       create does not return until the engine cancels
      "delay": {"TYPE": seconds},              create and delete take that long
+     "until": {"TYPE": ["TYPE::NAME"]},       create does not return before these are created (names may be cut short)
      "parameters": {"*": "value"}}            what every SSM parameter holds
 """
 
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 DELAY_S = 0.01
+# Much for a busy machine. Whoever waited in vain goes on: the tests see the wrong order.
+UNTIL_S = 120
 
 _lock = threading.Lock()
 
@@ -40,3 +43,13 @@ def write(entry: dict[str, Any], started: float) -> None:
     line = json.dumps({**entry, "started": started, "ended": time.monotonic()})
     with _lock, (folder() / "journal.jsonl").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
+
+
+def wait_for_creation(keys: list[str]) -> None:
+    """Return when a resource of each key (`TYPE::NAME`) has been created, whichever stand-in did it."""
+    end = time.monotonic() + UNTIL_S
+    while keys and time.monotonic() < end:
+        lines = (folder() / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+        created = [line for line in lines if '"call": "Create"' in line]
+        keys = [key for key in keys if not any(key in line.split('"inputs"')[0] for line in created)]
+        time.sleep(0.05)

@@ -190,6 +190,8 @@ class StandIn:
             journal.write({**entry, "error": message}, started)
             raise RefusedError(message)
         time.sleep(orders.get("delay", {}).get(token, journal.DELAY_S))
+        if failing == "fail":
+            journal.wait_for_creation(orders.get("until", {}).get(token, []))
 
 
 def _type_and_name(urn: str) -> tuple[str, str]:
