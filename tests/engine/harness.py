@@ -178,7 +178,7 @@ class Stack:
             start_new_session=True,
         )
 
-    def finish(self, process: subprocess.Popen[str], started: float, timeout_s: float = 180) -> Run:
+    def finish(self, process: subprocess.Popen[str], started: float, timeout_s: float = 600) -> Run:
         """Wait for a pulumi command that `start` has started."""
         try:
             text, _ = process.communicate(timeout=timeout_s)

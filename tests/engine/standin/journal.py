@@ -22,7 +22,7 @@ from typing import Any
 
 DELAY_S = 0.01
 # Much for a busy machine. Whoever waited in vain goes on: the tests see the wrong order.
-UNTIL_S = 120
+UNTIL_S = 300
 
 _lock = threading.Lock()
 
