@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 
+from tests.engine.aws_cli import write_aws_cli
+
 REPOSITORY = Path(__file__).parents[2]
 PROFILE = "team"
 _PROGRAM = ("Pulumi.yaml", "Pulumi.README.md", "__main__.py", "infra", "k8s", "settings", "userdata")
@@ -105,7 +107,7 @@ class Stack:
         (folder / "aws-config").write_text(f"[profile {PROFILE}]\n{keys}", encoding="utf-8")
         self.environment = {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            "PATH": f"{cli}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(cli), str(write_aws_cli(folder / "bin")), os.environ["PATH"]]),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "only a test",

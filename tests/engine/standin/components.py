@@ -7,6 +7,7 @@ program goes: an input that would lead elsewhere is refused, so that the stand-i
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 from tests.engine.standin import journal, wire
@@ -73,6 +74,11 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
     for setting in _CLUSTER_MUST_SET:
         if not inputs.get(setting):
             raise LookupError(f"the stand-in for eks.Cluster builds no {setting} of its own: set it")
+    _check_aws_cli()
+    version = component.look_up(
+        "aws:eks/getAddonVersion:getAddonVersion",
+        {"addonName": "kube-proxy", "kubernetesVersion": inputs.get("version"), "mostRecent": True},
+    )["version"]
     sources: list[str] = []
     role, role_urns = _service_role(component, name, inputs)
     subnets = [
@@ -123,7 +129,7 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
         addon = {
             "clusterName": cluster_name,
             "addonName": "kube-proxy",
-            "addonVersion": "v1.35.0-eksbuild.2",
+            "addonVersion": version,
             "preserve": True,
             "resolveConflictsOnCreate": "OVERWRITE",
             "resolveConflictsOnUpdate": "OVERWRITE",
@@ -159,6 +165,21 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
         "kubeconfigJson": _json(kubeconfig),
     }
     return component.done(outputs, sources)
+
+
+def _check_aws_cli() -> None:
+    """Refuse what pulumi-eks refuses, in a preview too: no AWS CLI, or one that is too old (dependencies.ts)."""
+    try:
+        said = subprocess.run(["aws", "--version"], check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        raise LookupError("Could not find aws CLI for EKS.") from None
+    version = said.split()[0].removeprefix("aws-cli/")
+    major, minor = (int(number) for number in version.split(".")[:2])
+    needed = 24 if major == 1 else 7
+    if minor < needed:
+        raise LookupError(
+            f"At least v{major}.{needed}.0 of aws-cli is required. Current version is: {version}."
+        )
 
 
 def _where_it_is(made: dict[str, Any]) -> dict[str, Any]:

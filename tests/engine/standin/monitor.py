@@ -103,6 +103,12 @@ class Component:
         answer = wire.from_struct(getattr(self._monitor.Invoke(call), "return"))
         return {**wire.plain(answer["state"]), "id": answer["id"]}
 
+    def look_up(self, token: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Call a function of the component's own provider of that package."""
+        provider = self._request.providers.get(token.split(":")[0], "")
+        call = resource_pb2.ResourceInvokeRequest(tok=token, args=wire.to_struct(args), provider=provider)
+        return wire.from_struct(getattr(self._monitor.Invoke(call), "return"))
+
     def done(self, outputs: dict[str, Any], sources: list[str]) -> Any:
         """End the construction: every output depends on `sources`, the URNs of the children it comes from."""
         self._monitor.RegisterResourceOutputs(
