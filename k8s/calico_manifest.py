@@ -1,10 +1,11 @@
-"""Calico's upstream manifest as data: read, four variables set, split around the nodes.
+"""Calico's upstream manifest as data: read, four variables and one CNI key set, split around the nodes.
 
 Pure: no pulumi package is imported and no environment variable is read, so `ops plan` and the tests can use it
 without an engine. `prepare` does it all; where the bytes come from is calico_source's concern.
 """
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ _CONTROLLERS: Final = ("Deployment", "calico-kube-controllers")
 _CONTROLLERS_PDB: Final = ("PodDisruptionBudget", "calico-kube-controllers")
 _EXPECTED: Final = (_CONFIG, _NODE, _CONTROLLERS, _CONTROLLERS_PDB)
 
+_CNI: Final = "cni_network_config"
 _CONTAINER: Final = "calico-node"
 _POOL_VXLAN: Final = "CALICO_IPV4POOL_VXLAN"
 
@@ -89,11 +91,11 @@ def parse(content: bytes) -> list[KubernetesObject]:
 
 
 def configure(objects: Sequence[KubernetesObject], *, pod_cidr: str) -> list[KubernetesObject]:
-    """Return the objects with four variables of container calico-node set, and nothing else changed.
+    """Return the objects with four variables of container calico-node and one key of the CNI configuration set.
 
     The two pool variables count only when Calico starts for the first time in a cluster: it then writes them to
     an IPPool object, and later changes here no longer reach it. Edit the IPPool instead.
-    Raises CalicoManifestContentError when container or pool variable are not where Calico puts them.
+    Raises CalicoManifestContentError when container, pool variable or CNI configuration are not where Calico puts them.
     """
     variables = {
         # Left to itself Calico takes whatever is free on the node that starts first.
@@ -119,7 +121,25 @@ def configure(objects: Sequence[KubernetesObject], *, pod_cidr: str) -> list[Kub
             container["env"][positions[name]] = {"name": name, "value": value}
         else:
             container["env"].append({"name": name, "value": value})
-    return [node if _identity(obj) == _NODE else obj for obj in objects]
+    config = copy.deepcopy(_find(objects, _CONFIG))
+    config["data"][_CNI] = _require_mtu_file(config["data"].get(_CNI, ""))
+    changed = {_NODE: node, _CONFIG: config}
+    return [changed.get(_identity(obj), obj) for obj in objects]
+
+
+def _require_mtu_file(network: str) -> str:
+    """Return the CNI configuration with `require_mtu_file` in the plugin "calico".
+
+    Felix writes the MTU to a file; without this key a pod that starts before that keeps 1500 for ever, 50 more than
+    VXLAN leaves (https://github.com/projectcalico/calico/pull/10270). The text is JSON only once Calico has
+    filled in its placeholders, so it is changed as text.
+    """
+    plugin = re.search(r'^( *)"type": "calico",\n', network, re.MULTILINE)
+    if plugin is None:
+        raise _not_calico(f"its {_CNI} has no plugin calico")
+    if '"require_mtu_file"' in network:
+        return re.sub(r'("require_mtu_file": *)false', r"\1true", network)
+    return f'{network[: plugin.end()]}{plugin[1]}"require_mtu_file": true,\n{network[plugin.end() :]}'
 
 
 def split(objects: Sequence[KubernetesObject]) -> tuple[list[KubernetesObject], list[KubernetesObject]]:

@@ -14,7 +14,23 @@ spec: {maxUnavailable: 1, selector: {matchLabels: {k8s-app: calico-kube-controll
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: calico-config, namespace: kube-system}
-data: {calico_backend: vxlan}
+data:
+  calico_backend: vxlan
+  cni_network_config: |-
+    {
+      "plugins": [
+        {
+          "type": "calico",
+          "mtu": __CNI_MTU__,
+          "ipam": {
+              "type": "calico-ipam"
+          }
+        },
+        {
+          "type": "portmap"
+        }
+      ]
+    }
 ---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

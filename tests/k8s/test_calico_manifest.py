@@ -1,4 +1,5 @@
 import copy
+import json
 import subprocess
 import sys
 import textwrap
@@ -19,7 +20,23 @@ SMALL = textwrap.dedent(
     apiVersion: v1
     kind: ConfigMap
     metadata: {name: calico-config, namespace: kube-system}
-    data: {calico_backend: vxlan}
+    data:
+      calico_backend: vxlan
+      cni_network_config: |-
+        {
+          "plugins": [
+            {
+              "type": "calico",
+              "mtu": __CNI_MTU__,
+              "ipam": {
+                  "type": "calico-ipam"
+              }
+            },
+            {
+              "type": "portmap"
+            }
+          ]
+        }
     ---
     apiVersion: apiextensions.k8s.io/v1
     kind: CustomResourceDefinition
@@ -80,7 +97,9 @@ def test_every_object_of_the_real_manifest_survives_without_status_and_empty_key
         assert before is None or path.endswith("].status"), path
 
 
-def test_configure_changes_four_variables_of_the_real_manifest_and_nothing_else(real_manifest, differences):
+def test_configure_changes_four_variables_and_one_cni_key_of_the_real_manifest_and_nothing_else(
+    real_manifest, differences
+):
     objects = calico_manifest.parse(real_manifest)
     untouched = copy.deepcopy(objects)
     configured = calico_manifest.configure(objects, pod_cidr="100.64.0.0/16")
@@ -99,7 +118,29 @@ def test_configure_changes_four_variables_of_the_real_manifest_and_nothing_else(
         "IP_AUTODETECTION_METHOD": "kubernetes-internal-ip",
         "FELIX_AWSSRCDSTCHECK": "DoNothing",
     }
+    configs = [number for number, obj in enumerate(objects) if obj["kind"] == "ConfigMap"]
+    before, after = changed.pop(f"[{configs[0]}].data.cni_network_config")
     assert changed == {}
+    old, new = (json.loads(text.replace("__CNI_MTU__", "0")) for text in (before, after))
+    assert new["plugins"][0].pop("require_mtu_file") is True
+    assert new == old
+
+
+def test_a_manifest_that_says_itself_that_the_mtu_file_is_required_is_left_so():
+    for said in ("true", "false"):
+        content = small('"mtu": __CNI_MTU__,', f'"require_mtu_file": {said}, "mtu": __CNI_MTU__,')
+        (config,) = (
+            obj
+            for obj in calico_manifest.configure(calico_manifest.parse(content), pod_cidr=POD_CIDR)
+            if obj["kind"] == "ConfigMap"
+        )
+        assert config["data"]["cni_network_config"].count('"require_mtu_file": true,') == 1
+        assert "false" not in config["data"]["cni_network_config"]
+
+
+def test_a_cni_configuration_without_calico_is_refused():
+    with pytest.raises(CalicoManifestContentError, match="cni_network_config has no plugin calico"):
+        calico_manifest.configure(calico_manifest.parse(small('"type": "calico",', "")), pod_cidr=POD_CIDR)
 
 
 def test_the_real_manifest_is_split_into_controllers_after_the_nodes_and_all_else_before(
@@ -177,7 +218,7 @@ def test_variables_that_are_there_are_replaced_in_place_and_only_in_calico_node(
         ),
         (small("name: calico-node, namespace", "name: canal, namespace"), "lacks DaemonSet calico-node"),
         (small("calico_backend: vxlan", "calico_backend: bird"), "calico_backend is bird, not vxlan"),
-        (small("data: {calico_backend: vxlan}"), "calico_backend is None"),
+        (small("  calico_backend: vxlan\n"), "calico_backend is None"),
     ],
 )
 def test_what_is_not_calicos_vxlan_manifest_is_refused_with_the_reason_and_the_remedy(content, why):
