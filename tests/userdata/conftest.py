@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from userdata import cloud_config
-from userdata.cloud_config import JoinConfig
+from userdata import cloud_config, paths
+from userdata.join_files import JoinConfig
 
 ACTIVATION_ID = "0d4a7c1e-5b0f-4c35-9f6e-3a2b1c0d9e8f"
 ACTIVATION_CODE = "Fjz3/sZfSvv78EXAMPLE"
@@ -44,47 +45,142 @@ if fails curl; then
 fi
 page=$FAKE/www/${url#https://}
 if [[ ! -e $page ]]; then
-    echo 'curl: (22) The requested URL returned error: 404' >&2
-    printf 404
+    echo 'curl: (22) The requested URL returned error: 403' >&2
+    printf 403
     exit 22
 fi
 cp "$page" "$output"
 printf 200
 """
 
+# What nodeadm v1.0.20 said on real machines, as in its JSON (../shared/cases).
+_ERRORS = {
+    "install": (
+        "failed reading file from url: https://hybrid-assets.eks.amazonaws.com/manifest.yaml: max retries "
+        "achieved for http request: hybrid-assets.eks.amazonaws.com : unexpected status code: 503"
+    ),
+    "config": r"error unmarshaling JSON: while decoding JSON: json: unknown field \"kubelett\"",
+    "init": (
+        "operation error EKS: DescribeCluster, https response error StatusCode: 403, RequestID: , api error "
+        "AccessDeniedException: User: arn:aws:sts::012345678901:assumed-role/eks-hybrid-node-1a2b3c4/"
+        "mi-0123456789abcdef0 is not authorized to perform: eks:DescribeCluster on resource: "
+        "arn:aws:eks:ap-northeast-1:012345678901:cluster/eks-hybrid"
+    ),
+    "debug": (
+        "operation error EKS: DescribeCluster, get identity: get credentials: failed to refresh cached "
+        "credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, request canceled, "
+        "context deadline exceeded"
+    ),
+}
+
+# As nodeadm v1.0.20 does: it refuses what nodeadm refuses.
+# A file <command>.says holds other lines for its next failures.
 _NODEADM = r"""
 [[ -e /proc/$$/fd/9 ]] && echo 'lock handed on' >>"$FAKE/calls"
+root=$EKS_HYBRID_ROOT
+tracker=$root/opt/nodeadm/tracker
+registration=$root/var/lib/amazon/ssm/registration
+log() { # level message [error]
+    local at=2026-11-25T15:52:05.072Z
+    printf '{"level":"%s","ts":"%s","caller":"nodeadm/main.go:57","msg":"%s"%s}\n' \
+        "$1" "$at" "$2" "${3:+,\"error\":\"$3\"}" >&2
+}
+fatal() { log fatal 'Command failed' "$1"; exit 1; }
+hang() {
+    if [[ -e $FAKE/hang-$1 ]]; then
+        sleep 300 &
+        echo "$$ $!" >"$FAKE/pids"
+        wait
+    fi
+}
+check_tracker() {
+    [[ ! -e $tracker ]] || grep -q 'Ssm: true' "$tracker" || {
+        echo 'panic: runtime error: invalid memory address or nil pointer dereference' >&2
+        exit 2
+    }
+}
+power_off() {
+    if [[ -e $FAKE/power-off-$1 ]]; then
+        rm "$FAKE/power-off-$1"
+        kill -KILL "$PPID" $$
+    fi
+}
+if fails "$1"; then
+    if [[ -e $FAKE/$1.says ]]; then
+        cat "$FAKE/$1.says" >&2
+        exit 1
+    fi
+    fatal "$(cat "$FAKE/$1.error")"
+fi
 case $1 in
     install)
-        if fails install; then
-            echo '{"level":"fatal","msg":"Command failed","error":"installing containerd: exit status 100"}' >&2
-            exit 1
-        fi
-        ;;
-    config)
-        if fails check; then
-            echo '{"level":"fatal","msg":"Command failed","error":"unknown field"}' >&2
-            exit 1
-        fi
+        check_tracker
+        log info 'Installing containerd...'
+        hang install
+        mkdir -p "${tracker%/*}"
+        printf 'Artifacts:\n  Cni' >"$tracker"
+        power_off install
+        printf 'Artifacts:\n  CniPlugins: true\n  Ssm: true\n' >"$tracker"
+        cp "$FAKE/kubectl" "$root/usr/local/bin/kubectl"
         ;;
     init)
-        [[ -e $EKS_HYBRID_ROOT/etc/cni/net.d ]] && echo 'cni configuration present at init' >>"$FAKE/calls"
-        # As some versions of the agent do when a registration fails.
-        tr -d "'" <"$EKS_HYBRID_ROOT/etc/nodeadm/nodeConfig.yaml" >&2
-        if fails init; then
-            echo '{"level":"fatal","msg":"Command failed","error":"AccessDeniedException"}' >&2
-            exit 1
-        fi
-        if [[ -e $FAKE/hollow ]]; then
-            echo '{"level":"info","msg":"Nodeadm components are not installed."}' >&2
+        [[ -e $root/etc/cni/net.d ]] && echo 'cni configuration present at init' >>"$FAKE/calls"
+        if [[ ! -e $tracker ]]; then
+            log info 'Nodeadm components are not installed. Please run `nodeadm install` before running init'
             exit 0
         fi
-        mkdir -p "$EKS_HYBRID_ROOT/var/lib/kubelet"
-        echo 'kind: Config' >"$EKS_HYBRID_ROOT/var/lib/kubelet/kubeconfig"
+        check_tracker
+        # As some versions of the agent do when a registration fails.
+        tr -d "'" <"$root/etc/nodeadm/nodeConfig.yaml" >&2
+        hang init
+        if [[ ! -e $registration ]]; then
+            mkdir -p "${registration%/*}"
+            printf '{"ManagedInst' >"$registration"
+            power_off init
+            printf '{"ManagedInstanceID":"mi-0123456789abcdef0","Region":"ap-northeast-1"}' >"$registration"
+        fi
+        grep -q '}$' "$registration" ||
+            fatal 'configuring aws credentials with SSM: reading ssm registration file: unexpected end of JSON input'
+        mkdir -p "$root/root/.aws" "$root/var/lib/kubelet"
+        echo '[default]' >"$root/root/.aws/credentials"
+        [[ -e $FAKE/hollow ]] && exit 0
+        cat >"$root/var/lib/kubelet/kubeconfig" <<'KUBECONFIG'
+kind: Config
+        args:
+          - "token"
+          - "--cluster-id"
+          - "eks-hybrid"
+KUBECONFIG
         [[ -e $FAKE/stillborn ]] || touch "$FAKE/active"
+        power_off check
         ;;
-    debug) echo 'debug: k8s-endpoint-network failed' ;;
+    debug)
+        if [[ ! -s $root/root/.aws/credentials ]]; then
+            fatal "$(cat "$FAKE/debug.error")"
+        fi
+        echo '* Validating NTP synchronization status [Failed]'
+        hang debug
+        fatal 'a finding that is no cause'
+        ;;
 esac
+exit 0
+"""
+
+_KUBECTL = r"""
+if [[ -e $FAKE/unauthorized ]]; then
+    echo 'error: You must be logged in to the server (Unauthorized)' >&2
+    exit 1
+fi
+if [[ -e $FAKE/unreachable ]]; then
+    echo 'Unable to connect to the server: dial tcp 10.10.1.7:443: i/o timeout' >&2
+    exit 1
+fi
+if fails kubectl; then
+    echo 'Error from server (NotFound): nodes "mi-0123456789abcdef0" not found' >&2
+    exit 1
+fi
+[[ " $* " == *" get node mi-0123456789abcdef0 "* ]] || exit 1
+echo node/mi-0123456789abcdef0
 """
 
 _SYSTEMCTL = r"""
@@ -98,21 +194,37 @@ esac
 """
 
 _JOURNALCTL = r"""
-case $2 in
-    kubelet)
+case $* in
+    *'--unit kubelet '*)
         echo 'kubelet[4242]: E1123 node is not authorized'
         [[ -e $FAKE/chatty ]] && seq 20000
         ;;
-    containerd) echo 'containerd[17]: cni plugin not initialized' ;;
+    *'--unit containerd '*) echo 'containerd[17]: cni plugin not initialized' ;;
 esac
+exit 0
 """
 
 _APT_GET = r"""
 [[ -e /proc/$$/fd/9 ]] && echo 'lock handed on' >>"$FAKE/calls"
-if fails apt; then
-    echo 'E: Failed to fetch http://ports.ubuntu.com/dists/noble/InRelease' >&2
+if [[ -e $FAKE/unconfigured ]]; then
+    echo 'E: dpkg was interrupted, you must manually run dpkg --configure -a to correct the problem.' >&2
     exit 100
 fi
+if fails apt; then
+    echo 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 8251 (python3)' >&2
+    echo 'E: Unable to lock directory /var/lib/apt/lists/' >&2
+    exit 100
+fi
+"""
+
+_DPKG = r"""
+rm -f "$FAKE/unconfigured"
+"""
+
+_APT_CACHE = r"""
+candidate='(none)'
+[[ -e $FAKE/candidate ]] && candidate=1.7.28-0ubuntu1
+printf 'containerd:\n  Installed: (none)\n  Candidate: %s\n  Version table:\n' "$candidate"
 """
 
 
@@ -124,19 +236,24 @@ class Machine:
         self.fake = directory / "fake"
         self.bin = directory / "bin"
         self.config = config
-        for path in (self.root / "dev", self.root / "etc/cni/net.d", self.fake, self.bin):
+        for path in (self.root / "etc/cni/net.d", self.fake, self.bin):
             path.mkdir(parents=True)
         (self.root / "etc/cni/net.d/10-calico.conflist").write_text("{}")
-        self.console = self.root / "dev/console"
-        self.console.touch()
         for name, body in {
             "curl": _CURL,
             "systemctl": _SYSTEMCTL,
             "journalctl": _JOURNALCTL,
             "apt-get": _APT_GET,
+            "apt-cache": _APT_CACHE,
+            "dpkg": _DPKG,
+            "sync": "",
         }.items():
             (self.bin / name).write_text(_COMMON + body)
             (self.bin / name).chmod(0o755)
+        for command, error in _ERRORS.items():
+            (self.fake / f"{command}.error").write_text(error)
+        (self.fake / "kubectl").write_text(_COMMON + _KUBECTL)
+        (self.fake / "kubectl").chmod(0o755)
         text = cloud_config.render(config, activation_id=ACTIVATION_ID, activation_code=activation_code)
         document = yaml.safe_load(text)
         for file in document["write_files"]:
@@ -144,7 +261,7 @@ class Machine:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file["content"])
             path.chmod(int(file["permissions"], 8))
-        [[self.command]] = document["runcmd"]
+        self.script = self.inside(paths.SCRIPT)
         self.publish()
 
     def inside(self, path: str) -> Path:
@@ -163,8 +280,19 @@ class Machine:
     def switch(self, name: str) -> None:
         (self.fake / name).touch()
 
-    def failures(self, tool: str, times: int) -> None:
+    def unswitch(self, name: str) -> None:
+        (self.fake / name).unlink()
+
+    def failures(self, tool: str, times: int, says: str = "") -> None:
+        """Let the tool fail; nodeadm's command then says the given lines instead of its usual ones."""
         (self.fake / f"{tool}.failures").write_text(str(times))
+        if says:
+            (self.fake / f"{tool}.says").write_text(says)
+
+    def power_on(self) -> None:
+        """Forget what a power-off forgets."""
+        shutil.rmtree(self.inside(paths.STATE))
+        (self.fake / "active").unlink(missing_ok=True)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -176,8 +304,9 @@ class Machine:
         }
 
     def boot(self, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run the script once: one attempt."""
         return subprocess.run(
-            [self.inside(self.command)],
+            [self.script],
             env=self.environment | environment,
             capture_output=True,
             text=True,
@@ -187,7 +316,17 @@ class Machine:
 
     @property
     def log(self) -> str:
-        return self.inside("/var/log/eks-hybrid-join.log").read_text()
+        return self.inside(paths.LOG).read_text()
+
+    @property
+    def last_run(self) -> str:
+        _, start, rest = self.log.rpartition("join: step 1/7")
+        return start + rest
+
+    @property
+    def last_line(self) -> str:
+        """The last line of the log, without its time."""
+        return self.log.splitlines()[-1].split(" ", 1)[1]
 
     @property
     def calls(self) -> list[str]:

@@ -1,4 +1,5 @@
 import ast
+import configparser
 import json
 import os
 import shlex
@@ -13,8 +14,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from userdata import cloud_config, labels
-from userdata.cloud_config import JoinConfig
+from userdata import cloud_config, join_files, join_lines, labels, paths
+from userdata.join_files import JoinConfig
 
 OPERATING_SYSTEMS = ["ubuntu-24.04", "ubuntu-22.04", "al2023"]
 EXAMPLE = JoinConfig(
@@ -55,10 +56,10 @@ def test_the_user_data_is_one_cloud_config_document() -> None:
     assert len(list(yaml.safe_load_all(text))) == 1
 
 
-def test_one_command_runs_and_it_is_the_join_script() -> None:
-    assert yaml.safe_load(rendered())["runcmd"] == [["/usr/local/sbin/eks-hybrid-join"]]
-    script = files(rendered())["/usr/local/sbin/eks-hybrid-join"]["content"]
-    assert script == Path(cloud_config.__file__).with_name("join.sh").read_text()
+def test_the_last_thing_that_runs_starts_the_unit_and_does_not_wait_for_it() -> None:
+    assert yaml.safe_load(rendered())["runcmd"] == [
+        ["systemctl", "enable", "--now", "--no-block", "eks-hybrid-join.service"]
+    ]
 
 
 def test_only_root_reads_the_activation_code_and_runs_the_script() -> None:
@@ -67,8 +68,149 @@ def test_only_root_reads_the_activation_code_and_runs_the_script() -> None:
         "/etc/nodeadm/nodeConfig.yaml": "0600",
         "/etc/nodeadm/join.env": "0644",
         "/usr/local/sbin/eks-hybrid-join": "0700",
+        "/etc/systemd/system/eks-hybrid-join.service": "0644",
     }
     assert {file["owner"] for file in files(rendered()).values()} == {"root:root"}
+
+
+def test_the_machines_script_is_the_tested_one_without_comments() -> None:
+    def code(text: str) -> list[str]:
+        return [
+            line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")
+        ]
+
+    shipped = files(rendered())["/usr/local/sbin/eks-hybrid-join"]["content"]
+    source = Path(join_files.__file__).with_name("join.sh").read_text()
+    assert shipped.splitlines()[0] == source.splitlines()[0]
+    assert code(shipped) == code(source)
+    assert len(shipped) < len(source) * 3 // 4
+
+
+# --- the unit -------------------------------------------------------------------------------------------
+
+
+def unit() -> dict[str, dict[str, str]]:
+    parser = _UnitParser(strict=True, delimiters="=", interpolation=None)
+    parser.read_string(files(rendered())[paths.UNIT]["content"])
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+class _UnitParser(configparser.ConfigParser):
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr  # the capitals count
+
+
+def test_the_unit_runs_the_script_at_every_boot_until_the_machine_has_joined() -> None:
+    assert unit()["Service"]["ExecStart"] == paths.SCRIPT
+    assert unit()["Unit"]["ConditionPathExists"] == f"!{paths.JOINED}"
+    assert unit()["Install"] == {"WantedBy": "multi-user.target"}
+    assert "network-online.target" in unit()["Unit"]["After"]
+    assert unit()["Unit"]["Wants"] == "network-online.target"
+
+
+def test_the_unit_never_gives_up_unless_the_script_says_that_it_is_final() -> None:
+    service = unit()["Service"]
+    assert (service["Type"], service["Restart"]) == ("oneshot", "on-failure")
+    assert service["RestartPreventExitStatus"] == str(join_lines.FINAL_EXIT_CODE)
+    assert unit()["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["TimeoutStartSec"] == "infinity"
+
+
+def test_the_unit_lets_the_script_say_its_last_word() -> None:
+    assert unit()["Service"]["KillMode"] == "mixed"
+    assert unit()["Service"]["StandardOutput"] == "journal+console"
+
+
+def test_the_unit_uses_nothing_that_the_oldest_systemd_does_not_know() -> None:
+    # Ubuntu 22.04 has systemd 249: RestartSteps and RestartMaxDelaySec came with 254.
+    assert not {"RestartSteps", "RestartMaxDelaySec", "RestartMode"} & set(unit()["Service"])
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed: this machine has no systemd")
+    script = tmp_path / "script"
+    script.touch(mode=0o755)
+    copy = tmp_path / paths.UNIT_NAME
+    copy.write_text(files(rendered())[paths.UNIT]["content"].replace(paths.SCRIPT, str(script)))
+    check = subprocess.run([tool, "verify", copy], capture_output=True, text=True, check=False)
+    assert (check.returncode, check.stdout + check.stderr) == (0, "")
+
+
+# --- later boots ----------------------------------------------------------------------------------------
+
+
+class Boots:
+    """A machine's file system with the commands of `bootcmd` as fakes; a boot returns the calls."""
+
+    def __init__(self, directory: Path) -> None:
+        self.root = directory
+        self.bin = directory / "bin"
+        self.bin.mkdir()
+        self.text = rendered().replace("/var/lib/", f"{directory}/var/lib/")
+        for path in files(self.text):
+            self.text = self.text.replace(f"  {path}", f"  {directory}{path}")
+        [[*self.command]] = yaml.safe_load(self.text)["bootcmd"]
+        for name in ("cloud-init", "systemctl"):
+            (self.bin / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"{directory}/calls"\n')
+            (self.bin / name).chmod(0o755)
+
+    def write(self) -> None:
+        (self.root / "var/lib/cloud/instance/sem").mkdir(parents=True)
+        (self.root / "var/lib/cloud/instance/sem/config_write_files").touch()
+        for path, file in files(rendered()).items():
+            target = self.root / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file["content"])
+
+    def boot(self) -> list[str]:
+        calls = self.root / "calls"
+        calls.write_text("")
+        subprocess.run(self.command, env={"PATH": f"{self.bin}:{os.defpath}"}, check=True)
+        return calls.read_text().splitlines()
+
+
+WRITE = "cloud-init single --name write_files --frequency always"
+START = "systemctl enable --now --no-block eks-hybrid-join.service"
+
+
+def test_the_first_boot_leaves_the_files_to_write_files(tmp_path: Path) -> None:
+    assert Boots(tmp_path).boot() == []
+
+
+def test_a_later_boot_starts_the_unit_even_if_a_power_off_came_before_runcmd(tmp_path: Path) -> None:
+    machine = Boots(tmp_path)
+    machine.write()
+    assert machine.boot() == [START]
+
+
+@pytest.mark.parametrize("path", [paths.NODE_CONFIG, paths.PARAMETERS, paths.SCRIPT, paths.UNIT])
+@pytest.mark.parametrize("damage", ["empty", "missing", "half"])
+def test_a_later_boot_writes_the_files_again_that_a_power_off_damaged(
+    tmp_path: Path, path: str, damage: str
+) -> None:
+    machine = Boots(tmp_path)
+    machine.write()
+    file = tmp_path / path.lstrip("/")
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_text("" if damage == "empty" else file.read_text()[:100])
+    assert machine.boot() == [WRITE, START]
+
+
+def test_a_machine_that_has_joined_is_left_alone_at_its_next_boot(tmp_path: Path) -> None:
+    machine = Boots(tmp_path)
+    machine.write()
+    joined = tmp_path / paths.JOINED.lstrip("/")
+    joined.parent.mkdir(parents=True)
+    joined.touch()
+    (tmp_path / paths.NODE_CONFIG.lstrip("/")).unlink()
+    assert machine.boot() == []
+
+
+# --- the document ---------------------------------------------------------------------------------------
 
 
 def test_the_activation_code_is_in_the_node_config_and_nowhere_else() -> None:
@@ -128,7 +270,7 @@ def test_no_value_breaks_out_of_its_place(value: str) -> None:
         if part.startswith("CLUSTER_NAME=")
     ]
     assert line == f"CLUSTER_NAME={value}"
-    assert set(yaml.safe_load(text)) == {"write_files", "runcmd"}
+    assert set(yaml.safe_load(text)) == {"bootcmd", "write_files", "runcmd"}
 
 
 def test_a_shell_reads_the_parameters_back_as_they_were(tmp_path: Path) -> None:
@@ -155,7 +297,7 @@ def test_a_shell_reads_the_parameters_back_as_they_were(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("os_name", OPERATING_SYSTEMS)
-def test_the_user_data_leaves_a_quarter_of_ec2s_limit_free(os_name: str) -> None:
+def test_the_user_data_stays_below_ec2s_limit(os_name: str) -> None:
     # With the longest values the settings and AWS allow: a 100 character cluster name, a 63 character label,
     # a 250 character activation code.
     text = cloud_config.render(
@@ -164,7 +306,7 @@ def test_the_user_data_leaves_a_quarter_of_ec2s_limit_free(os_name: str) -> None
         activation_code="x" * 250,
     )
     assert cloud_config.USER_DATA_LIMIT_BYTES == 16384
-    assert len(text.encode()) <= cloud_config.USER_DATA_LIMIT_BYTES * 3 // 4
+    assert len(text.encode()) <= cloud_config.USER_DATA_LIMIT_BYTES - 1024
 
 
 def test_the_script_stays_readable_in_the_document() -> None:
@@ -203,7 +345,7 @@ def test_the_schema_check_would_notice_a_mistake(tmp_path: Path) -> None:
 def test_the_generation_of_a_node_is_an_identity() -> None:
     # Resources are named with it: when this value changes, the next `pulumi up` replaces EVERY hybrid node of
     # every stack. Editing join.sh does that, on purpose. Put the new value here once you mean it.
-    assert cloud_config.generation(EXAMPLE, instance_type="t4g.medium", disk_gib=30) == "e096aca5"
+    assert cloud_config.generation(EXAMPLE, instance_type="t4g.medium", disk_gib=30) == "65bc38b2"
 
 
 @pytest.mark.parametrize("field", list(EXAMPLE.__dataclass_fields__))
@@ -221,9 +363,13 @@ def test_the_generation_changes_with_the_shape() -> None:
 def test_the_generation_changes_with_the_join_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = cloud_config.generation(EXAMPLE)
     edited = tmp_path / "join.sh"
-    edited.write_text(Path(cloud_config.__file__).with_name("join.sh").read_text() + "# edited\n")
-    monkeypatch.setattr(cloud_config, "_JOIN_SCRIPT", edited)
+    source = Path(join_files.__file__).with_name("join.sh").read_text()
+    monkeypatch.setattr(join_files, "_JOIN_SCRIPT", edited)
+    edited.write_text(source + "true\n")
     assert cloud_config.generation(EXAMPLE) != before
+    # A comment does not replace anybody's nodes.
+    edited.write_text(source + "# edited\n")
+    assert cloud_config.generation(EXAMPLE) == before
 
 
 def test_the_generation_does_not_depend_on_the_order_of_the_shape() -> None:
