@@ -30,7 +30,7 @@ def plan(
         bool, typer.Option("--waits", help="Show what waits for what, and the time it takes, alone.")
     ] = False,
     picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the stack, as .svg or .png.")
+        Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the stack, as an .svg file.")
     ] = None,
 ) -> None:
     """Show what the program would build: no account, no Pulumi CLI. The verdict comes first.

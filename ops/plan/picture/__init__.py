@@ -1,5 +1,5 @@
-"""Draws the planned stack: an SVG as text, or a PNG made from it."""
+"""Draws the planned stack as an SVG."""
 
-from ops.plan.picture.files import draw, write
+from ops.plan.picture.drawing import draw, write
 
 __all__ = ["draw", "write"]
