@@ -1,4 +1,4 @@
-"""Calico's upstream manifest as data: read, four variables and one CNI key set, split around the nodes.
+"""Calico's upstream manifest as data: read, four variables and one CNI key set, split around the nodes, put in order.
 
 Pure: no pulumi package is imported and no environment variable is read, so `ops plan` and the tests can use it
 without an engine. `prepare` does it all; where the bytes come from is calico_source's concern.
@@ -32,6 +32,7 @@ _EXPECTED: Final = (_CONFIG, _NODE, _CONTROLLERS, _CONTROLLERS_PDB)
 _CNI: Final = "cni_network_config"
 _CONTAINER: Final = "calico-node"
 _POOL_VXLAN: Final = "CALICO_IPV4POOL_VXLAN"
+_DEPENDS_ON: Final = "config.kubernetes.io/depends-on"
 
 
 class CalicoManifestContentError(CalicoManifestError):
@@ -62,7 +63,7 @@ def prepare(
     if different:
         raise _other_structure(version, different)
     before, after = split(configure(objects, pod_cidr=pod_cidr))
-    return CalicoManifest(before_nodes=before, after_nodes=after)
+    return CalicoManifest(before_nodes=node_last(before), after_nodes=after)
 
 
 def parse(content: bytes) -> list[KubernetesObject]:
@@ -151,6 +152,30 @@ def split(objects: Sequence[KubernetesObject]) -> tuple[list[KubernetesObject], 
     before = [obj for obj in objects if _identity(obj) not in later]
     after = [obj for obj in objects if _identity(obj) in later]
     return before, after
+
+
+def node_last(objects: Sequence[KubernetesObject]) -> list[KubernetesObject]:
+    """Return the objects with DaemonSet calico-node made to wait for all others.
+
+    Without it Pulumi creates them in any order, and the first pods of a DaemonSet without its service account, CRDs
+    or configuration fail in front of the user. Pulumi's groups read the order from this annotation; the cluster does
+    not: https://www.pulumi.com/registry/packages/kubernetes/api-docs/yaml/v2/configgroup/#explicit-dependency-ordering
+    (One group for each step would do as well, but a group's name is part of its objects' names; see calico.py.)
+    Raises CalicoManifestContentError when there is no such DaemonSet.
+    """
+    node = copy.deepcopy(_find(objects, _NODE))
+    others = [_reference(obj) for obj in objects if _identity(obj) != _NODE]
+    if others:
+        node["metadata"].setdefault("annotations", {})[_DEPENDS_ON] = ",".join(others)
+    return [node if _identity(obj) == _NODE else obj for obj in objects]
+
+
+def _reference(obj: Mapping[str, Any]) -> str:
+    """GROUP/KIND/NAME or GROUP/namespaces/NAMESPACE/KIND/NAME; the core group is the empty string."""
+    group = obj["apiVersion"].rpartition("/")[0]
+    namespace = obj["metadata"].get("namespace")
+    where = f"namespaces/{namespace}/" if namespace else ""
+    return f"{group}/{where}{obj['kind']}/{obj['metadata']['name']}"
 
 
 def _identity(obj: Mapping[str, Any]) -> tuple[Any, Any]:

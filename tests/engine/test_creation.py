@@ -54,6 +54,7 @@ def test_the_cluster_is_created_without_aws_node_and_outside_the_wide_open_defau
         ((CLUSTER, ""), ("aws:eks/accessEntry:", "hybrid-nodes")),
         ((CLUSTER, ""), (DAEMON_SET, "")),
         (("kubernetes:apiextensions.k8s.io/v1:", ""), (DAEMON_SET, "")),
+        (("kubernetes:core/v1:ConfigMap", "calico:"), (DAEMON_SET, "")),
         ((DAEMON_SET, ""), (NODE_GROUP, "")),
         (("kubernetes:core/v1:ConfigMap", "calico:"), (NODE_GROUP, "")),
         (("aws:ec2/natGateway:", "eks"), (NODE_GROUP, "")),

@@ -1,4 +1,5 @@
 import copy
+import itertools
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from infra import versions
 from k8s import calico_manifest
 from k8s.calico_manifest import CalicoManifestContentError
 from k8s.calico_source import CalicoManifestError
+from tests.k8s.conftest import manifest_path
 
 SMALL = textwrap.dedent(
     """
@@ -248,6 +250,71 @@ def test_a_container_without_the_pool_variable_is_an_error():
 def test_a_list_without_the_daemonset_is_an_error():
     with pytest.raises(CalicoManifestContentError, match="lacks DaemonSet calico-node"):
         calico_manifest.configure([], pod_cidr=POD_CIDR)
+
+
+def test_the_daemonset_waits_for_every_other_object_by_pulumis_annotation():
+    before, _ = calico_manifest.split(calico_manifest.parse(small()))
+    ordered = calico_manifest.node_last(before)
+    (node,) = (obj for obj in ordered if obj["kind"] == "DaemonSet")
+    assert node["metadata"].pop("annotations") == {
+        "config.kubernetes.io/depends-on": "/namespaces/kube-system/ConfigMap/calico-config,"
+        "apiextensions.k8s.io/CustomResourceDefinition/ippools.crd.projectcalico.org"
+    }
+    assert ordered == before
+    assert "annotations" not in str(before)
+
+
+def test_the_real_daemonset_waits_for_service_accounts_rights_crds_and_configuration(
+    real_file, release, tmp_path
+):
+    manifest = calico_manifest.prepare(
+        source=str(real_file), version=release.version, sha256=None, pod_cidr=POD_CIDR, cache_dir=tmp_path
+    )
+    (node,) = (obj for obj in manifest.before_nodes if obj["kind"] == "DaemonSet")
+    waits = node["metadata"]["annotations"]["config.kubernetes.io/depends-on"].split(",")
+    assert len(waits) == len(set(waits)) == len(manifest.before_nodes) - 1
+    assert {
+        "/namespaces/kube-system/ServiceAccount/calico-node",
+        "rbac.authorization.k8s.io/ClusterRoleBinding/calico-node",
+    } <= set(waits)
+    # A dependency outside the group is an error of the provider's.
+    assert not any("calico-kube-controllers" in each and "Deployment" in each for each in waits)
+
+
+# With upsert, an object that gets another name in Pulumi's state is created (nothing happens) and then deleted.
+
+
+def unchangeable(obj):
+    """What replaces an object: its place in the state, and the fields that the API calls immutable."""
+    spec = obj.get("spec", {})
+    return {
+        "apiVersion": obj["apiVersion"],
+        "namespace": obj["metadata"].get("namespace"),
+        "selector": spec.get("selector") if obj["kind"] in ("DaemonSet", "Deployment") else None,
+        "roleRef": obj.get("roleRef"),
+        "scope": spec.get("scope"),
+        "group": spec.get("group"),
+    }
+
+
+def test_a_change_of_calicos_release_replaces_no_object_and_moves_none_to_another_group():
+    releases = []
+    for release in versions.CALICO.values():
+        content = manifest_path(release).read_bytes()
+        groups = calico_manifest.split(calico_manifest.parse(content))
+        releases.append(
+            {
+                (obj["kind"], obj["metadata"]["name"]): (number, unchangeable(obj))
+                for number, group in enumerate(groups)
+                for obj in group
+            }
+        )
+    assert len(releases) > 1
+    for old, new in itertools.permutations(releases, 2):
+        assert old.keys() & new.keys()
+        assert {key: old[key] for key in old.keys() & new.keys()} == {
+            key: new[key] for key in old.keys() & new.keys()
+        }
 
 
 def test_manifest_modules_import_no_pulumi_package():

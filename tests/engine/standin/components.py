@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from graphlib import TopologicalSorter
 from typing import Any
 
 from tests.engine.standin import journal, wire
@@ -262,23 +263,41 @@ def _json(value: Any) -> str:
 def _config_group(component: Component, name: str, inputs: dict[str, Any], _request: Any) -> Any:
     _only("yaml.v2.ConfigGroup", inputs, {"objs", "skipAwait", "resourcePrefix"})
     prefix, after, children = inputs.get("resourcePrefix", name), component.dependencies("objs"), []
-    ready: list[str] = []
-    # Like the provider: what others need (CRDs, then the rest) first. Names are PREFIX:namespace/name.
-    ordered = sorted(inputs.get("objs", []), key=lambda each: each["kind"] != "CustomResourceDefinition")
-    for obj in ordered:
-        meta, is_crd = obj["metadata"], obj["kind"] == "CustomResourceDefinition"
+    made: dict[str, str] = {}
+    # Like the provider: in any order but that of the annotation. Names are PREFIX:namespace/name.
+    objects = {_reference(obj): obj for obj in inputs.get("objs", [])}
+    for reference in TopologicalSorter(
+        {key: _depends_on(obj) for key, obj in objects.items()}
+    ).static_order():
+        if reference not in objects:
+            raise LookupError(f"external dependency {reference} in a group of objects")
+        obj = objects[reference]
+        meta = obj["metadata"]
         label = f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else meta["name"]
         token = f"kubernetes:{_group(obj['apiVersion'])}:{obj['kind']}"
         if inputs.get("skipAwait"):
             note = {**meta.get("annotations", {}), "pulumi.com/skipAwait": "true"}
             obj = {**obj, "metadata": {**meta, "annotations": note}}
-        urn, identity, _ = component.child(
-            token, f"{prefix}:{label}", obj, after=[*after, *([] if is_crd else ready)]
+        earlier = [made[each] for each in _depends_on(obj)]
+        made[reference], identity, _ = component.child(
+            token, f"{prefix}:{label}", obj, after=[*after, *earlier]
         )
-        if is_crd:
-            ready.append(urn)
-        children.append(wire.reference(urn, identity))
+        children.append(wire.reference(made[reference], identity))
     return component.done({"resources": children}, [child["urn"] for child in children])
+
+
+def _depends_on(obj: dict[str, Any]) -> list[str]:
+    annotations = obj["metadata"].get("annotations", {})
+    return [each for each in annotations.get("config.kubernetes.io/depends-on", "").split(",") if each]
+
+
+def _reference(obj: dict[str, Any]) -> str:
+    meta, group = obj["metadata"], obj["apiVersion"].rpartition("/")[0]
+    return "/".join([group, *_in_namespace(meta), obj["kind"], meta["name"]])
+
+
+def _in_namespace(meta: dict[str, Any]) -> list[str]:
+    return ["namespaces", meta["namespace"]] if "namespace" in meta else []
 
 
 def _group(api_version: str) -> str:
