@@ -112,6 +112,12 @@ class HybridCluster(pulumi.ComponentResource):
             # A stable identity: without it a changed kubeconfig would replace every Kubernetes resource.
             cluster_identifier=self.arn,
             enable_server_side_apply=True,
+            # What an engine that was killed had created but not recorded is adopted: every later `up` would end in
+            # "already exists", or in a field conflict. In return no object may be renamed in Pulumi's state, see k8s.
+            upsert_existing_objects=True,
+            enable_patch_force=True,
+            # A change of calico-config reaches it in place: otherwise it is deleted and made again seconds later.
+            enable_config_map_mutable=True,
             opts=child,
         )
 

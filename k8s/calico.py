@@ -77,8 +77,9 @@ def _create(
     *,
     skip_await: bool,
 ) -> None:
-    # The group's name prefixes the names of all objects in it: changing it would delete and re-create them, and
-    # with the CRDs every address pool and every pod's address block.
+    # The group's name prefixes the names of all objects in it. Changing it, or moving an object to another group,
+    # would create each object under its new name (which changes nothing, as the provider adopts what exists) and then
+    # delete it under its old one: with the CRDs every address pool and every pod's address block.
     #
     # The provider's default, server-side apply, is left on; nothing here depends on it. (With it off, each object
     # would carry a copy of itself in an annotation, which may have 256 KiB: Calico's largest CRD has 63 kB.)

@@ -124,6 +124,12 @@ def test_the_kubernetes_provider_has_an_identity_that_outlives_its_kubeconfig(de
     assert inputs["enableServerSideApply"] in (True, "true")
 
 
+def test_what_a_killed_up_left_behind_is_adopted_and_a_config_map_changed_in_place(dev):
+    inputs = dev.one("pulumi:providers:kubernetes").inputs
+    for switch in ("upsertExistingObjects", "enablePatchForce", "enableConfigMapMutable"):
+        assert inputs[switch] in (True, "true"), switch
+
+
 def test_the_access_entry_lets_in_hybrid_nodes_and_gives_them_nothing_else(dev):
     entry = dev.one("aws:eks/accessEntry:AccessEntry")
     assert entry.inputs["type"] == "HYBRID_LINUX"

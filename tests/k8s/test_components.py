@@ -52,6 +52,49 @@ def test_a_namespace_comes_before_what_is_in_it_and_the_service_after_its_pods(d
     assert dev.one(DEPLOYMENT, "sample-app").urn in dev.one(SERVICE, "sample-svc").dependencies
 
 
+# The Kubernetes provider adopts what exists. So an object that gets another name or parent in Pulumi's state, in the
+# same cluster, is first "created" and then deleted under its old name: it is gone. These names are never changed.
+PLACES = {
+    "ekshybrid:calico:Calico$kubernetes:yaml/v2:ConfigGroup::calico",
+    "ekshybrid:calico:CalicoControllers$kubernetes:yaml/v2:ConfigGroup::calico-controllers",
+    "ekshybrid:nw_check:NwCheck$kubernetes:core/v1:Namespace::nw-check",
+    "ekshybrid:nw_check:NwCheck$kubernetes:apps/v1:Deployment::nw-check-managed",
+    "ekshybrid:nw_check:NwCheck$kubernetes:apps/v1:Deployment::nw-check-hybrid",
+    "ekshybrid:sample_app:SampleApp$kubernetes:core/v1:Namespace::sample",
+    "ekshybrid:sample_app:SampleApp$kubernetes:apps/v1:Deployment::sample-app",
+    "ekshybrid:sample_app:SampleApp$kubernetes:core/v1:Service::sample-svc",
+}
+
+
+def test_no_setting_renames_or_replaces_a_kubernetes_object(record, dev):
+    def replaced_by(recording):
+        """What the provider replaces an object for, by the object's place in the state."""
+        return {
+            urn.split("::", 2)[2]: (
+                resource.inputs["apiVersion"],
+                resource.inputs["metadata"]["name"],
+                resource.inputs["metadata"].get("namespace"),
+                resource.inputs.get("spec", {}).get("selector"),
+                resource.inputs.get("spec", {}).get("type"),
+            )
+            for urn, resource in recording.resources.items()
+            if resource.type.startswith("kubernetes:") and resource.type != GROUP
+        }
+
+    other = record(
+        kubernetesVersion="1.36",
+        hybridNodes=[{"name": "a", "os": "al2023"}, *({"name": f"b{n}"} for n in range(4))],
+        managedNodes={"desired": 3, "max": 5},
+        sampleNodePort=31000,
+        podCidr="100.64.0.0/16",
+    )
+    assert replaced_by(other) == replaced_by(dev)
+    found = {urn.split("::", 2)[2] for urn, r in dev.resources.items() if r.type.startswith("kubernetes:")}
+    assert found == PLACES
+    # The objects in a group are named with its name, unless it is told otherwise.
+    assert not any("resourcePrefix" in group.inputs for group in dev.of_type(GROUP))
+
+
 def test_a_group_waits_itself_for_what_its_component_depends_on(dev):
     component = dev.one("ekshybrid:calico:CalicoControllers")
     assert component.dependencies
