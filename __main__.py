@@ -115,7 +115,7 @@ CalicoControllers(
     CalicoArgs(objects=calico_objects.after_nodes, cluster=cluster.control_plane),
     pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[managed.node_group]),
 )
-NwCheck(
+check = NwCheck(
     "nw-check",
     NwCheckArgs(
         cluster=cluster.control_plane,
@@ -129,7 +129,10 @@ NwCheck(
 SampleApp(
     "sample",
     SampleAppArgs(
-        cluster=cluster.control_plane, hybrid_nodes=hybrid.instances, node_port=config.sample_node_port
+        cluster=cluster.control_plane,
+        activation_ids=hybrid.activation_ids,
+        hybrid_check=check.hybrid,
+        node_port=config.sample_node_port,
     ),
     in_cluster,
 )

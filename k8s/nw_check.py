@@ -53,7 +53,10 @@ class NwCheckArgs:
 
 
 class NwCheck(pulumi.ComponentResource):
-    """Namespace nw-check with Deployments nw-check-managed and nw-check-hybrid, one pod per node."""
+    """Namespace nw-check with Deployments nw-check-managed and nw-check-hybrid, one pod per node.
+
+    `hybrid` is done when every hybrid node has joined.
+    """
 
     def __init__(self, name: str, args: NwCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:nw_check:NwCheck", name, None, opts)
@@ -65,7 +68,7 @@ class NwCheck(pulumi.ComponentResource):
             **managed_deployment(args.managed_node_count),
             opts=children.after(self, args.cluster, [namespace, args.managed_nodes], nodes_may_boot=True),
         )
-        Deployment(
+        self.hybrid: pulumi.Resource = Deployment(
             HYBRID,
             **hybrid_deployment(args.activation_ids),
             opts=children.after(self, args.cluster, [namespace, *args.hybrid_nodes], nodes_may_boot=True),
@@ -86,7 +89,7 @@ def managed_deployment(node_count: int) -> dict[str, Any]:
         # would also match Fargate, Auto Mode and self-managed nodes, and any node without the label.)
         # https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
         node={"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"},
-        spread=workloads.spread_over_hosts(MANAGED, hard=True),
+        spread=workloads.spread_over_hosts(MANAGED),
     )
 
 
@@ -107,14 +110,13 @@ def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]]) -> dict[str, 
         HYBRID,
         replicas=len(activation_ids),
         node={"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)},
-        spread=workloads.spread_over_hosts(HYBRID, hard=True, min_hosts=len(activation_ids)),
+        spread=workloads.spread_over_hosts(HYBRID, min_hosts=len(activation_ids)),
     )
 
 
 def _deployment(name: str, *, replicas: int, node: dict[str, Any], spread: dict[str, Any]) -> dict[str, Any]:
-    required = {"nodeSelectorTerms": [{"matchExpressions": [node]}]}
     pod = {
-        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}},
+        "affinity": workloads.required_node(node),
         "topologySpreadConstraints": [spread],
         "automountServiceAccountToken": False,
         # As process 1, sleep ignores the request to stop.

@@ -2,6 +2,9 @@
 
 It is what the ALB shows: the request comes in on any node of either kind and is answered by a pod on a hybrid
 node. That is the overlay at work, so the pods stay away from the managed nodes.
+
+They follow the nodes: the list of activations is part of the pods' template, so another list rolls the Deployment out
+anew, over the nodes of the new list. That happens after all of them have joined, and before an old one goes.
 """
 
 from collections.abc import Sequence
@@ -14,6 +17,7 @@ from pulumi_kubernetes.core.v1 import Namespace, Service
 
 from infra import versions
 from k8s import children, workloads
+from userdata.labels import ACTIVATION_LABEL
 
 NAMESPACE: Final = "sample"
 APP: Final = "sample-app"
@@ -25,17 +29,27 @@ _MAX_REPLICAS: Final = 3
 _PORT: Final = 5678
 _DISTROLESS_NONROOT: Final = 65532
 
+# New pods first, all of them, then the old ones go. (Pulumi's await compares the ready pods with the size of the new
+# ReplicaSet: a rollout step by step would end it after the first step.)
+_NEW_BEFORE_OLD: Final = {
+    "type": "RollingUpdate",
+    "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0},
+}
+# A pod that is asked to stop still answers until no node sends it requests any more.
+_STILL_ANSWERS_S: Final = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class SampleAppArgs:
     """What SampleApp runs on.
 
-    `hybrid_nodes` is every hybrid node; `node_port` the port on which each node answers (30000 to 32767).
-    Everything is deleted with `cluster`.
+    `activation_ids` has the SSM activation's id of every hybrid node; `hybrid_check` is done when all of them have
+    joined; `node_port` is the port on which each node answers (30000 to 32767). Everything is deleted with `cluster`.
     """
 
     cluster: pulumi.Resource
-    hybrid_nodes: Sequence[pulumi.Resource]
+    activation_ids: Sequence[pulumi.Input[str]]
+    hybrid_check: pulumi.Resource
     node_port: int
 
 
@@ -47,12 +61,13 @@ class SampleApp(pulumi.ComponentResource):
         namespace = Namespace(
             NAMESPACE, metadata={"name": NAMESPACE}, opts=children.first(self, args.cluster, opts)
         )
-        # The design says "after both kinds of machine". These pods run on hybrid nodes alone: a node group that is slow
-        # or broken is no reason to hold them back, it would only hide which side has the problem.
+        # After the check, so that all nodes are there to be spread over: earlier, the first node to join would get
+        # every pod, and keep it. Not after the managed nodes: these pods run on hybrid nodes alone, and a node group
+        # that is slow or broken would only hide which side has the problem.
         deployment = Deployment(
             APP,
-            **app_deployment(len(args.hybrid_nodes)),
-            opts=children.after(self, args.cluster, [namespace, *args.hybrid_nodes], nodes_may_boot=True),
+            **app_deployment(args.activation_ids),
+            opts=children.after(self, args.cluster, [namespace, args.hybrid_check], nodes_may_boot=True),
         )
         # Pulumi awaits a Service's endpoints. After the Deployment they are there at once; beside it, its ten minutes
         # could run out first, and a node that does not come would be reported twice.
@@ -64,19 +79,24 @@ class SampleApp(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def app_deployment(hybrid_node_count: int) -> dict[str, Any]:
-    """Return `metadata` and `spec` of sample-app, for `hybrid_node_count` hybrid nodes."""
+def app_deployment(activation_ids: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+    """Return `metadata` and `spec` of sample-app, for the hybrid nodes that registered with these activations."""
     pod = {
         "nodeSelector": {"eks.amazonaws.com/compute-type": "hybrid"},
-        # Soft: that all nodes have joined is nw-check's business, here it is better to answer early.
-        "topologySpreadConstraints": [workloads.spread_over_hosts(APP, hard=False)],
+        "affinity": workloads.required_node(
+            {"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)}
+        ),
+        # Over the nodes that take pods at that moment: should one fail later, its pods move to the others.
+        "topologySpreadConstraints": [workloads.spread_over_hosts(APP)],
         "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 5,
+        "terminationGracePeriodSeconds": 2 * _STILL_ANSWERS_S,
         "securityContext": workloads.non_root(_DISTROLESS_NONROOT),
         "containers": [_container()],
     }
-    replicas = min(hybrid_node_count, _MAX_REPLICAS)
-    return workloads.deployment(name=APP, namespace=NAMESPACE, replicas=replicas, pod=pod)
+    replicas = min(len(activation_ids), _MAX_REPLICAS)
+    return workloads.deployment(
+        name=APP, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_NEW_BEFORE_OLD
+    )
 
 
 def node_port_service(node_port: int) -> dict[str, Any]:
@@ -110,4 +130,6 @@ def _container() -> dict[str, Any]:
         },
         "readinessProbe": {**health, "periodSeconds": 5},
         "livenessProbe": {**health, "periodSeconds": 10},
+        # The image has no shell for a command.
+        "lifecycle": {"preStop": {"sleep": {"seconds": _STILL_ANSWERS_S}}},
     }

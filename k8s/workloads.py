@@ -18,15 +18,16 @@ def deployment(
     namespace: str,
     replicas: int,
     pod: Mapping[str, Any],
-    strategy: Mapping[str, Any] | None = None,
+    strategy: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return `metadata` and `spec` of a Deployment whose pods carry the label `app: <name>`.
 
-    `pod` is the spec of its pods, `strategy` how it rolls out (None: Kubernetes' default).
+    `pod` is the spec of its pods, `strategy` how it rolls out.
     """
     labels = {"app": name}
-    spec: dict[str, Any] = {
+    spec = {
         "replicas": replicas,
+        "strategy": dict(strategy),
         # The same as the await's time-out. Kubernetes' default of ten minutes would not end Pulumi's await, which
         # only repeats "ProgressDeadlineExceeded" as a warning and goes on to its own time-out (pulumi-kubernetes,
         # provider/pkg/await/deployment.go). But it would be a false alarm about a node that is still booting.
@@ -34,8 +35,6 @@ def deployment(
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": dict(pod)},
     }
-    if strategy is not None:
-        spec["strategy"] = dict(strategy)
     return {"metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": spec}
 
 
@@ -58,16 +57,22 @@ def confined(**capabilities: list[str]) -> dict[str, Any]:
     }
 
 
-def spread_over_hosts(name: str, *, hard: bool, min_hosts: int | None = None) -> dict[str, Any]:
+def required_node(label: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an `affinity` for nodes whose labels match one expression (key, operator, values), and no others."""
+    required = {"nodeSelectorTerms": [{"matchExpressions": [dict(label)]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+
+def spread_over_hosts(name: str, *, min_hosts: int | None = None) -> dict[str, Any]:
     """Return a topology spread constraint that puts the pods of app `name` on different hosts.
 
-    Soft: as well as it goes. Hard: a pod waits rather than break it. With `min_hosts` (at least 1, hard only) no
-    host gets a second pod before there are that many hosts; nw_check.py says what for.
+    A pod waits rather than break it: no host gets a second pod while another one that may run it has none. With
+    `min_hosts` (at least 1) nor before there are that many hosts; nw_check.py says what for.
     """
     constraint: dict[str, Any] = {
         "topologyKey": "kubernetes.io/hostname",
         "maxSkew": 1,
-        "whenUnsatisfiable": "DoNotSchedule" if hard else "ScheduleAnyway",
+        "whenUnsatisfiable": "DoNotSchedule",
         "labelSelector": {"matchLabels": {"app": name}},
         # Pods of an older revision, on their way out, do not count.
         "matchLabelKeys": ["pod-template-hash"],

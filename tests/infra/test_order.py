@@ -178,6 +178,12 @@ def test_what_runs_on_hybrid_nodes_waits_for_all_of_them_and_not_for_managed_nod
     assert not any(item.startswith((NODE_GROUP, ADDON)) for item in found)
 
 
+def test_the_sample_app_comes_after_the_check_of_the_hybrid_nodes(dev, waits):
+    # Before it, the first node to join would get all its pods and keep them.
+    assert f"{DEPLOYMENT} nw-check-hybrid" in waits(dev.one(DEPLOYMENT, "sample-app"))
+    assert f"{DEPLOYMENT} sample-app" not in waits(dev.one(DEPLOYMENT, "nw-check-hybrid"))
+
+
 def test_every_kubernetes_resource_goes_down_with_the_cluster(dev):
     # Deleted one by one, Calico's DaemonSet can vanish while nodes still drain: long hangs.
     cluster = dev.one(CLUSTER)

@@ -32,11 +32,10 @@ def test_objects_are_sent_as_they_are_written(dev):
     (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     ids = term["matchExpressions"][0]["values"]
     assert sorted(ids) == sorted(activation.id for activation in dev.of_type("aws:ssm/activation:Activation"))
-    nodes = len(ids)
 
     kind = {"apiVersion": "apps/v1", "kind": "Deployment"}
     assert hybrid.inputs == {**kind, **nw_check.hybrid_deployment(ids)}
-    assert dev.one(DEPLOYMENT, "sample-app").inputs == {**kind, **sample_app.app_deployment(nodes)}
+    assert dev.one(DEPLOYMENT, "sample-app").inputs == {**kind, **sample_app.app_deployment(ids)}
     service = {"apiVersion": "v1", "kind": "Service", **sample_app.node_port_service(30080)}
     assert dev.one(SERVICE, "sample-svc").inputs == service
     managed = dev.one(DEPLOYMENT, "nw-check-managed").inputs

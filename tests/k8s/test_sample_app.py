@@ -1,8 +1,10 @@
 import pytest
 
 from k8s import sample_app, workloads
+from userdata.labels import ACTIVATION_LABEL
 
-DEPLOYMENT = sample_app.app_deployment(2)
+IDS = [f"aaaaaaaa-0000-0000-0000-{number:012}" for number in range(200)]
+DEPLOYMENT = sample_app.app_deployment(IDS[:2])
 POD = DEPLOYMENT["spec"]["template"]["spec"]
 CONTAINER = POD["containers"][0]
 SERVICE = sample_app.node_port_service(31234)
@@ -19,20 +21,38 @@ def test_the_answer_is_the_articles_word_for_word_with_the_pods_name_in_it():
 
 @pytest.mark.parametrize(("nodes", "replicas"), [(1, 1), (2, 2), (3, 3), (4, 3), (200, 3)])
 def test_there_is_a_pod_for_each_hybrid_node_up_to_three(nodes, replicas):
-    assert sample_app.app_deployment(nodes)["spec"]["replicas"] == replicas
+    assert sample_app.app_deployment(IDS[:nodes])["spec"]["replicas"] == replicas
 
 
 def test_pods_run_on_hybrid_nodes_only():
     assert POD["nodeSelector"] == {"eks.amazonaws.com/compute-type": "hybrid"}
 
 
-def test_pods_spread_over_hosts_but_rather_share_one_than_wait():
+def test_pods_run_on_the_nodes_of_this_list_and_move_when_it_changes():
+    def terms(deployment):
+        affinity = deployment["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+        return affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+
+    expression = {"key": ACTIVATION_LABEL, "operator": "In", "values": IDS[:2]}
+    assert terms(DEPLOYMENT) == [{"matchExpressions": [expression]}]
+    # Another node, one more and one less: each changes the template of the pods, and nothing that is immutable.
+    for ids in ([IDS[0], IDS[5]], IDS[:3], IDS[:1]):
+        other = sample_app.app_deployment(ids)
+        assert other["spec"]["template"] != DEPLOYMENT["spec"]["template"]
+        assert other["spec"]["selector"] == DEPLOYMENT["spec"]["selector"]
+
+
+def test_pods_spread_over_the_hosts_there_are_and_do_not_wait_for_others():
     (constraint,) = POD["topologySpreadConstraints"]
     assert constraint["topologyKey"] == "kubernetes.io/hostname"
-    assert constraint["whenUnsatisfiable"] == "ScheduleAnyway"
+    # Soft, the scheduler would rather use the host that has the image already.
+    assert (constraint["whenUnsatisfiable"], constraint["maxSkew"]) == ("DoNotSchedule", 1)
     assert constraint["labelSelector"] == {"matchLabels": {"app": "sample-app"}}
-    # The API refuses minDomains on a soft constraint.
+    # A rollout spreads its own pods, whatever the old ones do.
+    assert constraint["matchLabelKeys"] == ["pod-template-hash"]
+    # That all nodes have joined is nw-check's business; a node that fails later holds no pod back.
     assert "minDomains" not in constraint
+    assert constraint["nodeTaintsPolicy"] == "Honor"
 
 
 def test_probes_service_and_server_mean_the_same_port():
@@ -81,7 +101,18 @@ def test_the_deployment_gives_up_no_sooner_than_pulumi_does():
 
 
 def test_a_rollout_keeps_the_app_answering():
-    assert "strategy" not in DEPLOYMENT["spec"]
+    # All at once, or Pulumi's await would be content with the first pod of the new ReplicaSet.
+    assert DEPLOYMENT["spec"]["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0},
+    }
+
+
+def test_a_pod_that_is_asked_to_stop_answers_until_nobody_asks_it_any_more():
+    still = CONTAINER["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert still >= 5
+    # The sleep is part of the grace period; what is left is for the server.
+    assert POD["terminationGracePeriodSeconds"] > still
 
 
 def test_names_and_labels_are_the_articles():

@@ -133,6 +133,13 @@ def on_hybrid_nodes(deployment: Resource) -> bool:
     return selected or ACTIVATION_LABEL in str(pod.get("affinity", ""))
 
 
+def _is_joined_check(_plan: _Plan, app: Resource, check: Resource) -> bool:
+    """Whether `check` is awaited until every hybrid node has joined, and `app` is spread over these nodes."""
+    spread = check.inputs["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
+    whole = on_hybrid_nodes(check) and any("minDomains" in each for each in spread)
+    return whole and app.urn != check.urn and on_hybrid_nodes(app)
+
+
 def _its_namespace(_plan: _Plan, later: Resource, namespace: Resource) -> bool:
     return later.inputs["metadata"].get("namespace") == namespace.inputs["metadata"]["name"]
 
@@ -227,6 +234,12 @@ RULES = (
         earlier=(INSTANCE,),
         because="a workload comes after the machines that it runs on (DESIGN, order 6)",
         concerns=lambda _plan, deployment, _node: on_hybrid_nodes(deployment),
+    ),
+    Rule(
+        later=(DEPLOYMENT,),
+        earlier=(DEPLOYMENT,),
+        because="the first hybrid node to join would get every pod of an app that is spread over them",
+        concerns=_is_joined_check,
     ),
     Rule(
         later=(DEPLOYMENT, SERVICE), earlier=(NAMESPACE,), because="it lives there", concerns=_its_namespace
