@@ -1,6 +1,6 @@
 """Hybrid nodes: EC2 instances in the "on-premises" VPC that join as a machine in a rack would.
 
-Each node is three resources named with the node's generation, a digest of all that shapes it. Another OS, size,
+Each node is four resources named with the node's generation, a digest of all that shapes it. Another OS, size,
 Kubernetes version or join script is another generation: a new activation and a new instance are made first and
 the old ones are removed after the workloads have moved. (Replacing in place would not do:
 `ignore_changes=["ami"]`, which keeps a node when AWS publishes a new image, would also keep the old image when
@@ -21,6 +21,7 @@ from infra.cluster import HybridCluster
 from infra.instances import Architecture
 from infra.network import Vpc, VpcPeering
 from infra.node_cleanup import NodeCleanup
+from infra.node_drain import NodeDrain
 from userdata.cloud_config import JoinConfig, generation, render
 
 # The images' owners publish the newest one under these names. 22.04 has no gp3 variant.
@@ -110,13 +111,16 @@ class HybridNodes(pulumi.ComponentResource):
         ]
         self.activation_ids = [node.activation_id for node in self.nodes]
         self.instances: list[pulumi.Resource] = [node.instance for node in self.nodes]
-        self.addresses = {node.name: node.instance.private_ip for node in self.nodes}
+        self.addresses = {node.name: node.address for node in self.nodes}
         self.outputs = [node.output for node in self.nodes]
         self.register_outputs({})
 
 
 class HybridNode(pulumi.ComponentResource):
-    """One node: its own activation (one registration, 24 hours), its clean-up, its instance."""
+    """One node: its own activation (one registration, 24 hours), its clean-up, its instance, its drain.
+
+    They go in the opposite order. On destroy of the whole stack there is nowhere to move pods to: no drain.
+    """
 
     def __init__(
         self,
@@ -180,6 +184,17 @@ class HybridNode(pulumi.ComponentResource):
         )
         self.activation_id = cleanup.activation_id
         self.instance = self._instance(this, args, spec, image_id, join, activation.activation_code)
+        drain = NodeDrain(
+            this,
+            activation_id=self.activation_id,
+            address=self.instance.private_ip,
+            cluster_name=cluster.hybrid_cluster_name,
+            region=account.region,
+            profile=account.profile,
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=cluster.control_plane),
+        )
+        # From the drain, so that the load balancer's target goes before it.
+        self.address = drain.address
         self.output = {
             "name": name,
             "instanceId": self.instance.id,

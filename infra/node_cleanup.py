@@ -17,14 +17,17 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.output import Unknown
 
-# Together they say what is to be removed from where. `profile` only says how to sign in.
+# Together they say which machine of which cluster is meant. `profile` only says how to sign in.
 _IDENTITY = ("activation_id", "cluster_name", "region")
 # The SSM API's own pattern for ActivationId.
 _ACTIVATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-class NodeCleanupProvider(ResourceProvider):
-    """What the engine calls, out of process. Holds no state: it is pickled by reference."""
+class OnDeleteProvider(ResourceProvider):
+    """What the engine calls, out of process: it stores its inputs, and does its work on delete.
+
+    Holds no state: it is pickled by reference. `work` is what there is to do for one activation.
+    """
 
     # By reference means no secret inside: readable in the state, so that a reviewer sees what will run.
     serialize_as_secret_always = False
@@ -45,8 +48,9 @@ class NodeCleanupProvider(ResourceProvider):
         return CheckResult(news, failures)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Replace when something else is to be removed; store a new profile, or a moved class, in place."""
-        changed = [key for key in (*_IDENTITY, "profile", PROVIDER_KEY) if _olds.get(key) != _news.get(key)]
+        """Replace when something else is meant; store all other changes, such as a moved class, in place."""
+        names = (*_IDENTITY, "profile", "address", PROVIDER_KEY)
+        changed = [key for key in names if _olds.get(key) != _news.get(key)]
         return DiffResult(
             changes=bool(changed),
             replaces=[key for key in changed if key in _IDENTITY],
@@ -62,7 +66,7 @@ class NodeCleanupProvider(ResourceProvider):
         return UpdateResult(dict(_news))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Clean up, reporting each step.
+        """Do the work, reporting each step.
 
         Raises:
             CleanupError: the resource stays in the state, and the next run goes on where this one stopped.
@@ -70,10 +74,9 @@ class NodeCleanupProvider(ResourceProvider):
         """
         # Imported here: boto3 takes a quarter of a second, and only a delete needs it.
         from infra.node_registration import CleanupError
-        from infra.node_removal import sign_in_and_clean_up
 
         try:
-            sign_in_and_clean_up(
+            self.work(
                 activation_id=_props["activation_id"],
                 cluster_name=_props["cluster_name"],
                 region=_props["region"],
@@ -82,6 +85,22 @@ class NodeCleanupProvider(ResourceProvider):
         except CleanupError as error:
             # The engine prints the whole traceback with the message at its end: keep it short.
             raise error.with_traceback(None) from None
+
+    def work(self, *, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+        """Do what a delete is for."""
+        raise NotImplementedError
+
+
+class NodeCleanupProvider(OnDeleteProvider):
+    """Removes Node and registration."""
+
+    def work(self, *, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+        """Remove what the machine of this activation has left behind."""
+        from infra.node_removal import sign_in_and_clean_up
+
+        sign_in_and_clean_up(
+            activation_id=activation_id, cluster_name=cluster_name, region=region, profile=profile
+        )
 
 
 class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup"):

@@ -1,35 +1,44 @@
-"""Finds and deletes Kubernetes Node objects of one EKS cluster, over plain HTTPS.
+"""Reads, drains and deletes Kubernetes Node objects of one EKS cluster, with credentials that boto3 finds.
 
-Three requests do not earn the Kubernetes client as a dependency of `pulumi destroy`: boto3 brings all they
-need. A cluster that is gone, or being deleted, has no Node objects any more, and that is no error.
+A cluster that is gone, or being deleted, has no Node objects any more, and that is no error.
 """
 
 import base64
-import ssl
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote, urlencode
-from urllib.request import getproxies, proxy_bypass
 
 import boto3
 import urllib3
 from botocore.signers import RequestSigner
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
-from infra.node_registration import CleanupError, explained
+from infra.kubernetes_client import api_client
+from infra.node_registration import CLIENT_CONFIG, CleanupError, explained
 
 NODE_GONE_WITHIN_S = 60
 POLL_EVERY_S = 2
 
-_TIMEOUT = urllib3.Timeout(connect=10, read=30)
+_CONNECT_AND_READ_S = (10, 30)
+_BUSY = (429, 500, 502, 503, 504)
 _ADMIN_POLICY = "eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
+Object = dict[str, Any]
 T = TypeVar("T")
 
 
 class KubernetesApiError(CleanupError):
-    """The Kubernetes API could not be reached, or answered something else than asked for."""
+    """The Kubernetes API could not be reached (no `status`), or answered something else than asked for.
+
+    `words` are the server's own.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, words: str = "") -> None:
+        super().__init__(message)
+        self.status, self.words = status, words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,64 +94,102 @@ def bearer_token(session: boto3.Session, cluster_name: str) -> str:
 
 
 class NodeApi:
-    """The three requests, with retries. `token` is called for each, so none is ever too old."""
+    """The requests, with retries. `token` is called for each, so none is ever too old."""
 
     def __init__(self, address: ClusterAddress, token: Callable[[], str], *, backoff_s: float = 0.5) -> None:
         self._address = address
-        self._token = token
-        self._http = _pool(address)
-        # All requests here may be repeated. 429: the API server's own throttling, with Retry-After.
-        self._retries = urllib3.Retry(
+        configuration = client.Configuration(
+            host=address.endpoint, api_key={"BearerToken": ""}, ca_cert_data=address.ca_pem
+        )
+        # The key is called "authorization" or "BearerToken", depending on the client's version.
+        configuration.refresh_api_key_hook = lambda it: it.api_key.update(
+            dict.fromkeys(("BearerToken", "authorization"), f"Bearer {token()}")
+        )
+        # What may be repeated. An eviction (POST) that is refused with 429 is not: that is its answer.
+        configuration.retries = urllib3.Retry(
             total=5,
             connect=3,
             backoff_factor=backoff_s,
-            status_forcelist=(429, 500, 502, 503, 504),
-            allowed_methods=("DELETE", "GET"),
+            status_forcelist=_BUSY,
+            allowed_methods=("DELETE", "GET", "PATCH"),
             redirect=False,
             raise_on_status=False,
         )
+        self._core = client.CoreV1Api(api_client(configuration))
 
     def names_of(self, label: str, value: str) -> set[str]:
         """Names of the hybrid nodes (mi-*) that carry this label."""
-        query = urlencode({"labelSelector": f"{label}={value}"})
-        found = self._request("GET", f"?{query}") or {}
+        found = self._ask("list Nodes", self._core.list_node, label_selector=f"{label}={value}") or {}
         names = {item["metadata"]["name"] for item in found.get("items", [])}
         return {name for name in names if name.startswith("mi-")}
 
-    def get(self, name: str) -> dict[str, Any] | None:
+    def get(self, name: str) -> Object | None:
         """Read one Node; None when there is none of that name."""
-        return self._request("GET", f"/{quote(name, safe='')}")
+        return self._ask(f"read Node {name}", self._core.read_node, name)
 
     def delete(self, name: str) -> bool:
         """Ask for one Node's deletion. False: there was none of that name."""
-        return self._request("DELETE", f"/{quote(name, safe='')}") is not None
+        return self._ask(f"delete Node {name}", self._core.delete_node, name) is not None
 
-    def _request(self, method: str, rest: str) -> dict[str, Any] | None:
-        url = f"{self._address.endpoint}/api/v1/nodes{rest}"
-        doing = f"{method} {url}"
+    def cordon(self, name: str) -> Object | None:
+        """Let no new pod onto a Node, and read it; None when there is none of that name."""
+        unschedulable = {"spec": {"unschedulable": True}}
+        return self._ask(f"cordon Node {name}", self._core.patch_node, name, unschedulable)
+
+    def pods_on(self, name: str) -> list[Object]:
+        """The pods that are bound to a Node, of all namespaces."""
+        doing, where = f"list the pods on Node {name}", f"spec.nodeName={name}"
+        found = self._ask(doing, self._core.list_pod_for_all_namespaces, field_selector=where)
+        return (found or {}).get("items", [])
+
+    def evict(self, pod: Object) -> str | None:
+        """Ask for one pod's eviction; None when it goes or is gone, else why it may not go now."""
+        meta = {key: pod["metadata"][key] for key in ("name", "namespace")}
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": meta,
+            # Not another pod that has got the name since.
+            "deleteOptions": {"preconditions": {"uid": pod["metadata"]["uid"]}},
+        }
+        doing = f"evict pod {meta['namespace']}/{meta['name']}"
         try:
-            response = self._http.request(
-                method,
-                url,
-                headers={"Authorization": f"Bearer {self._token()}", "Accept": "application/json"},
-                retries=self._retries,
-                timeout=_TIMEOUT,
+            self._ask(
+                doing, self._core.create_namespaced_pod_eviction, meta["name"], meta["namespace"], eviction
             )
+        except KubernetesApiError as error:
+            # 429: a disruption budget. 409: another pod by now. 500: two budgets for one pod.
+            if error.status in (*_BUSY, 409):
+                return error.words
+            raise
+        return None
+
+    def _ask(
+        self, doing: str, method: Callable[..., Any], *arguments: object, **query: object
+    ) -> Object | None:
+        """Call a method of the client; None when there is no such object."""
+        # Raw JSON: a field that a newer server leaves out must not become a validation error.
+        query.update(_preload_content=False, _request_timeout=_CONNECT_AND_READ_S)
+        where = f"{doing} at {self._address.endpoint}"
+        try:
+            return json.loads(method(*arguments, **query).data)
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            if error.status in (401, 403):
+                raise KubernetesApiError(self._refused(where, error.status)) from None
+            words = _message(error)
+            raise KubernetesApiError(
+                f"{where}: the answer was HTTP {error.status} ({words}). Repeat the pulumi command.",
+                status=error.status,
+                words=words,
+            ) from None
         except urllib3.exceptions.HTTPError as error:
             reason = getattr(error, "reason", None) or error
             raise KubernetesApiError(
-                f"{doing} failed: {reason}. Check the network, and that apiAllowedCidrs contains this machine's "
+                f"{where} failed: {reason}. Check the network, and that apiAllowedCidrs contains this machine's "
                 "address, then repeat the pulumi command."
             ) from None
-        if response.status == 404:
-            return None
-        if response.status in (401, 403):
-            raise KubernetesApiError(self._refused(doing, response.status))
-        if response.status not in (200, 202):
-            raise KubernetesApiError(
-                f"{doing} was answered with HTTP {response.status}. Repeat the pulumi command."
-            )
-        return response.json()
 
     def _refused(self, doing: str, status: int) -> str:
         _, partition, _, region, _, resource = self._address.arn.split(":", 5)
@@ -167,7 +214,7 @@ class ClusterNodes:
         *,
         find: Callable[[], ClusterAddress | None],
         connect: Callable[[ClusterAddress], NodeApi],
-        report: Callable[[str], None],
+        report: Callable[[str], object],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._find = find
@@ -177,6 +224,18 @@ class ClusterNodes:
         self._api = connect(address) if address else None
         if not address:
             self._cluster_is_gone()
+
+    @classmethod
+    def signed_in(
+        cls, session: boto3.Session, cluster_name: str, report: Callable[[str], object]
+    ) -> "ClusterNodes":
+        """The Node objects of a cluster, as the identity of this session sees them."""
+        eks = session.client("eks", config=CLIENT_CONFIG)
+        return cls(
+            find=lambda: find_cluster(eks, cluster_name),
+            connect=lambda address: NodeApi(address, lambda: bearer_token(session, cluster_name)),
+            report=report,
+        )
 
     def names_of(self, label: str, value: str) -> set[str]:
         """Names of the hybrid nodes that carry this label; empty when the cluster is gone."""
@@ -201,6 +260,18 @@ class ClusterNodes:
             f"(kubectl get node {name} -o yaml), then repeat the pulumi command."
         )
 
+    def cordon(self, name: str) -> Object | None:
+        """Let no new pod onto a Node, and read it; None when it or the cluster is gone."""
+        return self._ask(lambda api: api.cordon(name))
+
+    def pods_on(self, name: str) -> list[Object]:
+        """The pods that are bound to a Node; none when the cluster is gone."""
+        return self._ask(lambda api: api.pods_on(name)) or []
+
+    def evict(self, pod: Object) -> str | None:
+        """Ask for one pod's eviction; None when it goes or is gone, else why it may not go now."""
+        return self._ask(lambda api: api.evict(pod))
+
     def _ask(self, question: Callable[[NodeApi], T]) -> T | None:
         if self._api is None:
             return None
@@ -218,15 +289,11 @@ class ClusterNodes:
         self._report("cluster is gone or being deleted, and its Node objects with it")
 
 
-def _pool(address: ClusterAddress) -> urllib3.PoolManager:
-    context = ssl.create_default_context(cadata=address.ca_pem)
-    # EKS makes its authority without key identifiers, which Python 3.13 began to refuse. Chain, expiry and host
-    # name stay checked. https://github.com/kubernetes-client/python/issues/2394
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    host = urllib3.util.parse_url(address.endpoint).netloc or ""
-    proxy = getproxies().get("https")
-    if not proxy or proxy_bypass(host):
-        return urllib3.PoolManager(ssl_context=context)
-    login = urllib3.util.parse_url(proxy).auth
-    headers = urllib3.make_headers(proxy_basic_auth=unquote(login)) if login else None
-    return urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=context)
+def _message(error: ApiException) -> str:
+    """The server's own words, in one line."""
+    body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else error.body or ""
+    try:
+        words = json.loads(body)["message"]
+    except (ValueError, KeyError, TypeError):
+        words = body or error.reason or ""
+    return " ".join(str(words).split())[:300]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
+from infra.node_objects import ClusterNodes
 from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
 
 # Label that the node gives itself at start (userdata.labels.ACTIVATION_LABEL; a test keeps them equal).
@@ -21,7 +21,7 @@ def clean_up(
     activation_id: str,
     ssm: Any,
     nodes: ClusterNodes,
-    report: Callable[[str], None],
+    report: Callable[[str], object],
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Remove Node and registration of every machine that joined with this activation. Safe to repeat.
@@ -67,20 +67,19 @@ def sign_in_and_clean_up(*, activation_id: str, cluster_name: str, region: str, 
 
     """
     session = open_session(region=region, profile=profile)
-    eks = session.client("eks", config=CLIENT_CONFIG)
-
-    def report(line: str) -> None:
-        # This process has no engine to log to; the engine shows each line of its standard output,
-        # which it starts unbuffered (python -u).
-        sys.stdout.write(f"clean-up of activation {activation_id}: {line}\n")
-
+    report = to_engine(f"clean-up of activation {activation_id}")
     clean_up(
         activation_id=activation_id,
         ssm=session.client("ssm", config=CLIENT_CONFIG),
-        nodes=ClusterNodes(
-            find=lambda: find_cluster(eks, cluster_name),
-            connect=lambda address: NodeApi(address, lambda: bearer_token(session, cluster_name)),
-            report=report,
-        ),
+        nodes=ClusterNodes.signed_in(session, cluster_name, report),
         report=report,
     )
+
+
+def to_engine(subject: str) -> Callable[[str], object]:
+    """Return what tells the engine's user a line about `subject`.
+
+    This process has no engine to log to; the engine shows each line of its standard output, which it starts
+    unbuffered (python -u).
+    """
+    return lambda line: sys.stdout.write(f"{subject}: {line}\n")

@@ -29,12 +29,13 @@ Answer = tuple[int, dict[str, Any]]
 class HybridApis:
     """Registrations and Nodes of machines that have joined, by name (mi-*), with their activation id.
 
-    `denied` is an IAM action that nobody is allowed.
+    Each node runs one pod of somebody's, in `pods`. `denied` is an IAM action that nobody is allowed.
     """
 
     def __init__(self, standin: Path) -> None:
         self.machines: dict[str, str] = {}
         self.nodes: dict[str, str] = {}
+        self.pods: set[str] = set()
         self.denied = ""
         self._journal = standin / "journal.jsonl"
         self._authority = standin / "authority.pem"
@@ -54,6 +55,8 @@ class HybridApis:
     def join(self, activation_id: str) -> str:
         """Let a machine join with an activation, as a started instance would; return its name."""
         name = f"mi-{activation_id.replace('-', '')[:17]}"
+        if name not in self.nodes:
+            self.pods.add(name)
         self.machines[name] = self.nodes[name] = activation_id
         return name
 
@@ -84,8 +87,16 @@ class HybridApis:
         }
         return 200, {"cluster": cluster}
 
-    def _kubernetes(self, method: str, path: str, _headers: Any, _body: bytes) -> Answer:
+    def _kubernetes(self, method: str, path: str, _headers: Any, body: bytes) -> Answer:
         url = urlsplit(path)
+        if url.path == "/api/v1/pods":
+            node = parse_qs(url.query)["fieldSelector"][0].removeprefix("spec.nodeName=")
+            return 200, {"kind": "PodList", "items": [_pod(node)] if node in self.pods else []}
+        if url.path.endswith("/eviction"):
+            node = json.loads(body)["metadata"]["name"].removeprefix("web-on-")
+            self._write("Evict", node, self.nodes[node])
+            self.pods.remove(node)
+            return 201, {"kind": "Status", "status": "Success"}
         if url.path == "/api/v1/nodes":
             label, _, value = parse_qs(url.query)["labelSelector"][0].partition("=")
             found = [
@@ -97,15 +108,24 @@ class HybridApis:
         name = url.path.rsplit("/", 1)[1]
         if name not in self.nodes:
             return 404, {"kind": "Status", "code": 404}
+        conditions = [{"type": "Ready", "status": "True"}]
+        node = {"kind": "Node", "metadata": {"name": name}, "status": {"conditions": conditions}}
+        if method == "PATCH":
+            self._write("Cordon", name, self.nodes[name])
         if method == "DELETE":
             self._write("DeleteNode", name, self.nodes.pop(name))
-        return 200, {"kind": "Node", "metadata": {"name": name}}
+        return 200, node
 
     def _write(self, call: str, name: str, activation_id: str) -> None:
         now = time.monotonic()
         entry = {"call": call, "name": name, "activation": activation_id, "started": now, "ended": now}
         with self._journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def _pod(node: str) -> dict[str, Any]:
+    meta = {"name": f"web-on-{node}", "namespace": "shop", "uid": f"uid-of-{node}"}
+    return {"metadata": meta, "spec": {"nodeName": node}, "status": {"phase": "Running"}}
 
 
 def _serve(
@@ -125,7 +145,7 @@ def _serve(
             self.wfile.write(data)
 
     # Requests are judged by their effects, not by their log.
-    methods = dict.fromkeys(("do_GET", "do_DELETE", "do_POST"), Handler.respond)
+    methods = dict.fromkeys(("do_GET", "do_DELETE", "do_PATCH", "do_POST"), Handler.respond)
     for name, function in {**methods, "log_message": lambda *_: None}.items():
         setattr(Handler, name, function)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

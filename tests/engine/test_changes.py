@@ -120,6 +120,36 @@ def test_a_node_that_goes_is_terminated_then_forgotten_then_its_activation_goes(
     assert machine.ended <= activation.started
 
 
+@pytest.mark.parametrize("step", ["other_os", "upgraded", "shrunk"])
+def test_a_node_that_goes_is_drained_after_the_workload_has_moved_and_before_its_machine_goes(step, request):
+    done = request.getfixturevalue(step)
+    moved = [done.one("Update", DEPLOYMENT, name) for name in ("nw-check-hybrid", "sample-app")]
+    gone = {call.name: call for call in done.of("Delete", INSTANCE)}
+    assert gone
+    # In this order: the load balancer sends nothing any more, then the pods leave, then the machine.
+    for call in gone.values():
+        activation = activation_of(call, request.getfixturevalue("rig"))
+        (cordon,) = [each for each in done.of("Cordon") if each.details["activation"] == activation]
+        (evicted,) = [each for each in done.of("Evict") if each.details["activation"] == activation]
+        target = done.one("Delete", ATTACHMENT, f"hybrid-{call.name.rsplit('-', 1)[0]}")
+        assert max(each.ended for each in moved) <= target.started
+        assert target.ended <= cordon.started
+        assert cordon.ended <= evicted.started
+        assert evicted.ended <= call.started
+    assert len(done.of("Cordon")) == len(gone), "no other node is drained"
+    assert "drained, pods evicted: 1" in done.run.text
+
+
+def activation_of(instance, rig):
+    """Return the id of the activation that an instance was made with: their names have the generation in common."""
+    (made,) = [
+        call
+        for call in rig.stack.journal()
+        if call.kind == "Create" and call.key == f"{ACTIVATION}::{instance.name}"
+    ]
+    return made.details["id"]
+
+
 def test_an_upgrade_removes_old_hybrid_nodes_after_the_workload_has_moved(upgraded):
     moved = upgraded.one("Update", DEPLOYMENT, "nw-check-hybrid")
     assert max(call.ended for call in upgraded.of("Create", INSTANCE)) <= moved.started

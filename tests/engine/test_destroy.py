@@ -35,6 +35,11 @@ def test_the_clean_up_runs_out_of_process_and_reports_each_step(destroyed):
     assert f"clean-up of activation {activation}: {machine}: SSM registration removed" in destroyed.run.text
 
 
+def test_a_destroy_of_the_whole_stack_drains_no_node(destroyed, rig):
+    assert (destroyed.of("Cordon"), destroyed.of("Evict")) == ([], [])
+    assert rig.apis.pods, "there was a pod that could have been evicted"
+
+
 def test_kubernetes_objects_are_not_deleted_one_by_one(destroyed):
     assert destroyed.of("Delete", "kubernetes:") == []
 

@@ -57,7 +57,7 @@ class Server:
             def log_request(self, code="-", size="-"):
                 """Be quiet."""
 
-        for method in ("GET", "DELETE", "POST"):
+        for method in ("GET", "DELETE", "PATCH", "POST"):
             setattr(Handler, f"do_{method}", Handler.serve)
 
         class Quiet(ThreadingHTTPServer):
@@ -92,8 +92,10 @@ class Server:
 
 
 class FakeKubernetes(Server):
-    """The Node part of the Kubernetes API. `nodes`: name to labels.
+    """The Node part of the Kubernetes API. `nodes`: name to labels; `pods`: objects, see `pod` below.
 
+    `cordoned`: Nodes that take no more pods. `not_ready`: Nodes whose machine does not answer. `budget`: how many
+    evictions are allowed, None for any number. `ends_after`: how often an evicted pod is still listed.
     `scripted`: (request, status) pairs, each answered once, before anything else, when its request comes.
     `lingers`: how many times a deleted Node is still seen. `held_by`: finalizers that never let go.
     """
@@ -105,6 +107,11 @@ class FakeKubernetes(Server):
     def reset(self):
         super().reset()
         self.nodes = {}
+        self.pods = []
+        self.cordoned = set()
+        self.not_ready = set()
+        self.budget = None
+        self.ends_after = 0
         self.lingers = 0
         self.held_by = []
         self.scripted = []
@@ -112,13 +119,19 @@ class FakeKubernetes(Server):
 
     def answer(self, method, path, headers, body):
         assert headers["Authorization"].startswith("Bearer ")
-        assert not body
         url = urlsplit(path)
         self.requests.append(f"{method} {url.path}")
         for pair in self.scripted:
             if pair[0] == self.requests[-1]:
                 self.scripted.remove(pair)
-                return pair[1], {"kind": "Status", "code": pair[1]}
+                return pair[1], {"kind": "Status", "code": pair[1], "message": "as the test wants"}
+        if url.path == "/api/v1/pods":
+            key, _, node = parse_qs(url.query)["fieldSelector"][0].partition("=")
+            assert key == "spec.nodeName"
+            return 200, {"kind": "PodList", "items": self._pods_on(node)}
+        if url.path.endswith("/eviction"):
+            assert method == "POST"
+            return self._evict(json.loads(body))
         if url.path == "/api/v1/nodes":
             key, _, value = parse_qs(url.query)["labelSelector"][0].partition("=")
             names = [name for name, labels in self.nodes.items() if labels.get(key) == value]
@@ -126,13 +139,53 @@ class FakeKubernetes(Server):
         name = url.path.removeprefix("/api/v1/nodes/")
         if name not in self.nodes:
             return 404, {"kind": "Status", "code": 404}
+        if method == "PATCH":
+            assert json.loads(body) == {"spec": {"unschedulable": True}}
+            self.cordoned.add(name)
         if method == "DELETE":
             self._deleting.setdefault(name, self.lingers)
         elif name in self._deleting and not self.held_by:
             self._deleting[name] -= 1
         if self._deleting.get(name, 1) <= 0 and not self.held_by:
             del self.nodes[name], self._deleting[name]
-        return 200, {"kind": "Node", "metadata": {"name": name, "finalizers": self.held_by}}
+        ready = {"type": "Ready", "status": "Unknown" if name in self.not_ready else "True"}
+        meta = {"name": name, "finalizers": self.held_by}
+        return 200, {"kind": "Node", "metadata": meta, "status": {"conditions": [ready]}}
+
+    def _pods_on(self, node):
+        for pod in self.pods:
+            if "deletionTimestamp" in pod["metadata"] and node not in self.not_ready:
+                pod["lists"] = pod.get("lists", 0) + 1
+        self.pods = [pod for pod in self.pods if pod.get("lists", 0) <= self.ends_after]
+        return [pod for pod in self.pods if pod["spec"]["nodeName"] == node]
+
+    def _evict(self, eviction):
+        meta = eviction["metadata"]
+        assert (eviction["apiVersion"], eviction["kind"]) == ("policy/v1", "Eviction")
+        (pod,) = [
+            each
+            for each in self.pods
+            if (each["metadata"]["namespace"], each["metadata"]["name"]) == (meta["namespace"], meta["name"])
+        ] or [None]
+        if pod is None:
+            return 404, {"kind": "Status", "code": 404}
+        if eviction["deleteOptions"]["preconditions"]["uid"] != pod["metadata"]["uid"]:
+            return 409, {"kind": "Status", "code": 409, "message": "the UID does not match"}
+        if self.budget is not None:
+            if self.budget == 0:
+                words = "Cannot evict pod as it would violate the pod's disruption budget."
+                return 429, {"kind": "Status", "code": 429, "message": words}
+            self.budget -= 1
+        pod["metadata"]["deletionTimestamp"] = "2026-11-25T12:00:00Z"
+        return 201, {"kind": "Status", "status": "Success"}
+
+
+def pod(name, node, *, owner="ReplicaSet", **more):
+    """A running pod on a node; `owner` is the kind of its controller, None for a pod of its own."""
+    meta = {"namespace": "shop", "name": name, "uid": f"uid-{name}", **more.pop("metadata", {})}
+    if owner:
+        meta["ownerReferences"] = [{"kind": owner, "name": "it", "controller": True}]
+    return {"metadata": meta, "spec": {"nodeName": node}, "status": {"phase": "Running", **more}}
 
 
 class FakeAws(Server):

@@ -9,9 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import urllib3
 from botocore.stub import Stubber
+from urllib3 import connection
+from urllib3.util import ssl_
 
 from infra.node_objects import ClusterAddress, KubernetesApiError, NodeApi, bearer_token, find_cluster
 from infra.node_registration import CleanupError
+from tests.infra.node_cleanup.conftest import pod
 
 NODE = "mi-0aaaaaaaaaaaaaaaa"
 
@@ -52,7 +55,7 @@ def test_every_request_carries_a_token_of_its_own(address, kubernetes):
     api = NodeApi(address, lambda: next(tokens), backoff_s=0)
     api.get(NODE)
     api.get(NODE)
-    assert [h["Authorization"] for h in kubernetes.headers] == ["Bearer one", "Bearer two"]
+    assert [h["authorization"] for h in kubernetes.headers] == ["Bearer one", "Bearer two"]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -64,7 +67,9 @@ def test_a_busy_api_is_asked_again(api, kubernetes, status):
 
 def test_an_api_that_stays_broken_is_an_error_with_its_status(api, kubernetes):
     kubernetes.scripted = [(f"DELETE /api/v1/nodes/{NODE}", 503)] * 6
-    with pytest.raises(KubernetesApiError, match=f"DELETE https://.*{NODE} was answered with HTTP 503"):
+    with pytest.raises(
+        KubernetesApiError, match=f"delete Node {NODE} at https://.*: the answer was HTTP 503"
+    ):
         api.delete(NODE)
 
 
@@ -91,23 +96,25 @@ def test_the_host_name_is_checked(address, kubernetes):
 def test_an_authority_without_key_identifiers_is_accepted_as_python_3_13_would_not(
     address, kubernetes, monkeypatch
 ):
-    ordinary = ssl.create_default_context
+    ordinary = ssl_.create_urllib3_context
 
-    def strict(**arguments):
-        context = ordinary(**arguments)
+    def strict(*arguments, **options):
+        context = ordinary(*arguments, **options)
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         return context
 
-    monkeypatch.setattr(ssl, "create_default_context", strict)
-    http = urllib3.PoolManager(ssl_context=strict(cadata=kubernetes.ca_pem), retries=False)
-    with pytest.raises(urllib3.exceptions.SSLError):
+    for module in (ssl_, connection):
+        monkeypatch.setattr(module, "create_urllib3_context", strict)
+    http = urllib3.PoolManager(ca_cert_data=kubernetes.ca_pem, retries=False)
+    with pytest.raises(urllib3.exceptions.SSLError, match="Key Identifier"):
         http.request("GET", kubernetes.url)
     assert NodeApi(address, lambda: "token", backoff_s=0).get(NODE) is None
 
 
 def test_a_proxy_of_the_environment_is_used_with_its_login(address, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://user:p%40ss@127.0.0.1:9")
-    http = NodeApi(replace(address, endpoint="https://x.eks.example"), lambda: "token")._http
+    api = NodeApi(replace(address, endpoint="https://x.eks.example"), lambda: "token", backoff_s=0)
+    http = api._core.api_client.rest_client.pool_manager
     assert isinstance(http, urllib3.ProxyManager)
     assert http.proxy is not None
     assert (http.proxy.host, http.proxy.port) == ("127.0.0.1", 9)
@@ -159,3 +166,42 @@ def test_a_cluster_that_may_not_be_described_is_an_error(clients):
 @pytest.mark.usefixtures("aws")
 def test_a_live_cluster_is_found_with_its_authority(clients, address):
     assert find_cluster(clients["eks"], "shop") == address
+
+
+def test_a_node_is_cordoned_and_read_in_one_request(api, kubernetes):
+    kubernetes.nodes = {NODE: {}}
+    assert api.cordon(NODE)["status"]["conditions"][0]["status"] == "True"
+    assert kubernetes.cordoned == {NODE}
+    assert kubernetes.requests == [f"PATCH /api/v1/nodes/{NODE}"]
+    assert api.cordon("mi-0bbbbbbbbbbbbbbbb") is None
+
+
+def test_only_the_pods_of_one_node_are_listed(api, kubernetes):
+    kubernetes.pods = [pod("a", NODE), pod("b", "mi-0bbbbbbbbbbbbbbbb")]
+    assert [each["metadata"]["name"] for each in api.pods_on(NODE)] == ["a"]
+
+
+def test_an_eviction_that_is_refused_for_now_is_asked_once_and_says_why(api, kubernetes):
+    kubernetes.pods, kubernetes.budget = [pod("a", NODE)], 0
+    assert "disruption budget" in api.evict(kubernetes.pods[0])
+    assert len(kubernetes.requests) == 1
+    kubernetes.budget = 1
+    assert api.evict(kubernetes.pods[0]) is None
+    assert "deletionTimestamp" in kubernetes.pods[0]["metadata"]
+
+
+def test_an_eviction_never_meets_another_pod_of_the_same_name(api, kubernetes):
+    seen = pod("a", NODE)
+    kubernetes.pods = [pod("a", NODE, metadata={"uid": "another"})]
+    assert "UID" in api.evict(seen)
+    assert "deletionTimestamp" not in kubernetes.pods[0]["metadata"]
+    kubernetes.pods = []
+    assert api.evict(seen) is None
+
+
+def test_an_eviction_that_is_forbidden_is_an_error_with_the_command_that_helps(api, kubernetes):
+    kubernetes.scripted = [("POST /api/v1/namespaces/shop/pods/a/eviction", 403)]
+    with pytest.raises(
+        KubernetesApiError, match=r"evict pod shop/a.*refused \(403\).*associate-access-policy"
+    ):
+        api.evict(pod("a", NODE))

@@ -1,0 +1,52 @@
+"""Drains a hybrid node before its instance goes, in the same way as node_cleanup does its work: on delete.
+
+In an `up` that replaces a node, the engine deletes nothing before all that is new is there: nw-check has seen the new
+node, and the sample app has moved. What then still runs on the old node is somebody else's workload.
+"""
+
+import pulumi
+
+from infra.node_cleanup import OnDeleteProvider
+
+
+class NodeDrainProvider(OnDeleteProvider):
+    """Cordons and drains. Pickled by reference as its base: infra.node_drain.NodeDrainProvider stays importable."""
+
+    def work(self, *, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+        """Move the workloads off the machine of this activation."""
+        from infra.node_draining import sign_in_and_drain
+
+        sign_in_and_drain(
+            activation_id=activation_id, cluster_name=cluster_name, region=region, profile=profile
+        )
+
+
+class NodeDrain(pulumi.dynamic.Resource, module="ekshybrid", name="NodeDrain"):
+    """Stands after a hybrid node's instance, so that the node is drained before the instance goes.
+
+    `address` is the instance's. Whoever sends requests to it takes it from here: then it stops first. Give the
+    resource `deleted_with` the cluster: a destroy of the whole stack drains nothing. Another address or profile is
+    stored; a change of any other input replaces.
+    """
+
+    address: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        activation_id: pulumi.Input[str],
+        address: pulumi.Input[str],
+        cluster_name: pulumi.Input[str],
+        region: pulumi.Input[str],
+        profile: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "activation_id": activation_id,
+            "address": address,
+            "cluster_name": cluster_name,
+            "region": region,
+            "profile": profile,
+        }
+        super().__init__(NodeDrainProvider(), name, props, opts)
