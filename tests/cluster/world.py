@@ -176,7 +176,7 @@ class World:
             namespace(sample_app.NAMESPACE),
             workload("Deployment", nw_check.managed_deployment(managed)),
             workload("Deployment", nw_check.hybrid_deployment(activation_ids)),
-            workload("Deployment", sample_app.app_deployment(len(activation_ids))),
+            workload("Deployment", sample_app.app_deployment(activation_ids)),
             workload("Service", sample_app.node_port_service(NODE_PORT)),
             *core_dns_objects(),
         )

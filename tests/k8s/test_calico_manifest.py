@@ -299,7 +299,7 @@ def unchangeable(obj):
 
 def test_a_change_of_calicos_release_replaces_no_object_and_moves_none_to_another_group():
     releases = []
-    for release in versions.CALICO.values():
+    for release in map(versions.calico_release, versions.CALICO_SHA256):
         content = manifest_path(release).read_bytes()
         groups = calico_manifest.split(calico_manifest.parse(content))
         releases.append(
