@@ -144,7 +144,7 @@ class Api:
         return f"{self._collection(obj)}/{obj['metadata']['name']}"
 
 
-def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float = 60.0) -> Found:
+def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float = 120.0) -> Found:
     """Look until there is something, and return it. `what` says in the error what did not come."""
     deadline = time.monotonic() + seconds
     while True:

@@ -25,9 +25,10 @@ OF_HYBRID, OF_MANAGED = f"app={nw_check.HYBRID}", f"app={nw_check.MANAGED}"
 def test_everything_becomes_available_and_every_node_gets_its_check(
     world: World, managed: int, hybrid: int
 ) -> None:
-    ids = IDS[:hybrid]
+    # As pulumi up does it: a node group is complete before its pods come, hybrid nodes join when they do.
+    ids, cloud = IDS[:hybrid], names(world.managed(managed))
     warnings = world.deploy(managed, ids)
-    cloud, on_prem = names(world.managed(managed)), names(world.hybrid(*ids))
+    on_prem = names(world.hybrid(*ids))
     world.wait_available(MANAGED, HYBRID, SAMPLE, CORE_DNS)
 
     assert warnings == []
@@ -42,9 +43,18 @@ def test_the_sample_app_runs_on_different_hybrid_nodes(world: World, hybrid: int
     world.deploy(1, IDS[:hybrid])
     world.wait_available(SAMPLE)
 
-    hosts = world.hosts(sample_app.NAMESPACE, f"app={sample_app.APP}")
+    hosts = world.hosts(*_sample_pods())
     assert set(hosts) <= on_prem
     assert list(hosts.values()) == [1] * pods
+
+
+def test_the_sample_app_spreads_also_where_one_node_is_busier(world: World) -> None:
+    idle, busy = world.hybrid(*IDS[:2])
+    world.put(_work(busy))
+    world.deploy(1, IDS[:2])
+    world.wait_available(SAMPLE)
+
+    assert world.hosts(*_sample_pods()) == dict.fromkeys(names([idle, busy]), 1)
 
 
 def test_the_sample_app_answers_from_the_nodes_there_are(world: World) -> None:
@@ -52,7 +62,7 @@ def test_the_sample_app_answers_from_the_nodes_there_are(world: World) -> None:
     world.deploy(1, IDS[:3])
     world.wait_available(SAMPLE)
 
-    assert world.hosts(sample_app.NAMESPACE, f"app={sample_app.APP}") == {node["metadata"]["name"]: 3}
+    assert world.hosts(*_sample_pods()) == {node["metadata"]["name"]: 3}
 
 
 def test_the_sample_service_has_every_pod_behind_its_port(world: World) -> None:
@@ -86,6 +96,15 @@ def test_core_dns_runs_on_two_hosts_where_there_are_two(world: World, nodes: tup
     world.wait_available(CORE_DNS)
 
     assert list(world.hosts("kube-system", DNS_PODS).values()) == [1, 1]
+
+
+def test_core_dns_spreads_also_where_one_host_is_busier(world: World) -> None:
+    idle, busy = world.managed(2)
+    world.put(_work(busy))
+    world.deploy(2, IDS[:1])
+    world.wait_available(CORE_DNS)
+
+    assert world.hosts("kube-system", DNS_PODS) == dict.fromkeys(names([idle, busy]), 1)
 
 
 def test_core_dns_does_not_wait_for_a_second_host(world: World) -> None:
@@ -203,13 +222,31 @@ def test_a_cordoned_node_does_not_count_as_a_host_to_fill(world: World) -> None:
     assert world.hosts(nw_check.NAMESPACE, OF_MANAGED) == {first["metadata"]["name"]: 2}
 
 
-def test_the_checks_stay_with_their_own_kind_of_node(world: World) -> None:
+def test_a_managed_node_without_room_is_missed_and_not_passed_over(world: World) -> None:
+    roomy, full = managed_node(0), managed_node(1, pods=0)
+    world.join(roomy, full)
+    world.deploy(2, IDS[:1])
+    (waiting,) = wait_for("one pod waits", lambda: world.pending(nw_check.NAMESPACE, OF_MANAGED))
+
+    assert world.hosts(nw_check.NAMESPACE, OF_MANAGED) == dict.fromkeys(names([roomy]), 1)
+    assert "Too many pods" in unschedulable(waiting)
+
+
+def test_what_belongs_on_hybrid_nodes_does_not_go_to_managed_ones(world: World) -> None:
     world.managed(1)
     world.deploy(1, IDS[:1])
     world.wait_available(MANAGED)
     (waiting,) = wait_for("the hybrid check waits", lambda: world.pending(*_hybrid_pods()))
     assert "didn't match Pod's node affinity" in unschedulable(waiting)
-    assert world.pending(sample_app.NAMESPACE, f"app={sample_app.APP}")
+    assert wait_for("the sample waits", lambda: world.pending(*_sample_pods()))
+
+
+def test_what_belongs_on_managed_nodes_does_not_go_to_hybrid_ones(world: World) -> None:
+    world.hybrid(IDS[0])
+    world.deploy(1, IDS[:1])
+    world.wait_available(HYBRID, SAMPLE)
+    (waiting,) = wait_for("the managed check waits", lambda: world.pending(nw_check.NAMESPACE, OF_MANAGED))
+    assert "didn't match Pod's node affinity" in unschedulable(waiting)
 
 
 # --- Calico --------------------------------------------------------------------------------------------
@@ -266,6 +303,25 @@ def test_a_drain_never_takes_both_core_dns_pods_at_once(world: World) -> None:
 
 def _hybrid_pods() -> tuple[str, str]:
     return nw_check.NAMESPACE, OF_HYBRID
+
+
+def _sample_pods() -> tuple[str, str]:
+    return sample_app.NAMESPACE, f"app={sample_app.APP}"
+
+
+def _work(node: dict) -> dict:
+    """A pod that takes most of a node."""
+    container = {
+        "name": "main",
+        "image": "quay.io/example/work:1",
+        "resources": {"requests": {"cpu": "1500m", "memory": "2Gi"}},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "work", "namespace": "default"},
+        "spec": {"nodeName": node["metadata"]["name"], "containers": [container]},
+    }
 
 
 def _calico_workloads() -> list[dict]:

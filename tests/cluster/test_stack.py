@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from infra import versions
 from k8s import nw_check, sample_app
 from tests.cluster.stack import RealRig
+from tests.cluster.world import calico
 from tests.engine.harness import Step
 
 pytestmark = pytest.mark.cluster
@@ -72,12 +74,11 @@ def test_the_first_up_ends_when_every_workload_runs(rig: RealRig, created: Step)
 
 
 def test_every_object_of_calico_is_in_the_cluster(rig: RealRig, created: Step) -> None:
-    tokens = [each["type"] for each in created.resources if each["type"].startswith("kubernetes:")]
-    own = ("kubernetes:yaml", "kubernetes:core/v1:Namespace", "kubernetes:core/v1:Service")
-    calico = [token for token in tokens if not token.startswith(own) or token.endswith(":ServiceAccount")]
-    program = ["kubernetes:apps/v1:Deployment"] * 3
-    assert len(calico) == 38 + len(program)
-    assert rig.cluster.api.find("apps/v1", "DaemonSet", "calico-node", namespace="kube-system")
+    assert created.run.code == 0
+    for obj in calico(versions.CALICO_DEFAULT):
+        metadata = obj["metadata"]
+        where = (obj["apiVersion"], obj["kind"], metadata["name"])
+        assert rig.cluster.api.find(*where, namespace=metadata.get("namespace", "")), where
 
 
 def test_the_provider_warns_of_nothing(created: Step) -> None:

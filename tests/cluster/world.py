@@ -21,7 +21,8 @@ from tests.cluster.control_plane import ControlPlane
 POD_CIDR = "192.168.0.0/16"
 NODE_PORT = 30080
 _BESIDE_THE_CHECKOUT = Path(__file__).parents[2].parent / "shared" / "data"
-# What Amazon's add-on makes of CoreDNS (its Deployment and budget), without what the configuration replaces.
+# What Amazon's add-on makes of CoreDNS: its Deployment and budget. Left out is its own soft anti-affinity between
+# hosts: what is judged here is the configuration that this program sends.
 _CORE_DNS = """
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -57,12 +58,6 @@ spec:
               - matchExpressions:
                   - {key: kubernetes.io/os, operator: In, values: [linux]}
                   - {key: kubernetes.io/arch, operator: In, values: [amd64, arm64]}
-        podAntiAffinity:
-          preferredDuringSchedulingIgnoredDuringExecution:
-            - weight: 100
-              podAffinityTerm:
-                labelSelector: {matchExpressions: [{key: k8s-app, operator: In, values: [kube-dns]}]}
-                topologyKey: kubernetes.io/hostname
       containers:
         - name: coredns
           image: 602401143452.dkr.ecr.eu-central-1.amazonaws.com/eks/coredns:v1.13.2
