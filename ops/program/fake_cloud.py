@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pulumi.runtime import rpc
+from ops.program import sdk
 
 # The prefix AWS gives to the identity of each type; everything else is identified by its name.
 _ID_PREFIX = {
@@ -147,10 +147,10 @@ class FakeCloud:
             ],
         }
         return {
-            "eksCluster": {rpc._special_sig_key: rpc._special_resource_sig, "urn": child, "id": name},
+            "eksCluster": {sdk.SIGNATURE: sdk.REFERENCE, "urn": child, "id": name},
             "kubeconfig": kubeconfig,
             "kubeconfigJson": {
-                rpc._special_sig_key: rpc._special_secret_sig,
+                sdk.SIGNATURE: sdk.SECRET,
                 "value": json.dumps(kubeconfig, sort_keys=True),
             },
         }

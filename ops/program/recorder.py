@@ -7,28 +7,20 @@ property, options, and which values are secret. `ops plan`, the benchmark and th
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import logging
 import runpy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pulumi
 from google.protobuf import empty_pb2, json_format, struct_pb2
-from pulumi.runtime import mocks, rpc, set_all_config, stack
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import configure
 
+from ops.program import sdk
+from ops.program.closure import closure
 from ops.program.fake_cloud import FakeCloud
-
-_SIGNATURE, _SECRET, _REFERENCE = (
-    rpc._special_sig_key,
-    rpc._special_secret_sig,
-    rpc._special_resource_sig,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,34 +101,30 @@ class Recording:
         The engine orders by dependencies, by provider, and by nothing else: a parent's registration is not a
         wait for the parent's other children.
         """
-        seen: set[str] = set()
-        todo = list(self.direct_waits(urn))
-        while todo:
-            current = todo.pop()
-            if current not in seen:
-                seen.add(current)
-                todo.extend(self.direct_waits(current))
-        return frozenset(seen)
+        return self._all_waits.get(urn, frozenset())
 
     def direct_waits(self, urn: str) -> frozenset[str]:
-        """The URNs that `urn` itself waits for: dependencies, explicit provider, resources it is handed.
+        """The URNs that `urn` itself waits for: dependencies, explicit provider, resources it is handed."""
+        return self._direct_waits.get(urn, frozenset())
 
-        On the wire, a resource that a packaged component is handed is not among its `dependencies`; the children
-        inside that use it wait for it.
-        """
-        resource = self.resources.get(urn)
-        if resource is None:
-            return frozenset()
-        provider = resource.options.provider.rpartition("::")[0]
-        handed = (
-            {value for path, value in scalars(resource.inputs) if path.endswith(".urn")}
-            if resource.remote
-            else set()
-        )
-        return resource.dependencies | frozenset(handed | {provider}) & self.resources.keys()
+    @cached_property
+    def _all_waits(self) -> Mapping[str, frozenset[str]]:
+        return closure(self._direct_waits)
+
+    @cached_property
+    def _direct_waits(self) -> Mapping[str, frozenset[str]]:
+        found = {}
+        for urn, resource in self.resources.items():
+            others = {resource.options.provider.rpartition("::")[0]}
+            if resource.remote:
+                # On the wire, what a packaged component is handed is not among its `dependencies`; the children
+                # inside that use it wait for it.
+                others |= {value for path, value in scalars(resource.inputs) if path.endswith(".urn")}
+            found[urn] = resource.dependencies | others & self.resources.keys()
+        return found
 
 
-class RecordingMonitor(mocks.MockMonitor):
+class RecordingMonitor(sdk.Monitor):
     """The engine's end of the wire: records each request and answers from `FakeCloud`.
 
     It never rehydrates a resource reference (the SDK's own mock monitor does, on a worker thread, and then
@@ -144,7 +132,7 @@ class RecordingMonitor(mocks.MockMonitor):
     """
 
     def __init__(self, cloud: FakeCloud, project: str, stack_name: str) -> None:
-        super().__init__(mocks=_NoMocks())
+        super().__init__()
         self.cloud = cloud
         self.project = project
         self.stack_name = stack_name
@@ -217,16 +205,6 @@ class RecordingMonitor(mocks.MockMonitor):
         return response
 
 
-class _NoMocks(mocks.Mocks):
-    """The base class wants mocks; every path that would call them is overridden above."""
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict]:
-        raise LookupError(f"the recording monitor does not read existing resources: {args.typ} {args.name}")
-
-    def call(self, args: mocks.MockCallArgs) -> tuple[dict, None]:
-        raise LookupError(f"the recording monitor does not call {args.token}")
-
-
 def evaluate(
     project_dir: Path,
     stack_name: str,
@@ -237,8 +215,7 @@ def evaluate(
 ) -> Recording:
     """Run `project_dir/__main__.py` for a stack with `config` ("namespace:key" to raw string) and record it.
 
-    May be called any number of times in one process: every run has its own context, and all share one event
-    loop (the SDK's runtime keeps objects that belong to the first loop it sees).
+    May be called any number of times in one process: every run has its own context.
 
     Errors: whatever the program raises, such as SettingsError.
     """
@@ -250,61 +227,22 @@ def evaluate(
 def _evaluate(
     project_dir: Path, stack_name: str, config: Mapping[str, str], project: str, cloud: FakeCloud
 ) -> Recording:
-    log = _Log()
-    logger = logging.Logger("pulumi", level=logging.INFO)
-    logger.addHandler(log)
     monitor = RecordingMonitor(cloud, project, stack_name)
-    configure(
-        mocks.MockSettings(
-            monitor=monitor,
-            monitor_features=set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures),
-            engine=mocks.MockEngine(logger),
-            project=project,
-            stack=stack_name,
-            dry_run=False,
-            organization="organization",
-            callbacks=None,
-            outputs=set(),
-        )
-    )
-    pulumi.runtime.settings.ROOT.set(None)
-    set_all_config(dict(config))
-    _loop().run_until_complete(stack.run_in_stack(lambda: _run_program(project_dir / "__main__.py")))
+
+    def program() -> None:
+        runpy.run_path(str(project_dir / "__main__.py"), run_name="__main__")
+
+    messages = sdk.run(monitor, program, project=project, stack_name=stack_name, config=config)
     return Recording(
         project=project,
         stack=stack_name,
         resources=monitor.recorded,
         stack_outputs=monitor.stack_outputs,
         secret_outputs=monitor.secret_outputs,
-        messages=tuple(log.messages),
+        messages=messages,
         duplicate_urns=tuple(monitor.duplicates),
         invokes=tuple(monitor.invoked),
     )
-
-
-def _run_program(path: Path) -> None:
-    runpy.run_path(str(path), run_name="__main__")
-
-
-_LOOPS: list[asyncio.AbstractEventLoop] = []
-
-
-def _loop() -> asyncio.AbstractEventLoop:
-    if not _LOOPS:
-        _LOOPS.append(asyncio.new_event_loop())
-        asyncio.set_event_loop(_LOOPS[0])
-    return _LOOPS[0]
-
-
-class _Log(logging.Handler):
-    """Collects what the program logs through pulumi.log."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.messages: list[tuple[str, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append((record.levelname.lower(), record.getMessage()))
 
 
 def plain(struct: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
@@ -319,11 +257,11 @@ def plain(struct: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
 
 def _plain(value: Any, path: str, secrets: set[str]) -> Any:
     if isinstance(value, dict):
-        signature = value.get(_SIGNATURE)
-        if signature == _SECRET:
+        signature = value.get(sdk.SIGNATURE)
+        if signature == sdk.SECRET:
             secrets.add(path)
             return _plain(value.get("value"), path, secrets)
-        if signature == _REFERENCE:
+        if signature == sdk.REFERENCE:
             return {"urn": value["urn"], "id": value.get("id", "")}
         return {k: _plain(v, f"{path}.{k}" if path else k, secrets) for k, v in value.items()}
     if isinstance(value, list):

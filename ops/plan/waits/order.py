@@ -284,41 +284,20 @@ def required_edges(recording: Recording) -> dict[Edge, str]:
 def needless_edges(recording: Recording) -> list[Edge]:
     """Explicit edges that can go: no rule asks for the pair, or it is in order without the edge."""
     required = required_edges(recording)
-    waits = Waits(recording)
     return [
         edge
         for edge in explicit_edges(recording)
-        if edge not in required or waits.ordered(edge.later, edge.earlier, without_the_edge=True)
+        if edge not in required or _ordered_by_others(recording, edge)
     ]
+
+
+def _ordered_by_others(recording: Recording, edge: Edge) -> bool:
+    """Whether the pair would be in order without the direct edge between the two."""
+    others = recording.direct_waits(edge.later) - {edge.earlier}
+    return any(edge.earlier in recording.waits_for(urn) for urn in others)
 
 
 def unordered(recording: Recording) -> dict[Edge, str]:
     """Pairs that a rule asks for and no edge puts in order, and why they should be."""
-    waits = Waits(recording)
-    return {
-        edge: because
-        for edge, because in required_edges(recording).items()
-        if not waits.ordered(edge.later, edge.earlier)
-    }
-
-
-class Waits:
-    """What waits for what, through any number of steps; each resource is followed once, so large plans stay quick."""
-
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-        self._all: dict[str, frozenset[str]] = {}
-
-    def ordered(self, later: str, earlier: str, *, without_the_edge: bool = False) -> bool:
-        """Whether `later` waits for `earlier`; on request, also without the direct edge between the two."""
-        direct = self._recording.direct_waits(later)
-        if earlier in direct and not without_the_edge:
-            return True
-        return any(earlier in self.of(urn) for urn in direct if urn != earlier)
-
-    def of(self, urn: str) -> frozenset[str]:
-        """Everything that a resource waits for."""
-        if urn not in self._all:
-            direct = self._recording.direct_waits(urn)
-            self._all[urn] = direct.union(*(self.of(other) for other in direct))
-        return self._all[urn]
+    required = required_edges(recording).items()
+    return {edge: why for edge, why in required if edge.earlier not in recording.waits_for(edge.later)}

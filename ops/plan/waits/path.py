@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Literal
 
 from ops.plan.waits.durations import HYBRID_NODE_JOINS, ONE_CALL, Duration, duration_of
@@ -44,16 +45,7 @@ class Schedule:
 
     @cached_property
     def _in_order(self) -> list[str]:
-        order: dict[str, None] = {}
-        todo = list(self.steps)[::-1]
-        while todo:
-            key = todo[-1]
-            missing = [wait for wait in self.steps[key].waits if wait not in order]
-            if missing:
-                todo.extend(missing)
-            else:
-                order[todo.pop()] = None
-        return list(order)
+        return list(TopologicalSorter({key: step.waits for key, step in self.steps.items()}).static_order())
 
     @cached_property
     def _finish(self) -> dict[str, int]:

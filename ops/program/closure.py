@@ -1,0 +1,18 @@
+"""What follows from what, through any number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from graphlib import TopologicalSorter
+
+
+def closure(direct: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """Everything that each key leads to, out of what it leads to directly. What leads nowhere need not be a key.
+
+    Errors: graphlib.CycleError for a graph that leads in a circle.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for key in TopologicalSorter(direct).static_order():
+        first = direct.get(key, ())
+        found[key] = frozenset(first).union(*(found[other] for other in first))
+    return found
