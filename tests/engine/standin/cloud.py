@@ -38,6 +38,7 @@ AUTO_NAMES = {
 REPLACES = {
     "aws:autoscaling/attachment:Attachment": ["*"],
     "aws:cloudwatch/logGroup:LogGroup": ["name", "namePrefix", "logGroupClass"],
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": ["vpcId"],
     "aws:ec2/eip:Eip": ["domain"],
     "aws:ec2/instance:Instance": [
         "ami",
@@ -93,6 +94,7 @@ REPLACES = {
 }
 
 _ID_PREFIXES = {
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "sg-",
     "aws:ec2/eip:Eip": "eipalloc-",
     "aws:ec2/instance:Instance": "i-",
     "aws:ec2/internetGateway:InternetGateway": "igw-",
@@ -143,8 +145,8 @@ def _identity(token: str, name: str, inputs: dict[str, Any], region: str) -> str
             (inputs[key] for key in ("addonName", "principalArn", "nodeGroupName") if key in inputs), name
         )
         return f"{inputs['clusterName']}:{last}"
-    if token.startswith("aws:lb/"):
-        return _arn(token, name, region)
+    if token in ("aws:lb/loadBalancer:LoadBalancer", "aws:lb/targetGroup:TargetGroup"):
+        return _arn(token, inputs["name"], region)
     return f"{name}-{secrets.token_hex(4)}"
 
 
@@ -159,8 +161,7 @@ def _computed(token: str, name: str, inputs: dict[str, Any], region: str) -> dic
     made = {}
     for output, (annotation, always) in schema.outputs(token).items():
         if output == "arn":
-            label = inputs.get("name", name)
-            made[output] = _arn(token, label if isinstance(label, str) else name, region)
+            made[output] = _arn(token, inputs.get("name", name), region)
         elif output == "region":
             made[output] = region
         elif output not in inputs and always:
@@ -218,8 +219,8 @@ def update(token: str, outputs: dict[str, Any], inputs: dict[str, Any]) -> dict[
     return updated
 
 
-def look_up(token: str, args: dict[str, Any], region: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """Return what a provider function (an invoke) answers.
+def look_up(token: str, args: dict[str, Any], region: str, orders: dict[str, Any]) -> dict[str, Any]:
+    """Return what a provider function (an invoke) answers; `orders` as in journal.py.
 
     Raises:
         LookupError: for a function that the stand-in does not know.
@@ -227,7 +228,7 @@ def look_up(token: str, args: dict[str, Any], region: str, parameters: dict[str,
     """
     if token == "aws:ssm/getParameter:getParameter":
         ami = "ami-" + hashlib.sha256(args["name"].encode()).hexdigest()[:17]
-        value = parameters.get("*", ami)
+        value = orders.get("parameters", {}).get("*", ami)
         return {
             **args,
             "id": args["name"],
@@ -237,7 +238,15 @@ def look_up(token: str, args: dict[str, Any], region: str, parameters: dict[str,
             "version": 1,
         }
     if token == "aws:index/getAvailabilityZones:getAvailabilityZones":
-        return {"id": region, "names": [f"{region}{zone}" for zone in "acd"], "zoneIds": ["z1", "z2", "z4"]}
+        names = orders.get("zones", [f"{region}{zone}" for zone in "acd"])
+        return {"id": region, "names": names, "zoneIds": [f"z{number}" for number in range(len(names))]}
+    if token == "aws:eks/getAddonVersion:getAddonVersion":
+        build = 9 if args.get("mostRecent") else 2
+        return {
+            **args,
+            "id": args["addonName"],
+            "version": f"v{args['kubernetesVersion']}.4-eksbuild.{build}",
+        }
     if token == "aws:iam/getPolicyDocument:getPolicyDocument":
         text = json.dumps(args, sort_keys=True)
         return {

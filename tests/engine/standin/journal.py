@@ -5,10 +5,13 @@ the call ends) and `control.json`, read again at every call:
 
     {"fail":  {"TYPE::NAME": "message"},      create and update answer with this error
      "fail_delete": {"TYPE::NAME": "message"},
+     "fail_after": {"TYPE::NAME": "message"}, create makes it and reports it failed: the engine keeps it
      "hang":  ["TYPE"],                       create does not return until the engine cancels
+     "unrecorded": ["TYPE::NAME"],            create makes it and does not return: the engine never hears of it
      "delay": {"TYPE": seconds},              create and delete take that long
      "until": {"TYPE": ["TYPE::NAME"]},       create does not return before these are created (names may be cut short)
-     "parameters": {"*": "value"}}            what every SSM parameter holds
+     "parameters": {"*": "value"},            what every SSM parameter holds
+     "zones": ["NAME"]}                       the availability zones that the account sees
 """
 
 from __future__ import annotations
@@ -32,16 +35,21 @@ def folder() -> Path:
     return Path(os.environ["STANDIN_FOLDER"])
 
 
+def path() -> Path:
+    """Return the journal."""
+    return folder() / "journal.jsonl"
+
+
 def control() -> dict[str, Any]:
     """Return the present orders."""
-    path = folder() / "control.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    file = folder() / "control.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def write(entry: dict[str, Any], started: float) -> None:
     """Add a call to the journal. Times are seconds of the machine's monotonic clock."""
     line = json.dumps({**entry, "started": started, "ended": time.monotonic()})
-    with _lock, (folder() / "journal.jsonl").open("a", encoding="utf-8") as file:
+    with _lock, path().open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
 
@@ -49,7 +57,7 @@ def wait_for_creation(keys: list[str]) -> None:
     """Return when a resource of each key (`TYPE::NAME`) has been created, whichever stand-in did it."""
     end = time.monotonic() + UNTIL_S
     while keys and time.monotonic() < end:
-        lines = (folder() / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = path().read_text(encoding="utf-8").splitlines()
         created = [line for line in lines if '"call": "Create"' in line]
         keys = [key for key in keys if not any(key in line.split('"inputs"')[0] for line in created)]
         time.sleep(0.05)

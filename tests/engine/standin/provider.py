@@ -9,14 +9,17 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from google.protobuf import any_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from tests.engine.standin import cloud, components, journal, monitor, schema, wire
+from tests.engine.standin import cloud, components, journal, monitor, refusals, schema, wire
+from tests.engine.standin.world import FAILED, Thing, World
 
 HANG_S = 300.0
 _SOME, _NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
@@ -26,6 +29,30 @@ class RefusedError(Exception):
     """The call fails, as the real service would fail it."""
 
 
+class CreatedButFailedError(Exception):
+    """The resource was created and then reported failed: the engine keeps it."""
+
+    def __init__(self, reason: str, identity: str, outputs: dict[str, Any], inputs: dict[str, Any]) -> None:
+        super().__init__(reason)
+        self.detail = provider_pb2.ErrorResourceInitFailed(
+            id=identity,
+            properties=wire.to_struct(outputs),
+            inputs=wire.to_struct(inputs),
+            reasons=[reason],
+        )
+
+
+class _FailedStatus(grpc.Status):
+    """What carries the detail above to the engine."""
+
+    def __init__(self, error: CreatedButFailedError) -> None:
+        self.code, self.details = grpc.StatusCode.UNKNOWN, str(error)
+        detail = any_pb2.Any()
+        detail.Pack(error.detail)
+        status = status_pb2.Status(code=2, message=str(error), details=[detail])
+        self.trailing_metadata = (("grpc-status-details-bin", status.SerializeToString()),)
+
+
 class StandIn:
     """One provider process. The engine starts one for every provider resource of the stack."""
 
@@ -33,6 +60,8 @@ class StandIn:
         self.package = package
         self.region = ""
         self.default_tags: dict[str, str] = {}
+        self.upsert = False
+        self.world, self.one_at_a_time = World(journal.path()), threading.Lock()
         self.cancelled = threading.Event()
 
     def get_plugin_info(self, _request: Any) -> Any:
@@ -61,6 +90,10 @@ class StandIn:
         args = wire.plain(wire.from_struct(request.args))
         self.region = args.get("region", "")
         self.default_tags = monitor.parsed(args.get("defaultTags", {})).get("tags", {})
+        # Without the second, taking over what another one made ends in a conflict of field managers.
+        self.upsert = all(
+            str(args.get(key)).lower() == "true" for key in ("upsertExistingObjects", "enablePatchForce")
+        )
         # As the real ones: aws leaves secrets to the engine, which marks an output secret when the input of the
         # same name is; the others carry them through.
         keeps = self.package != "aws"
@@ -78,7 +111,7 @@ class StandIn:
     def invoke(self, request: Any) -> Any:
         """Answer a look-up such as the newest AMI's id."""
         started, args = time.monotonic(), wire.plain(wire.from_struct(request.args))
-        answer = cloud.look_up(request.tok, args, self.region, journal.control().get("parameters", {}))
+        answer = cloud.look_up(request.tok, args, self.region, journal.control())
         journal.write({"call": "Invoke", "type": request.tok, "inputs": args}, started)
         response = provider_pb2.InvokeResponse()
         getattr(response, "return").CopyFrom(wire.to_struct(answer))  # a keyword in Python
@@ -137,10 +170,54 @@ class StandIn:
         entry = {"call": "Create", "urn": request.urn, "inputs": inputs}
         if cloud.contains_unknown(inputs):
             raise RefusedError(f"{request.urn}: an input is still unknown at its creation: {inputs}")
-        self._take_time(token, name, "fail", entry, started)
         identity, outputs = cloud.create(token, name, inputs, self.region)
-        journal.write({**entry, "id": identity, "outputs": outputs}, started)
+        thing = Thing(token=token, id=identity, inputs=inputs, outputs=outputs)
+        with self._begun(thing, entry, started):
+            self._take_time(token, name, "fail", entry, started)
+            entry |= {"id": identity, "outputs": outputs}
+            orders, key = journal.control(), f"{token}::{name}"
+            reason = orders.get("fail_after", {}).get(key)
+            journal.write({**entry, "status": FAILED} if reason else entry, started)
+        if reason:
+            raise CreatedButFailedError(reason, identity, {**outputs, **asked}, asked)
+        if key in orders.get("unrecorded", []):
+            journal.write({**entry, "call": "Hang"}, started)
+            self.cancelled.wait(HANG_S)
         return provider_pb2.CreateResponse(id=identity, properties=wire.to_struct({**outputs, **asked}))
+
+    @contextmanager
+    def _begun(self, thing: Thing, entry: dict[str, Any], started: float) -> Generator[None]:
+        """Refuse what AWS refuses; while the creation lasts, a second one like it is refused too."""
+        with self.one_at_a_time:
+            self.world.refresh()
+            self._refuse(
+                refusals.creation(self.world, thing.token, thing.inputs, upsert=self.upsert), entry, started
+            )
+            self.world.begun.append(thing)
+        try:
+            yield
+        finally:
+            with self.one_at_a_time:
+                self.world.begun.remove(thing)
+
+    def _refuse(self, reason: str | None, entry: dict[str, Any], started: float) -> None:
+        if reason:
+            journal.write({**entry, "error": reason}, started)
+            raise RefusedError(reason)
+
+    def _existing(self, token: str, identity: str) -> Thing | None:
+        with self.one_at_a_time:
+            self.world.refresh()
+            return self.world.get(token, identity)
+
+    def read(self, request: Any) -> Any:
+        """Tell what there is, for a refresh: what is gone has no id, the rest is as it was recorded."""
+        started, (token, _) = time.monotonic(), _type_and_name(request.urn)
+        there = self._existing(token, request.id)
+        journal.write({"call": "Read", "urn": request.urn, "id": request.id, "there": bool(there)}, started)
+        if there is None:
+            return provider_pb2.ReadResponse()
+        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def update(self, request: Any) -> Any:
         """Change a resource in place."""
@@ -149,14 +226,22 @@ class StandIn:
         entry = {"call": "Update", "urn": request.urn, "id": request.id, "inputs": wire.plain(asked)}
         outputs = cloud.update(token, olds, asked)
         if not request.preview:
+            thing = self._existing(token, request.id)
+            if thing is None:
+                self._refuse(f"NotFound: {request.id} does not exist", entry, started)
+            else:
+                self._refuse(refusals.update(self.world, thing, wire.plain(asked)), entry, started)
             self._take_time(token, name, "fail", entry, started)
-            journal.write(entry, started)
+            journal.write({**entry, "outputs": wire.plain(outputs)}, started)
         return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
 
     def delete(self, request: Any) -> Any:
         """Remove a resource."""
         started, (token, name) = time.monotonic(), _type_and_name(request.urn)
         entry = {"call": "Delete", "urn": request.urn, "id": request.id}
+        # What is gone already is deleted without a word, as the providers do.
+        if thing := self._existing(token, request.id):
+            self._refuse(refusals.deletion(self.world, thing), entry, started)
         self._take_time(token, name, "fail_delete", entry, started)
         journal.write(entry, started)
         return wire.Empty()
@@ -237,6 +322,8 @@ def _answering(handler: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerCon
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return handler(request)
+        except CreatedButFailedError as error:
+            return context.abort_with_status(_FailedStatus(error))
         except (RefusedError, LookupError) as error:
             return context.abort(grpc.StatusCode.UNKNOWN, str(error))
         except Exception:
@@ -260,6 +347,7 @@ def serve(package: str) -> None:
         "DiffConfig": stand_in.diff_config,
         "GetPluginInfo": stand_in.get_plugin_info,
         "Invoke": stand_in.invoke,
+        "Read": stand_in.read,
         "Update": stand_in.update,
     }.items():
         setattr(servicer, rpc, _answering(handler))

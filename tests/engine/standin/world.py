@@ -1,0 +1,88 @@
+"""What exists in AWS and in the cluster: the sum of the journal that all stand-ins write.
+
+Every provider process reads on where it stopped, so that several of them, and those of the next command, see the
+same world.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CLUSTER = "aws:eks/cluster:Cluster"
+FAILED = "CREATE_FAILED"
+# What EKS removes with the cluster, and what lives inside it.
+_WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:", "aws:eks/accessEntry:")
+
+
+@dataclass(kw_only=True)
+class Thing:
+    """One resource that exists. `outputs` hold the inputs too; `status` is EKS's word for a node group."""
+
+    token: str
+    id: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] = field(default_factory=dict)
+    status: str = "ACTIVE"
+
+
+class World:
+    """Everything that exists, by type and id. `begun` is what is being created at this moment."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal, self._read = journal, 0
+        self._things: dict[tuple[str, str], Thing] = {}
+        self.begun: list[Thing] = []
+
+    def refresh(self) -> None:
+        """Read what the journal has got since the last time."""
+        if not self._journal.exists():
+            return
+        with self._journal.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # somebody is writing it
+                self._read += len(line)
+                self.apply(json.loads(line))
+
+    def apply(self, entry: dict[str, Any]) -> None:
+        """Let one entry of the journal happen."""
+        if "error" in entry or entry["call"] not in ("Create", "Update", "Delete"):
+            return
+        token = entry["urn"].split("::")[2].split("$")[-1]
+        key = (token, entry["id"])
+        if entry["call"] == "Delete":
+            self._things.pop(key, None)
+            if token == CLUSTER:
+                inside = [each for each in self._things if each[0].startswith(_WITH_THE_CLUSTER)]
+                for each in inside:
+                    del self._things[each]
+        elif entry["call"] == "Create" or key in self._things:
+            status = entry.get("status") or (self._things[key].status if key in self._things else "ACTIVE")
+            self._things[key] = Thing(
+                token=token,
+                id=entry["id"],
+                inputs=entry["inputs"],
+                outputs={**entry.get("outputs", {}), **entry["inputs"]},
+                status=status,
+            )
+
+    def add(self, thing: Thing) -> None:
+        """Let something exist."""
+        self._things[(thing.token, thing.id)] = thing
+
+    def get(self, token: str, identity: str) -> Thing | None:
+        """Return what has this id."""
+        return self._things.get((token, identity))
+
+    def of(self, token: str) -> list[Thing]:
+        """Return everything of a type, and what of it is being created."""
+        return [each for each in self if each.token == token]
+
+    def __iter__(self) -> Iterator[Thing]:
+        """Go through everything, what is being created included."""
+        return iter([*self._things.values(), *self.begun])

@@ -1,0 +1,235 @@
+"""What AWS and Kubernetes refuse, the stand-ins refuse: without this the engine tests pass what AWS does not."""
+
+import json
+
+import pytest
+
+from tests.engine.standin import refusals
+from tests.engine.standin.world import FAILED, Thing, World
+
+VPC, OTHER_VPC = "vpc-00000000000000010", "vpc-00000000000000020"
+GROUP, OTHER_GROUP = "sg-00000000000000010", "sg-00000000000000020"
+GATEWAY, ADDRESS = "igw-00000000000000010", "eipalloc-00000000000000010"
+A, B, C, ELSEWHERE, THERE = (f"subnet-000000000000000{n}0" for n in range(1, 6))
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+SUBNET = "aws:ec2/subnet:Subnet"
+CLUSTER = "aws:eks/cluster:Cluster"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+ADDON = "aws:eks/addon:Addon"
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+NAT = "aws:ec2/natGateway:NatGateway"
+IGW = "aws:ec2/internetGateway:InternetGateway"
+LOGS = "aws:cloudwatch/logGroup:LogGroup"
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+
+RULE = {
+    "securityGroupId": GROUP,
+    "ipProtocol": "tcp",
+    "fromPort": 80,
+    "toPort": 80,
+    "cidrIpv4": "203.0.113.0/24",
+}
+CONTROL_PLANE = {
+    "name": "it",
+    "version": "1.34",
+    "vpcConfig": {"subnetIds": [A, B], "securityGroupIds": [GROUP]},
+}
+NODES = {
+    "clusterName": "it",
+    "nodeGroupName": "nodes",
+    "subnetIds": [A, B],
+    "version": "1.34",
+    "scalingConfig": {"minSize": 1, "desiredSize": 2, "maxSize": 3},
+}
+ALB = {"name": "alb", "subnets": [A, B]}
+COREDNS = {"clusterName": "it", "addonName": "coredns", "addonVersion": "v1.34.4-eksbuild.2"}
+OBJECT = {"metadata": {"namespace": "kube-system", "name": "calico-config"}}
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Two VPCs, one of them with a cluster, its nodes and a load balancer."""
+    made = World(tmp_path / "journal.jsonl")
+    for token, identity, inputs in [
+        ("aws:ec2/vpc:Vpc", VPC, {"cidrBlock": "10.10.0.0/16"}),
+        ("aws:ec2/vpc:Vpc", OTHER_VPC, {"cidrBlock": "10.20.0.0/16"}),
+        (IGW, GATEWAY, {"vpcId": VPC}),
+        ("aws:ec2/eip:Eip", ADDRESS, {"domain": "vpc"}),
+        *(
+            (
+                SUBNET,
+                identity,
+                {"vpcId": VPC, "cidrBlock": f"10.10.{n}.0/24", "availabilityZone": f"zone-{n}"},
+            )
+            for n, identity in enumerate((A, B, C), start=1)
+        ),
+        (SUBNET, ELSEWHERE, {"vpcId": OTHER_VPC, "cidrBlock": "10.20.1.0/24", "availabilityZone": "zone-1"}),
+        (SUBNET, THERE, {"vpcId": OTHER_VPC, "cidrBlock": "10.20.2.0/24", "availabilityZone": "zone-2"}),
+        ("aws:ec2/securityGroup:SecurityGroup", GROUP, {"vpcId": VPC}),
+        ("aws:ec2/securityGroup:SecurityGroup", OTHER_GROUP, {"vpcId": OTHER_VPC}),
+        (INGRESS, "sgr-1", RULE),
+        (INGRESS, "sgr-2", {**RULE, "cidrIpv4": "198.51.100.0/24"}),
+        (NAT, "nat-1", {"allocationId": ADDRESS, "subnetId": A}),
+        (CLUSTER, "it", CONTROL_PLANE),
+        (NODE_GROUP, "it:nodes", NODES),
+        (ADDON, "it:coredns", COREDNS),
+        (BALANCER, "arn:alb", ALB),
+        (LOGS, "/aws/eks/it/cluster", {"name": "/aws/eks/it/cluster"}),
+        (CONFIG_MAP, "kube-system/calico-config", OBJECT),
+    ]:
+        made.add(Thing(token=token, id=identity, inputs=inputs))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("token", "inputs", "words"),
+    [
+        (INGRESS, {**RULE, "description": "again"}, "InvalidPermission.Duplicate"),
+        (INGRESS, {**RULE, "securityGroupId": "sg-0000000000000dead"}, "sg.NotFound"),
+        (
+            SUBNET,
+            {"vpcId": VPC, "cidrBlock": "10.10.1.128/25", "availabilityZone": "a"},
+            "InvalidSubnet.Conflict",
+        ),
+        (SUBNET, {"vpcId": VPC, "cidrBlock": "10.30.1.0/24", "availabilityZone": "a"}, "InvalidSubnet.Range"),
+        (NAT, {"allocationId": ADDRESS, "subnetId": B}, "Resource.AlreadyAssociated"),
+        (IGW, {"vpcId": VPC}, "Resource.AlreadyAssociated"),
+        (CLUSTER, CONTROL_PLANE, "ResourceInUseException: Cluster already exists"),
+        (
+            CLUSTER,
+            {**CONTROL_PLANE, "name": "b", "vpcConfig": {"subnetIds": [A]}},
+            "at least two different AZs",
+        ),
+        (
+            CLUSTER,
+            {
+                **CONTROL_PLANE,
+                "name": "b",
+                "vpcConfig": {"subnetIds": [A, B], "securityGroupIds": [OTHER_GROUP]},
+            },
+            "not in the VPC",
+        ),
+        (LOGS, {"name": "/aws/eks/it/cluster"}, "ResourceAlreadyExistsException"),
+        (NODE_GROUP, NODES, "NodeGroup already exists"),
+        (
+            NODE_GROUP,
+            {**NODES, "nodeGroupName": "b", "clusterName": "gone"},
+            "No cluster found for name: gone",
+        ),
+        (NODE_GROUP, {**NODES, "nodeGroupName": "b", "version": "1.35"}, "newer than the cluster's 1.34"),
+        (NODE_GROUP, {**NODES, "nodeGroupName": "b", "subnetIds": [ELSEWHERE]}, "not in the VPC"),
+        (
+            NODE_GROUP,
+            {
+                **NODES,
+                "nodeGroupName": "b",
+                "scalingConfig": {"minSize": 3, "desiredSize": 2, "maxSize": 3},
+            },
+            "not in order",
+        ),
+        (ADDON, COREDNS, "Addon already exists"),
+        (BALANCER, ALB, "DuplicateLoadBalancerName"),
+        (BALANCER, {"name": "b", "subnets": [A]}, "at least two different AZs"),
+        (
+            "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
+            {"vpcId": VPC, "peerVpcId": VPC},
+            "CIDRs of the two VPCs overlap",
+        ),
+        (CONFIG_MAP, OBJECT, 'configmap "calico-config" already exists'),
+    ],
+)
+def test_a_creation_that_aws_refuses_is_refused(world, token, inputs, words):
+    assert words in (refusals.creation(world, token, inputs) or "")
+
+
+@pytest.mark.parametrize(
+    ("token", "identity", "change", "words"),
+    [
+        (INGRESS, "sgr-1", {"cidrIpv4": "198.51.100.0/24"}, "InvalidPermission.Duplicate"),
+        (IGW, GATEWAY, {"vpcId": OTHER_VPC}, "has some mapped public address(es)"),
+        (CLUSTER, "it", {"version": "1.36"}, "Unsupported Kubernetes minor version update from 1.34 to 1.36"),
+        (CLUSTER, "it", {"version": "1.33"}, "Unsupported Kubernetes minor version update"),
+        (CLUSTER, "it", {"vpcConfig": {"subnetIds": [A, B, C]}}, "exact set of AZs"),
+        (CLUSTER, "it", {"vpcConfig": {"subnetIds": [A, C]}}, "exact set of AZs"),
+        (CLUSTER, "it", {"vpcConfig": {"subnetIds": [ELSEWHERE, THERE]}}, "different VPC"),
+        (NODE_GROUP, "it:nodes", {"version": "1.35"}, "newer than the cluster's"),
+        (NODE_GROUP, "it:nodes", {"version": "1.33"}, "cannot go down"),
+        (ADDON, "it:coredns", {"addonVersion": "v1.35.4-eksbuild.2"}, "Addon version specified"),
+        (BALANCER, "arn:alb", {"subnets": [A, B, C]}, "in other zones"),
+        (BALANCER, "arn:alb", {"subnets": [A, A]}, "at least two different AZs"),
+    ],
+)
+def test_a_change_that_aws_refuses_is_refused(world, token, identity, change, words):
+    thing = world.get(token, identity)
+    assert words in (refusals.update(world, thing, {**thing.inputs, **change}) or "")
+
+
+@pytest.mark.parametrize(
+    ("token", "identity", "words"),
+    [
+        ("aws:ec2/securityGroup:SecurityGroup", GROUP, "DependencyViolation"),
+        (SUBNET, A, "DependencyViolation"),
+        ("aws:ec2/vpc:Vpc", VPC, "DependencyViolation"),
+        ("aws:ec2/eip:Eip", ADDRESS, "InvalidIPAddress.InUse"),
+        (IGW, GATEWAY, "has some mapped public address(es)"),
+        (CLUSTER, "it", "Cluster has nodegroups attached"),
+    ],
+)
+def test_the_deletion_of_what_is_in_use_is_refused(world, token, identity, words):
+    assert words in (refusals.deletion(world, world.get(token, identity)) or "")
+
+
+@pytest.mark.parametrize(
+    ("token", "identity", "change"),
+    [
+        (INGRESS, "sgr-1", {"cidrIpv4": "192.0.2.0/24"}),
+        (CLUSTER, "it", {"version": "1.35"}),
+        (CLUSTER, "it", {"vpcConfig": {"subnetIds": [B, A], "securityGroupIds": [GROUP]}}),
+        (BALANCER, "arn:alb", {"tags": {"a": "b"}}),
+        (NODE_GROUP, "it:nodes", {"scalingConfig": {"minSize": 1, "desiredSize": 3, "maxSize": 3}}),
+    ],
+)
+def test_a_change_that_aws_makes_is_made(world, token, identity, change):
+    thing = world.get(token, identity)
+    assert refusals.update(world, thing, {**thing.inputs, **change}) is None
+
+
+def test_a_node_group_that_failed_takes_no_change_and_no_change_is_no_error(world):
+    world.add(Thing(token=NODE_GROUP, id="it:nodes", inputs=NODES, status=FAILED))
+    group = world.get(NODE_GROUP, "it:nodes")
+    assert refusals.update(world, group, NODES) is None
+    assert "CREATE_FAILED" in (refusals.update(world, group, {**NODES, "tags": {"a": "b"}}) or "")
+
+
+def test_an_object_that_exists_is_taken_over_with_upsert_only(world):
+    assert refusals.creation(world, CONFIG_MAP, OBJECT, upsert=True) is None
+    assert refusals.creation(world, CONFIG_MAP, OBJECT, upsert=False)
+
+
+def test_what_is_being_created_counts(world):
+    new = {**RULE, "cidrIpv4": "192.0.2.0/24"}
+    assert refusals.creation(world, INGRESS, new) is None
+    world.begun.append(Thing(token=INGRESS, id="sgr-3", inputs=new))
+    assert "Duplicate" in (refusals.creation(world, INGRESS, new) or "")
+
+
+def test_the_world_is_what_the_journal_says(world, tmp_path):
+    urn = f"urn:pulumi:test::it::a$b${CLUSTER}::c"
+    lines = [
+        {"call": "Create", "urn": urn, "id": "new", "inputs": {"name": "new"}, "outputs": {"arn": "x"}},
+        {
+            "call": "Create",
+            "urn": urn,
+            "id": "refused",
+            "inputs": {"name": "refused"},
+            "error": "AccessDenied",
+        },
+        {"call": "Update", "urn": urn, "id": "new", "inputs": {"name": "new", "version": "1.35"}},
+        {"call": "Delete", "urn": urn, "id": "it"},
+    ]
+    (tmp_path / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    world.refresh()
+    assert {each.id: each.inputs.get("version") for each in world.of(CLUSTER)} == {"new": "1.35"}
+    # With a cluster goes what lived in it.
+    assert world.get(CONFIG_MAP, "kube-system/calico-config") is None
+    assert world.get(ADDON, "it:coredns") is None
