@@ -9,6 +9,7 @@ import settings
 from infra.account import look_up
 from infra.cluster import HybridCluster, HybridClusterArgs
 from infra.core_dns import CoreDns, CoreDnsArgs
+from infra.fixed_settings import FixedSettings, FixedSettingsArgs
 from infra.firewall import Firewall, FirewallArgs
 from infra.hybrid_nodes import HybridNodes, HybridNodesArgs
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -30,15 +31,26 @@ calico_objects = manifest(
     pod_cidr=config.pod_cidr,
     cache_dir=Path(".cache"),
 )
-account = look_up(region=config.region, profile=config.profile)
+account = look_up(
+    region=config.region,
+    profile=config.profile,
+    zones=config.availability_zones,
+    default_tags=config.default_tags.tags,
+)
+
+# A change that cannot be made is refused here, before anything else is touched.
+fixed = FixedSettings(
+    "fixed-settings", FixedSettingsArgs(account=account, values=config.model_dump(by_alias=True))
+)
 
 # Two networks, one of which plays the data centre.
 vpc = Vpc(
     "eks",
     VpcArgs(account=account, cidr=config.vpc_cidr, zones=config.availability_zones, load_balancers=True),
+    fixed.before_all,
 )
-on_prem = Vpc("on-prem", VpcArgs(account=account, cidr=config.on_prem_vpc_cidr, zones=1))
-peering = VpcPeering("peering", VpcPeeringArgs(account=account, vpc=vpc, on_prem=on_prem))
+on_prem = Vpc("on-prem", VpcArgs(account=account, cidr=config.on_prem_vpc_cidr, zones=1), fixed.before_all)
+peering = VpcPeering("peering", VpcPeeringArgs(account=account, vpc=vpc, on_prem=on_prem), fixed.before_all)
 firewall = Firewall(
     "firewall",
     FirewallArgs(
@@ -49,6 +61,7 @@ firewall = Firewall(
         client_cidrs=config.alb_allowed_cidrs,
         operating_systems=[node.os for node in config.hybrid_nodes],
     ),
+    fixed.before_all,
 )
 
 # The control plane, without aws-node. Calico needs its API only; nodes need Calico.
@@ -58,6 +71,7 @@ cluster = HybridCluster(
         account=account,
         cluster_name=config.cluster_name,
         kubernetes_version=config.kubernetes_version,
+        support_type=config.support_type,
         vpc=vpc,
         on_prem=on_prem,
         security_group=firewall.control_plane,
@@ -65,6 +79,7 @@ cluster = HybridCluster(
         allowed_cidrs=config.api_allowed_cidrs,
         log_types=config.control_plane_logs,
     ),
+    fixed.before_all,
 )
 in_cluster = pulumi.ResourceOptions(provider=cluster.kubernetes)
 calico = Calico(
@@ -82,6 +97,7 @@ managed = ManagedNodes(
         security_group_id=firewall.managed_nodes.id,
         shape=config.managed_nodes,
     ),
+    fixed.before_all,
 )
 hybrid = HybridNodes(
     "hybrid",
@@ -95,6 +111,7 @@ hybrid = HybridNodes(
         nodeadm_sha256=config.nodeadm_digests,
         nodes=config.hybrid_nodes,
     ),
+    fixed.before_all,
 )
 balancer = LoadBalancer(
     "alb",
@@ -106,10 +123,11 @@ balancer = LoadBalancer(
         managed=managed,
         hybrid=hybrid,
     ),
+    fixed.before_all,
 )
 
 # What runs in the cluster: each part waits for the nodes that it runs on, and no others.
-CoreDns("coredns", CoreDnsArgs(account=account, cluster=cluster, nodes=managed))
+CoreDns("coredns", CoreDnsArgs(account=account, cluster=cluster, nodes=managed), fixed.before_all)
 CalicoControllers(
     "calico-controllers",
     CalicoArgs(objects=calico_objects.after_nodes, cluster=cluster.control_plane),

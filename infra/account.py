@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -14,11 +14,16 @@ STACK_TAG = "eks-hybrid-calico:stack"
 # EKS does not place control planes in these zones.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html, "Subnet requirements".
 _ZONES_WITHOUT_EKS = ["use1-az3", "usw1-az2", "cac1-az3"]
+# The subnets of a control plane are in two zones at the least (the same page).
+_FEWEST_ZONES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's."""
+    """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's.
+
+    `zones` are as many as the settings ask for; `default_tags` are those of `aws:defaultTags`.
+    """
 
     partition: str
     dns_suffix: str
@@ -27,6 +32,7 @@ class Account:
     zones: tuple[str, ...]
     profile: str | None
     tags: Mapping[str, str]
+    default_tags: Mapping[str, str]
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and region, in whatever partition that is."""
@@ -40,15 +46,20 @@ class Account:
         """The stack's tags and a Name."""
         return {**self.tags, "Name": name}
 
+    def launched(self, name: str) -> dict[str, str]:
+        """The tags of what a launch template launches: the provider's default tags do not reach it."""
+        return {**self.default_tags, **self.named(name)}
 
-def look_up(*, region: str, profile: str | None) -> Account:
+
+def look_up(*, region: str, profile: str | None, zones: int, default_tags: Mapping[str, str]) -> Account:
     """Ask the provider for what the settings cannot know. Creates nothing.
 
     Two stacks in one account are told apart by the tag, whatever names they gave their clusters.
 
-    Errors: whatever the AWS provider says when its credentials do not work.
+    Errors: RunError when the account does not see as many `zones` in the region as the settings ask for; whatever
+    the AWS provider says when its credentials do not work.
     """
-    zones = aws.get_availability_zones(
+    seen = aws.get_availability_zones(
         state="available",
         # Local and Wavelength Zones are opted in to and cannot hold these subnets.
         filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
@@ -60,7 +71,25 @@ def look_up(*, region: str, profile: str | None) -> Account:
         dns_suffix=partition.dns_suffix,
         region=region,
         account_id=aws.get_caller_identity().account_id,
-        zones=tuple(zones.names),
+        zones=enough_zones(seen.names, wanted=zones, region=region),
         profile=profile,
         tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
+        default_tags=default_tags,
+    )
+
+
+def enough_zones(seen: Sequence[str], *, wanted: int, region: str) -> tuple[str, ...]:
+    """The first `wanted` of the zones that the account sees.
+
+    Errors: RunError, which names those there are, when they are fewer.
+    """
+    if len(seen) >= wanted:
+        return tuple(seen[:wanted])
+    there = f"{len(seen)} ({', '.join(seen)})" if seen else "none"
+    advice = "Choose another region, e.g. pulumi config set aws:region ap-northeast-1"
+    if len(seen) >= _FEWEST_ZONES:
+        advice = f"Set no more than there are, e.g. pulumi config set availabilityZones {len(seen)}"
+    raise pulumi.RunError(
+        f"eks-hybrid-calico:availabilityZones {wanted} is more than this account has in {region} for a control plane: "
+        f"{there}. {advice}"
     )

@@ -31,11 +31,14 @@ class HybridClusterArgs:
 
     `vpc` holds the control plane's network interfaces, `on_prem` the hybrid nodes. `allowed_cidrs` may reach
     the API's public endpoint. `log_types` are EKS's names of control-plane logs; none is sent when it is empty.
+    `support_type` is EKS's word for what happens when the version leaves standard support: STANDARD upgrades by
+    itself, EXTENDED keeps it at six times the price.
     """
 
     account: Account
     cluster_name: str
     kubernetes_version: str
+    support_type: str
     vpc: Vpc
     on_prem: Vpc
     security_group: aws.ec2.SecurityGroup
@@ -60,8 +63,6 @@ class HybridCluster(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.cluster_name = args.cluster_name
         self.kubernetes_version = args.kubernetes_version
-        # A change of these replaces the control plane, under the same name: nodes of the old one cannot stay.
-        self.lasts_as_long_as = f"{args.vpc.cidr} {args.service_cidr}"
         self.arn = account.arn("eks", f"cluster/{args.cluster_name}")
 
         log_groups = [self._log_group(account)] if args.log_types else []
@@ -69,6 +70,8 @@ class HybridCluster(pulumi.ComponentResource):
             name,
             name=args.cluster_name,
             version=args.kubernetes_version,
+            # Left out, EKS takes EXTENDED.
+            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=args.support_type),
             vpc_id=args.vpc.id,
             # The private ones only: whatever is passed here gets network interfaces of the control plane.
             private_subnet_ids=args.vpc.private_subnet_ids,

@@ -1,6 +1,7 @@
 """CoreDNS as an EKS add-on.
 
-It comes after the managed nodes: before there is a node it hangs DEGRADED for 20 minutes.
+It comes after the managed nodes: before there is a node it hangs DEGRADED for 20 minutes. EKS updates no add-on by
+itself, so its version is the one that belongs to the cluster's Kubernetes version, and follows it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import pulumi_aws as aws
 from infra.account import Account
 from infra.cluster import HybridCluster
 from infra.managed_nodes import ManagedNodes
+
+_ADDON = "coredns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,11 @@ class CoreDns(pulumi.ComponentResource):
         super().__init__("ekshybrid:core_dns:CoreDns", name, {}, opts)
         aws.eks.Addon(
             name,
-            addon_name="coredns",
+            addon_name=_ADDON,
+            # AWS's default for this Kubernetes version, which has been tried longer than the newest one.
+            addon_version=aws.eks.get_addon_version_output(
+                addon_name=_ADDON, kubernetes_version=args.cluster.kubernetes_version
+            ).version,
             cluster_name=args.cluster.name,
             configuration_values=json.dumps(configuration()),
             resolve_conflicts_on_create="OVERWRITE",

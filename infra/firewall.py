@@ -1,7 +1,8 @@
 """Security groups, with exactly the rules that the flow table asks for.
 
-Every rule is a resource of its own, so that changing one leaves the others alone. Machines in the same VPC are
-named by security group, machines across the peering by address: on-premises machines have no security group.
+Every rule is a resource of its own, named by what it opens: AWS refuses a rule that exists already, and the engine
+creates before it deletes. So no rule is named by its position in a list. Machines in the same VPC are named by
+security group, machines across the peering by address: on-premises machines have no security group.
 """
 
 from __future__ import annotations
@@ -76,16 +77,20 @@ class Firewall(pulumi.ComponentResource):
     def _open(self, rule: Rule) -> None:
         same_vpc = rule.peer in self._groups and (rule.group == "hybrid") == (rule.peer == "hybrid")
         if same_vpc:
-            self._create(rule, rule.name, referenced_security_group_id=self._groups[rule.peer].id)
+            self._create(
+                rule, rule.name, rule.former_name, referenced_security_group_id=self._groups[rule.peer].id
+            )
             return
         cidrs = self._cidrs[rule.peer]
         for number, cidr in enumerate(cidrs, start=1):
-            self._create(rule, rule.name if len(cidrs) == 1 else f"{rule.name}-{number}", cidr_ipv4=cidr)
+            former = rule.former_name if len(cidrs) == 1 else f"{rule.former_name}-{number}"
+            self._create(rule, f"{rule.name}-{cidr}", former, cidr_ipv4=cidr)
 
     def _create(
         self,
         rule: Rule,
         name: str,
+        former_name: str,
         *,
         cidr_ipv4: str | None = None,
         referenced_security_group_id: pulumi.Input[str] | None = None,
@@ -105,5 +110,9 @@ class Firewall(pulumi.ComponentResource):
             referenced_security_group_id=referenced_security_group_id,
             description=rule.description,
             tags=self._args.account.named(name),
-            opts=self._child,
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                # A stack that an earlier release of this program made keeps its rules.
+                pulumi.ResourceOptions(aliases=[pulumi.Alias(name=former_name)]),
+            ),
         )

@@ -31,9 +31,14 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """One security-group rule: on `group`, to or from `peer`."""
+    """One security-group rule: on `group`, to or from `peer`.
+
+    `name` says all that makes it another rule, but for the addresses of a peer that is named by address.
+    `former_name` is what it was called before the port was in it.
+    """
 
     name: str
+    former_name: str
     group: Place
     direction: Direction
     peer: Place
@@ -100,7 +105,8 @@ def rules(table: Sequence[Flow]) -> tuple[Rule, ...]:
 def _rule(flow: Flow, direction: Direction, group: Place, peer: Place) -> Rule:
     word = "to" if direction == "egress" else "from"
     return Rule(
-        name=f"{group}-{direction}-{flow.name}-{word}-{peer}",
+        name=f"{group}-{direction}-{flow.name}-{flow.port}-{word}-{peer}",
+        former_name=f"{group}-{direction}-{flow.name}-{word}-{peer}",
         group=group,
         direction=direction,
         peer=peer,

@@ -147,10 +147,9 @@ class HybridNode(pulumi.ComponentResource):
             join,
             instance_type=spec.instance_type,
             disk_gib=spec.disk_gib,
-            subnet=args.on_prem.private_cidrs[0],
-            cluster=cluster.lasts_as_long_as,
         )
-        this = f"{name}-{shape}"
+        # No node's name holds a dot, so that `--replace` or `--target` of edge.* never means edge-2's.
+        this = f"{name}.{shape}"
         self.name = name
         activation = aws.ssm.Activation(
             this,

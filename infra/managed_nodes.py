@@ -155,10 +155,10 @@ class ManagedNodes(pulumi.ComponentResource):
             metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
                 http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
             ),
-            # Tags of the node group do not reach what its auto-scaling group launches.
+            # Neither the node group's tags nor aws:defaultTags reach what its auto-scaling group launches.
             tag_specifications=[
                 aws.ec2.LaunchTemplateTagSpecificationArgs(
-                    resource_type=kind, tags=args.account.named("managed-node")
+                    resource_type=kind, tags=args.account.launched("managed-node")
                 )
                 for kind in _TAGGED
             ],

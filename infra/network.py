@@ -53,6 +53,11 @@ class Vpc(pulumi.ComponentResource):
             tags=args.account.named(name),
             opts=self._child,
         )
+        # Every VPC has this group, and everything that names no other gets it: it shall open nothing.
+        default = f"{name}-default"
+        aws.ec2.DefaultSecurityGroup(
+            default, vpc_id=self._vpc.id, tags=args.account.named(default), opts=self._child
+        )
         gateway = aws.ec2.InternetGateway(
             name, vpc_id=self._vpc.id, tags=args.account.named(name), opts=self._child
         )
@@ -111,6 +116,7 @@ class Vpc(pulumi.ComponentResource):
         role = {f"kubernetes.io/role/{'elb' if kind == 'public' else 'internal-elb'}": "1"}
         ids: list[pulumi.Output[str]] = []
         associations: list[pulumi.Resource] = []
+        # The on-prem VPC takes the first of the zones only.
         for number, (cidr, zone) in enumerate(zip(cidrs, account.zones, strict=False), start=1):
             name = f"{self._name}-{kind}-{number}"
             subnet = aws.ec2.Subnet(

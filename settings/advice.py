@@ -78,9 +78,12 @@ def _standard_support(settings: Settings, today: date) -> Iterator[str]:
     when = (
         f"left EKS standard support on {ends}" if today > ends else f"leaves EKS standard support on {ends}"
     )
+    after = "costs six times as much"
+    if settings.support_type == "STANDARD":
+        after = "is upgraded by EKS itself, without the nodes"
     yield (
-        f"{full_key('kubernetesVersion')} {version} {when}; after it the control plane costs six times as much."
-        f" {_newer(settings)}"
+        f"{full_key('kubernetesVersion')} {version} {when}; after it the control plane {after} (supportType"
+        f" {settings.support_type}). {_newer(settings)}"
     )
 
 

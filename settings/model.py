@@ -35,6 +35,7 @@ from settings.values import (
 
 OPERATING_SYSTEMS = ("ubuntu-24.04", "ubuntu-22.04", "al2023")
 _MANIFEST_URL = versions.calico_manifest_url(versions.CALICO_DEFAULT)
+SUPPORT_TYPES = ("STANDARD", "EXTENDED")
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
 # The snapshots that the AMIs start from are smaller; images and logs need the rest. 16 TiB is gp3's limit.
@@ -99,6 +100,12 @@ class NodeadmSha256(_Model):
     amd64: Sha256 | None = Field(None, description="a SHA-256 digest", examples=[EXAMPLE_SHA256])
 
 
+class DefaultTags(_Model):
+    """Pulumi's own `aws:defaultTags`: tags for everything that the AWS provider makes."""
+
+    tags: dict[str, str] = Field({}, description="a map of tags")
+
+
 class Settings(_Model):
     """All settings of a stack, as `settings.parse` made them; sizes in GiB, CIDRs in canonical form."""
 
@@ -107,6 +114,13 @@ class Settings(_Model):
         matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", what="the name of an AWS region", example="ap-northeast-1"),
     ] = Field(alias="aws:region", description="the AWS region to build in", examples=["ap-northeast-1"])
     profile: Annotated[str | None, optional] = Field(None, alias="aws:profile")
+    default_tags: Annotated[DefaultTags, structured] = Field(
+        DefaultTags(),
+        alias="aws:defaultTags",
+        description="a map with one key, tags",
+        examples=["the network team"],
+        json_schema_extra={"part": ".tags.Owner"},
+    )
 
     # The pattern is the API's. https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
     cluster_name: Annotated[
@@ -120,6 +134,7 @@ class Settings(_Model):
     kubernetes_version: Annotated[
         str, one_of(tuple(versions.STANDARD_SUPPORT_ENDS), example=versions.KUBERNETES_DEFAULT)
     ] = versions.KUBERNETES_DEFAULT
+    support_type: Annotated[str, one_of(SUPPORT_TYPES, example="STANDARD")] = "STANDARD"
     calico_version: CalicoVersion = versions.CALICO_DEFAULT
     calico_manifest: Annotated[
         Annotated[

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from settings.checks import problems_between
-from settings.model import HybridNode, ManagedNodes, NodeadmSha256, Settings
+from settings.model import DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings
 from settings.problems import (
     PROJECT,
     Problem,
@@ -24,7 +24,7 @@ from settings.problems import (
 from settings.values import REJECTED
 
 # Pulumi's own settings that the program needs.
-_FOREIGN: Final = ("aws:region", "aws:profile")
+_FOREIGN: Final = ("aws:region", "aws:profile", "aws:defaultTags")
 
 # Stands in for a region that was rejected, so that what else is wrong is found in the same run.
 _ANY_REGION: Final = {"aws:region": "ap-northeast-1"}
@@ -33,6 +33,7 @@ _INNER_MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "managedNodes": ManagedNodes,
     "hybridNodes": HybridNode,
     "nodeadmSha256": NodeadmSha256,
+    "aws:defaultTags": DefaultTags,
 }
 
 

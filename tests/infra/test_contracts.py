@@ -20,6 +20,7 @@ COMPONENTS = {
     "ekshybrid:cluster:HybridCluster",
     "ekshybrid:core_dns:CoreDns",
     "ekshybrid:firewall:Firewall",
+    "ekshybrid:fixed_settings:FixedSettings",
     "ekshybrid:hybrid_nodes:HybridNode",
     "ekshybrid:hybrid_nodes:HybridNodes",
     "ekshybrid:load_balancer:LoadBalancer",

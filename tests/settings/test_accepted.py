@@ -207,3 +207,22 @@ def test_nodeadm_has_the_digests_of_the_table_where_the_settings_have_none(parse
     assert parse().nodeadm_digests == table["v1.0.20"]
     assert parse(nodeadmVersion="v1.0.21").nodeadm_digests == {"arm64": None, "amd64": None}
     assert parse(nodeadmSha256={"arm64": DIGEST}).nodeadm_digests == {"arm64": DIGEST, "amd64": None}
+
+
+def test_the_default_tags_of_the_provider_are_read(parse):
+    raw = {"aws:defaultTags": '{"tags": {"Owner": "the network team", "Cost": 12}}'}
+    found = settings.parse({"aws:region": "ap-northeast-1", **raw})
+    assert found.default_tags.tags == {"Owner": "the network team", "Cost": "12"}
+    assert parse().default_tags.tags == {}
+
+
+def test_a_mistake_in_the_default_tags_is_named_by_its_own_key():
+    with pytest.raises(
+        settings.SettingsError, match=r"aws:defaultTags\.Tags is not a setting of aws:defaultTags"
+    ):
+        settings.parse({"aws:region": "ap-northeast-1", "aws:defaultTags": '{"Tags": {"Owner": "me"}}'})
+
+
+def test_support_is_standard_unless_somebody_pays_for_more(parse):
+    assert parse().support_type == "STANDARD"
+    assert parse(supportType="EXTENDED").support_type == "EXTENDED"

@@ -3,7 +3,7 @@
 import pytest
 
 VALID = (
-    "clusterName, kubernetesVersion, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
+    "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
     " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes, hybridNodes,"
     " apiAllowedCidrs, albAllowedCidrs, sampleNodePort, controlPlaneLogs"
 )

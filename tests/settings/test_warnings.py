@@ -96,7 +96,8 @@ def test_the_last_sixty_days_of_standard_support_are_warned_of_and_all_days_afte
     assert warned(today) == (
         [
             (
-                f"eks-hybrid-calico:kubernetesVersion 1.36 {says}; after it the control plane costs six times as much."
+                f"eks-hybrid-calico:kubernetesVersion 1.36 {says}; after it the control plane is upgraded by EKS"
+                " itself, without the nodes (supportType STANDARD)."
                 " Upgrade (with a Calico that fits it: 3.33.x), e.g. pulumi config set kubernetesVersion 1.37"
             )
         ]
@@ -117,7 +118,8 @@ def test_a_new_stack_is_told_the_newest_version_that_fits_and_a_living_one_the_n
 
 def test_the_newest_version_of_the_table_is_upgraded_with_the_program(warned):
     given = {"kubernetesVersion": "1.37", "calicoVersion": "3.33.1", "calicoManifestSha256": "a" * 64}
-    (text,) = warned(date(2027, 11, 1), **given)
+    (text,) = warned(date(2027, 11, 1), supportType="EXTENDED", **given)
+    assert "after it the control plane costs six times as much (supportType EXTENDED)." in text
     assert text.endswith(" Upgrade with a newer release of this program")
 
 

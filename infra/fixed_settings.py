@@ -1,0 +1,99 @@
+"""Remembers what is fixed once the stack is up, and refuses a change of it in the preview.
+
+All networks, and everything that changes, wait for this resource: nothing has changed when it refuses, not even
+with `--skip-preview`. A destroy and a refresh never ask it. A stack that was made before it existed remembers
+from its next `pulumi up` on.
+
+The engine calls the provider in a process of its own, which unpickles it *by reference*: its name must stay
+importable, and nothing may be stored in the instance (see node_cleanup.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
+from pulumi.dynamic.dynamic import PROVIDER_KEY
+
+from infra.account import STACK_TAG, Account
+from infra.changes import REMEMBERED, refusals
+
+
+class FixedSettingsProvider(ResourceProvider):
+    """What the engine calls, out of process. Holds no state: it is pickled by reference."""
+
+    serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Refuse what cannot be changed; runs in every preview and every up."""
+        # Imported here: boto3 takes a quarter of a second, and hardly any run needs it.
+        from infra.living_cluster import kubernetes_version
+
+        def version_of_cluster() -> str | None:
+            return kubernetes_version(
+                name=_olds["clusterName"],
+                region=_olds["region"],
+                profile=news.get("profile") or None,
+                tag=(STACK_TAG, _olds["stack"]),
+                unknown=_olds["kubernetesVersion"],
+            )
+
+        found = refusals(_olds, news, version_of_cluster)
+        return CheckResult(news, [CheckFailure(each.setting, each.reason) for each in found])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Remember in place what was allowed to change; replace never."""
+        names = (*REMEMBERED, "profile", "stack", PROVIDER_KEY)
+        return DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in names), replaces=[])
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Store the inputs."""
+        return CreateResult(props["stack"], dict(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Store the new inputs."""
+        return UpdateResult(dict(_news))
+
+
+class Memory(pulumi.dynamic.Resource, module="ekshybrid", name="FixedSettings"):
+    """The resource itself: its inputs are the settings, as they were at the last `pulumi up`."""
+
+    def __init__(self, name: str, *, values: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+        super().__init__(FixedSettingsProvider(), name, dict(values), opts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedSettingsArgs:
+    """`values` are the stack's settings by the names that users write; `infra.changes` says which are remembered."""
+
+    account: Account
+    values: Mapping[str, Any]
+
+
+class FixedSettings(pulumi.ComponentResource):
+    """What the stack was told to be, so that the next run can tell what has changed.
+
+    `before_all` are the options for every component at the top: a component that waits keeps its children waiting.
+    """
+
+    def __init__(
+        self, name: str, args: FixedSettingsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("ekshybrid:fixed_settings:FixedSettings", name, {}, opts)
+        account = args.account
+        memory = Memory(
+            name,
+            values={
+                **{key: value for key, value in args.values.items() if key in REMEMBERED},
+                "region": account.region,
+                "account_id": account.account_id,
+                "profile": account.profile,
+                "stack": account.tags[STACK_TAG],
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.before_all = pulumi.ResourceOptions(depends_on=[memory])
+        self.register_outputs({})
