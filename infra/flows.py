@@ -104,9 +104,10 @@ def rules(table: Sequence[Flow]) -> tuple[Rule, ...]:
 
 def _rule(flow: Flow, direction: Direction, group: Place, peer: Place) -> Rule:
     word = "to" if direction == "egress" else "from"
+    name = f"{group}-{direction}-{flow.name}-{word}-{peer}"
     return Rule(
-        name=f"{group}-{direction}-{flow.name}-{flow.port}-{word}-{peer}",
-        former_name=f"{group}-{direction}-{flow.name}-{word}-{peer}",
+        name=f"{name}-{flow.port}",
+        former_name=name,
         group=group,
         direction=direction,
         peer=peer,

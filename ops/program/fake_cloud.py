@@ -17,6 +17,7 @@ from ops.program import sdk
 
 # The prefix AWS gives to the identity of each type; everything else is identified by its name.
 _ID_PREFIX = {
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "sg",
     "aws:ec2/eip:Eip": "eipalloc",
     "aws:ec2/instance:Instance": "i",
     "aws:ec2/internetGateway:InternetGateway": "igw",
@@ -79,6 +80,9 @@ class FakeCloud:
         if token == "aws:ssm/getParameter:getParameter":
             value = self.images.get(args["name"], f"ami-0{digest(args['name'], 16)}")
             return {**args, "id": args["name"], "value": value, "insecureValue": value, "type": "String"}
+        if token == "aws:eks/getAddonVersion:getAddonVersion":
+            version = f"v{args['kubernetesVersion']}.0-eksbuild.1"
+            return {**args, "id": args["addonName"], "version": version}
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getPartition:getPartition": {
                 "id": self.partition,

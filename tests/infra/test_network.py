@@ -115,7 +115,7 @@ def test_the_outputs_say_where_everything_is(dev):
     assert [node["name"] for node in outputs["hybridNodes"]] == ["hybrid-1", "hybrid-2"]
     for node in outputs["hybridNodes"]:
         instance = next(
-            r for r in dev.of_type("aws:ec2/instance:Instance") if r.name.startswith(node["name"] + "-")
+            r for r in dev.of_type("aws:ec2/instance:Instance") if r.name.startswith(node["name"] + ".")
         )
         assert node["instanceId"] == instance.id
         assert node["privateIp"] == instance.outputs["privateIp"]

@@ -147,10 +147,6 @@ def test_what_shapes_a_node_gives_it_a_new_activation_and_instance_and_leaves_ot
         {"kubernetesVersion": "1.35"},
         {"nodeadmVersion": "v1.0.19"},
         {"clusterName": "other"},
-        # These replace the control plane or the subnet; a machine that is replaced needs an unused activation.
-        {"serviceCidr": "172.20.0.0/16"},
-        {"vpcCidr": "10.20.0.0/16"},
-        {"onPremVpcCidr": "10.91.0.0/16"},
     ],
 )
 def test_what_shapes_all_nodes_gives_all_of_them_a_new_generation(record, dev, change):

@@ -197,6 +197,6 @@ def test_targets_wait_for_their_own_node_only(dev, waits):
         found = waits(
             dev.one("aws:lb/targetGroupAttachment:TargetGroupAttachment", f"hybrid-hybrid-{number}")
         )
-        assert any(f"hybrid-{number}-" in item for item in found)
-        assert not any(f"hybrid-{3 - number}-" in item for item in found)
+        assert any(f"hybrid-{number}." in item for item in found)
+        assert not any(f"hybrid-{3 - number}." in item for item in found)
         assert not any(item.startswith(ALB) for item in found)

@@ -41,8 +41,8 @@ def test_every_setting_is_in_the_readme_with_its_default():
     table = docs.settings_table()
     assert "| `podCidr` | `192.168.0.0/16` |" in table
     assert "| `sampleNodePort` | `30080` |" in table
-    # Region and profile are Pulumi's own settings.
-    assert len(table.splitlines()) - 2 == len(Settings.model_fields) - 2
+    # Region, profile and default tags are Pulumi's own settings.
+    assert len(table.splitlines()) - 2 == len(Settings.model_fields) - 3
 
 
 def test_the_readme_has_the_common_failures_and_the_page_has_all():

@@ -39,6 +39,8 @@ _RULES: dict[str, Direction] = {
 }
 _KNOWN = {
     *_RULES,
+    # The program leaves it without a rule, and nothing is in it.
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
     "aws:ec2/eip:Eip",
     INSTANCE,
     "aws:ec2/internetGateway:InternetGateway",

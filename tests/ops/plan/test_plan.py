@@ -146,6 +146,7 @@ def test_every_component_is_there_and_the_counts_add_up(plan, short):
     built = short[short.index("What it builds") : short.index("What is billed")].splitlines()[2:]
     rows = [line.split() for line in built if line.strip()]
     assert [row[0] for row in rows] == [
+        "FixedSettings",
         "Vpc",
         "Vpc",
         "VpcPeering",
