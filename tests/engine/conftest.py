@@ -21,6 +21,8 @@ from tests.manifest import small_manifest
 FIRST = {"name": "hybrid-1", "os": "ubuntu-24.04"}
 SECOND = {"name": "hybrid-2", "os": "al2023"}
 
+CLIENTS, OTHER_CLIENTS = "198.51.100.0/24", "203.0.113.0/24"
+
 # Long enough to see what runs side by side, in the proportions of the real thing.
 SLOW = {"aws:eks/cluster:Cluster": 1.5, "aws:eks/nodeGroup:NodeGroup": 6.0, "aws:ec2/instance:Instance": 0.3}
 # Who must not wait for the slow one: it is not ready before they are, however slow the machine.
@@ -78,9 +80,9 @@ def new_rig(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
             stack.configure(calicoManifest=str(path), calicoManifestSha256=digest)
         stack.configure(
             aws_region="eu-central-1",
-            kubernetesVersion="1.35",
             hybridNodes=[FIRST],
             controlPlaneLogs=["audit"],
+            kubernetesVersion="1.34",
         )
         return rig
 
@@ -114,17 +116,97 @@ def created(rig: Rig, previewed: Step) -> Step:
 
 
 @pytest.fixture(scope="session")
-def repeated(rig: Rig, created: Step) -> Step:
-    """The second `pulumi up`, with nothing changed but what AWS calls the newest image."""
+def refreshed(rig: Rig, created: Step) -> Step:
+    """`pulumi refresh`, with nothing changed."""
     assert created.run.code == 0
+    return rig.stack.step(rig.stack.refresh)
+
+
+@pytest.fixture(scope="session")
+def repeated(rig: Rig, refreshed: Step) -> Step:
+    """The second `pulumi up`, with nothing changed but what AWS calls the newest image."""
+    assert refreshed.run.code == 0
     rig.stack.order(parameters={"*": "ami-0fedcba9876543210"})
     return rig.stack.step(rig.stack.up)
 
 
 @pytest.fixture(scope="session")
-def retagged(rig: Rig, repeated: Step) -> Step:
-    """`pulumi up` after a default tag, two descriptions and the AWS profile were changed."""
+def refused(rig: Rig, repeated: Step) -> Step:
+    """`pulumi preview` with a change of everything that is fixed, and two minor versions at once."""
     assert repeated.run.code == 0
+    manifest, digest = small_manifest(rig.stack.folder)
+    rig.stack.order(account="210987654321")
+    changes = {
+        "aws_region": "eu-west-1",
+        "availabilityZones": 3,
+        "calicoVersion": "3.31.7",
+        "calicoManifest": str(manifest),
+        "calicoManifestSha256": digest,
+        "clusterName": "other",
+        "kubernetesVersion": "1.33",
+        "onPremVpcCidr": "10.91.0.0/16",
+        "podCidr": "192.168.0.0/17",
+        "serviceCidr": "172.20.0.0/16",
+        "vpcCidr": "10.20.0.0/16",
+    }
+    with rig.stack.configured(**changes):
+        step = rig.stack.step(lambda: rig.stack.preview(succeeds=False))
+    rig.stack.order()
+    return step
+
+
+@pytest.fixture(scope="session")
+def insisted(rig: Rig, refused: Step) -> Step:
+    """`pulumi up --skip-preview` with two minor versions at once, and changes beside it that are possible."""
+    assert refused.run.code != 0
+    possible = {"albAllowedCidrs": [CLIENTS], "managedNodes": {"max": 4}, "controlPlaneLogs": []}
+    with rig.stack.configured(kubernetesVersion="1.36", aws_defaultTags={"tags": {"A": "b"}}, **possible):
+        return rig.stack.step(lambda: rig.stack.up(succeeds=False))
+
+
+@pytest.fixture(scope="session")
+def adjusted(rig: Rig, insisted: Step) -> Step:
+    """`pulumi up` after many settings were changed, none of which replaces a machine."""
+    assert insisted.run.code != 0
+    rig.stack.configure(
+        albAllowedCidrs=[CLIENTS, OTHER_CLIENTS],
+        apiAllowedCidrs=[CLIENTS],
+        controlPlaneLogs=["audit", "api"],
+        managedNodes={"min": 2, "desired": 3, "max": 4},
+        sampleNodePort=31000,
+        supportType="EXTENDED",
+    )
+    return rig.stack.step(rig.stack.up)
+
+
+@pytest.fixture(scope="session")
+def adjusted_back(rig: Rig, adjusted: Step) -> Step:
+    """The next one: a client less and one more in another order, no logs, a larger disk of the managed nodes."""
+    assert adjusted.run.code == 0
+    rig.stack.configure(
+        albAllowedCidrs=["192.0.2.0/24", OTHER_CLIENTS],
+        controlPlaneLogs=[],
+        managedNodes={"diskGiB": 40},
+        supportType="STANDARD",
+    )
+    return rig.stack.step(rig.stack.up)
+
+
+@pytest.fixture(scope="session")
+def regrouped(rig: Rig, adjusted_back: Step) -> Step:
+    """`pulumi up` after the managed nodes got another instance type of another architecture, on spot capacity."""
+    assert adjusted_back.run.code == 0
+    rig.stack.configure(managedNodes={"instanceType": "t3.medium", "spot": True, "diskGiB": 40})
+    rig.stack.order(delay=SLOW)
+    step = rig.stack.step(rig.stack.up)
+    rig.stack.order()
+    return step
+
+
+@pytest.fixture(scope="session")
+def retagged(rig: Rig, regrouped: Step) -> Step:
+    """`pulumi up` after a default tag, two descriptions and the AWS profile were changed."""
+    assert regrouped.run.code == 0
     rig.stack.configure(aws_defaultTags={"tags": {"Owner": "the network team"}}, aws_profile=PROFILE)
     rig.stack.edit("infra/hybrid_nodes.py", 'description=f"Hybrid node', 'description=f"The hybrid node')
     rig.stack.edit("infra/cluster.py", 'description="Taken by hybrid', 'description="To be taken by hybrid')
@@ -155,7 +237,7 @@ def other_os(rig: Rig, grown: Step) -> Step:
 def upgraded(rig: Rig, other_os: Step) -> Step:
     """`pulumi up` to the next Kubernetes version."""
     assert other_os.run.code == 0
-    rig.stack.configure(kubernetesVersion="1.36")
+    rig.stack.configure(kubernetesVersion="1.35")
     rig.stack.order(delay=SLOW)
     step = rig.stack.step(rig.stack.up)
     rig.stack.order()

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,17 @@ class Stack:
             config[f"aws:{key[4:]}" if aws else f"eks-hybrid-calico:{key}"] = value
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
+    @contextmanager
+    def configured(self, **values: Any) -> Generator[None]:
+        """Set configuration for as long as the block lasts."""
+        file = self.project / f"Pulumi.{self.name}.yaml"
+        before = file.read_text(encoding="utf-8")
+        self.configure(**values)
+        try:
+            yield
+        finally:
+            file.write_text(before, encoding="utf-8")
+
     def edit(self, path: str, old: str, new: str) -> None:
         """Change the program's source, in the copy."""
         file = self.project / path
@@ -205,6 +217,10 @@ class Stack:
     def preview(self, *, succeeds: bool | None = True) -> Run:
         """Run `pulumi preview`."""
         return self.pulumi("preview", succeeds=succeeds)
+
+    def refresh(self, *, succeeds: bool | None = True) -> Run:
+        """Run `pulumi refresh`."""
+        return self.pulumi("refresh", "--yes", "--skip-preview", succeeds=succeeds)
 
     def destroy(self, *, succeeds: bool | None = True) -> Run:
         """Run `pulumi destroy`."""

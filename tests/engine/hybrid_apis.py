@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.engine.standin.world import CLUSTER, World
 from userdata.labels import ACTIVATION_LABEL
 
 _OPENSSL = (
@@ -38,6 +39,7 @@ class HybridApis:
         self.pods: set[str] = set()
         self.denied = ""
         self._journal = standin / "journal.jsonl"
+        self._world, self._reading = World(self._journal), threading.Lock()
         self._authority = standin / "authority.pem"
         files = ["-keyout", str(standin / "authority.key"), "-out", str(self._authority)]
         subprocess.run(["openssl", *_OPENSSL.split(), *files], check=True, capture_output=True)
@@ -77,9 +79,19 @@ class HybridApis:
         return 400, {"__type": "InvalidInstanceId", "message": ""}
 
     def _describe_cluster(self, name: str) -> Answer:
+        with self._reading:
+            self._world.refresh()
+            made = self._world.get(CLUSTER, name)
+        if made is None:
+            return 404, {
+                "__type": "ResourceNotFoundException",
+                "message": f"No cluster found for name: {name}.",
+            }
         authority = base64.b64encode(self._authority.read_bytes()).decode()
         cluster = {
             "name": name,
+            "version": made.inputs["version"],
+            "tags": made.inputs["tags"],
             "arn": f"arn:aws:eks:eu-central-1:123456789012:cluster/{name}",
             "status": "ACTIVE",
             "endpoint": f"https://127.0.0.1:{self._servers[1].server_port}",

@@ -99,7 +99,7 @@ def test_the_new_node_carries_the_workload_before_the_old_one_goes(other_os):
 def test_an_upgrade_reaches_the_control_plane_before_any_node(upgraded):
     # A kubelet must not be newer than the API server.
     control_plane = upgraded.one("Update", "aws:eks/cluster:Cluster")
-    assert control_plane.details["inputs"]["version"] == "1.36"
+    assert control_plane.details["inputs"]["version"] == "1.35"
     nodes = [upgraded.one("Update", "aws:eks/nodeGroup:NodeGroup"), *upgraded.of("Create", INSTANCE)]
     assert len(nodes) == 3
     assert control_plane.ended <= min(node.started for node in nodes)

@@ -257,7 +257,7 @@ def look_up(token: str, args: dict[str, Any], region: str, orders: dict[str, Any
         }
     answers = {
         "aws:index/getCallerIdentity:getCallerIdentity": {
-            "accountId": ACCOUNT,
+            "accountId": orders.get("account", ACCOUNT),
             "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:user/engine-test",
             "userId": "AIDAENGINETEST",
         },

@@ -11,6 +11,7 @@ the call ends) and `control.json`, read again at every call:
      "delay": {"TYPE": seconds},              create and delete take that long
      "until": {"TYPE": ["TYPE::NAME"]},       create does not return before these are created (names may be cut short)
      "parameters": {"*": "value"},            what every SSM parameter holds
+     "account": "ID",                         whose credentials are in use
      "zones": ["NAME"]}                       the availability zones that the account sees
 """
 

@@ -1,0 +1,110 @@
+"""Every change of a setting on a stack that is up does what docs/changes.md says, or is refused before anything changes."""
+
+import pytest
+
+from infra.changes import FIXED
+from tests.engine.conftest import CLIENTS, OTHER_CLIENTS
+
+pytestmark = pytest.mark.engine
+
+CLUSTER = "aws:eks/cluster:Cluster"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+
+
+def test_a_refresh_finds_nothing_to_change(refreshed):
+    assert refreshed.changes == []
+    assert refreshed.of("Read", CLUSTER)
+    assert "updated" not in refreshed.run.text
+
+
+def test_every_change_that_cannot_be_made_is_refused_in_one_preview(refused):
+    for key, fixed in FIXED.items():
+        assert fixed.why in refused.run.text, key
+    assert "kubernetesVersion cannot change from 1.34 to 1.33: EKS takes no Kubernetes version back" in (
+        refused.run.text
+    )
+    assert "calicoVersion cannot change from 3.32.1 to 3.31.7" in refused.run.text
+
+
+def test_a_refusal_says_old_and_new_and_the_way_out(refused):
+    assert (
+        "eks-hybrid-calico:podCidr cannot change from 192.168.0.0/16 to 192.168.0.0/17 while this stack is up"
+        in refused.run.text
+    )
+    assert "Keep it: pulumi config set podCidr 192.168.0.0/16" in refused.run.text
+    assert "destroy this stack first (pulumi destroy, then pulumi up)" in refused.run.text
+
+
+def test_a_refusal_is_no_traceback(refused, insisted):
+    assert "Traceback" not in refused.run.text
+    assert "Traceback" not in insisted.run.text
+
+
+def test_nothing_changes_when_one_thing_is_refused_even_without_a_preview(insisted):
+    assert "First pulumi config set kubernetesVersion 1.35, then pulumi up" in insisted.run.text
+    assert insisted.changes == []
+
+
+def test_clients_of_the_load_balancer_come_and_go_one_by_one(adjusted, adjusted_back):
+    def clients(step, kind):
+        inputs = [call.details["inputs"] for call in step.of(kind, INGRESS, "load-balancer-")]
+        return {each["cidrIpv4"] for each in inputs}
+
+    assert clients(adjusted, "Create") == {CLIENTS, OTHER_CLIENTS}
+    assert clients(adjusted_back, "Create") == {"192.0.2.0/24"}
+    gone = {call.name for call in adjusted_back.of("Delete", INGRESS)}
+    assert gone == {f"load-balancer-ingress-http-from-clients-80-{CLIENTS}"}
+
+
+def test_another_node_port_opens_the_new_one_before_it_closes_the_old_one(adjusted):
+    service = adjusted.one("Update", "kubernetes:core/v1:Service", "sample-app")
+    opened = adjusted.of("Create", INGRESS, "hybrid-ingress-node-port-")
+    closed = adjusted.of("Delete", INGRESS, "hybrid-ingress-node-port-")
+    assert opened
+    assert closed
+    assert max(call.ended for call in opened) <= min(call.started for call in closed)
+    assert service.ended <= min(call.started for call in closed)
+
+
+def test_the_control_plane_is_changed_in_place(adjusted, adjusted_back):
+    first, second = (step.of("Update", CLUSTER)[-1].details["inputs"] for step in (adjusted, adjusted_back))
+    assert first["upgradePolicy"] == {"supportType": "EXTENDED"}
+    assert second["upgradePolicy"] == {"supportType": "STANDARD"}
+    assert first["enabledClusterLogTypes"] == ["audit", "api"]
+    assert CLIENTS in first["vpcConfig"]["publicAccessCidrs"]
+    assert not second.get("enabledClusterLogTypes")
+
+
+def test_the_managed_nodes_are_counted_and_given_disks_in_place(adjusted, adjusted_back):
+    sizes = adjusted.one("Update", NODE_GROUP).details["inputs"]["scalingConfig"]
+    assert (sizes["minSize"], sizes["desiredSize"], sizes["maxSize"]) == (2, 3, 4)
+    assert adjusted_back.one("Update", "aws:ec2/launchTemplate:LaunchTemplate")
+    assert adjusted_back.one("Update", NODE_GROUP)
+    for step in (adjusted, adjusted_back):
+        assert step.of("Create", NODE_GROUP) == step.of("Delete", NODE_GROUP) == []
+
+
+def test_another_kind_of_managed_node_is_a_new_group_and_the_old_one_goes_last(regrouped):
+    diff = next(call for call in regrouped.of("Diff", NODE_GROUP) if call.details["replaces"])
+    assert {"amiType", "capacityType", "instanceTypes"} <= set(diff.details["replaces"])
+    new, old = regrouped.one("Create", NODE_GROUP), regrouped.one("Delete", NODE_GROUP)
+    assert new.ended <= old.started
+    # Its targets are in the load balancer before the old ones leave.
+    attachment = "aws:autoscaling/attachment:Attachment"
+    assert regrouped.one("Create", attachment).ended <= regrouped.one("Delete", attachment).started
+
+
+def test_default_tags_reach_what_the_node_group_launches(retagged):
+    template = retagged.one("Update", "aws:ec2/launchTemplate:LaunchTemplate").details["inputs"]
+    assert {each["tags"]["Owner"] for each in template["tagSpecifications"]} == {"the network team"}
+
+
+def test_coredns_gets_the_version_of_the_cluster_after_the_nodes(created, upgraded):
+    before = next(
+        call.details["inputs"]["addonVersion"]
+        for call in created.of("Create", "aws:eks/addon:Addon", "coredns")
+    )
+    addon = upgraded.one("Update", "aws:eks/addon:Addon", "coredns")
+    assert (before[:5], addon.details["inputs"]["addonVersion"][:5]) == ("v1.34", "v1.35")
+    assert upgraded.one("Update", NODE_GROUP).ended <= addon.started
