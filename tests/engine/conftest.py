@@ -7,6 +7,7 @@ language host.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tests.manifest import small_manifest
 FIRST = {"name": "hybrid-1", "os": "ubuntu-24.04"}
 SECOND = {"name": "hybrid-2", "os": "al2023"}
 
+RESIZED = {**FIRST, "os": "ubuntu-22.04", "instanceType": "t4g.large"}
 CLIENTS, OTHER_CLIENTS = "198.51.100.0/24", "203.0.113.0/24"
 
 # Long enough to see what runs side by side, in the proportions of the real thing.
@@ -73,11 +75,9 @@ def new_rig(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         rigs.append(rig)
         stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url
         manifest = Path(os.environ.get("CALICO_MANIFEST", ""))
-        if manifest.is_file():
-            stack.configure(calicoManifest=str(manifest.resolve()))
-        else:
-            path, digest = small_manifest(stack.folder)
-            stack.configure(calicoManifest=str(path), calicoManifestSha256=digest)
+        if not manifest.is_file():
+            manifest, _ = small_manifest(stack.folder)
+        stack.calico(manifest.read_text(encoding="utf-8"))
         stack.configure(
             aws_region="eu-central-1",
             hybridNodes=[FIRST],
@@ -94,7 +94,9 @@ def new_rig(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
 @pytest.fixture(scope="session")
 def rig(new_rig: Callable[[], Rig]) -> Rig:
     """The stack whose life the fixtures below are."""
-    return new_rig()
+    rig = new_rig()
+    rig.stack.configure(calicoVersion="3.31.7")
+    return rig
 
 
 @pytest.fixture(scope="session")
@@ -131,17 +133,25 @@ def repeated(rig: Rig, refreshed: Step) -> Step:
 
 
 @pytest.fixture(scope="session")
-def refused(rig: Rig, repeated: Step) -> Step:
-    """`pulumi preview` with a change of everything that is fixed, and two minor versions at once."""
+def recalico(rig: Rig, repeated: Step) -> Step:
+    """`pulumi up` to the next Calico release, of which the images are others."""
     assert repeated.run.code == 0
-    manifest, digest = small_manifest(rig.stack.folder)
+    rig.stack.configure(calicoVersion="3.32.1")
+    rig.stack.calico(
+        re.sub(r"(image: \S+):\S+", r"\1:v3.99.0", rig.stack.manifest.read_text(encoding="utf-8"))
+    )
+    return rig.stack.step(rig.stack.up)
+
+
+@pytest.fixture(scope="session")
+def refused(rig: Rig, recalico: Step) -> Step:
+    """`pulumi preview` with a change of everything that is fixed, and a Kubernetes version back."""
+    assert recalico.run.code == 0
     rig.stack.order(account="210987654321")
     changes = {
         "aws_region": "eu-west-1",
         "availabilityZones": 3,
         "calicoVersion": "3.31.7",
-        "calicoManifest": str(manifest),
-        "calicoManifestSha256": digest,
         "clusterName": "other",
         "kubernetesVersion": "1.33",
         "onPremVpcCidr": "10.91.0.0/16",
@@ -234,9 +244,19 @@ def other_os(rig: Rig, grown: Step) -> Step:
 
 
 @pytest.fixture(scope="session")
-def upgraded(rig: Rig, other_os: Step) -> Step:
-    """`pulumi up` to the next Kubernetes version."""
+def resized(rig: Rig, other_os: Step) -> Step:
+    """`pulumi up` after the first node got another instance type and the second one a larger disk."""
     assert other_os.run.code == 0
+    rig.stack.configure(hybridNodes=[RESIZED, {**SECOND, "diskGiB": 40}])
+    step = rig.stack.step(rig.stack.up)
+    rig.join()
+    return step
+
+
+@pytest.fixture(scope="session")
+def upgraded(rig: Rig, resized: Step) -> Step:
+    """`pulumi up` to the next Kubernetes version."""
+    assert resized.run.code == 0
     rig.stack.configure(kubernetesVersion="1.35")
     rig.stack.order(delay=SLOW)
     step = rig.stack.step(rig.stack.up)
@@ -249,13 +269,23 @@ def upgraded(rig: Rig, other_os: Step) -> Step:
 def shrunk(rig: Rig, upgraded: Step) -> Step:
     """`pulumi up` after the second node was taken out of the settings again."""
     assert upgraded.run.code == 0
-    rig.stack.configure(hybridNodes=[{**FIRST, "os": "ubuntu-22.04"}])
+    rig.stack.configure(hybridNodes=[RESIZED])
     return rig.stack.step(rig.stack.up)
 
 
 @pytest.fixture(scope="session")
-def destroyed(rig: Rig, shrunk: Step) -> Step:
-    """`pulumi destroy`."""
+def rejoined(rig: Rig, shrunk: Step) -> Step:
+    """`pulumi up` after another nodeadm was named, and its digest."""
     assert shrunk.run.code == 0
+    rig.stack.configure(nodeadmVersion="v1.0.19", nodeadmSha256={"arm64": "a" * 64})
+    step = rig.stack.step(rig.stack.up)
+    rig.join()
+    return step
+
+
+@pytest.fixture(scope="session")
+def destroyed(rig: Rig, rejoined: Step) -> Step:
+    """`pulumi destroy`."""
+    assert rejoined.run.code == 0
     rig.stack.order(delay=SLOW)
     return rig.stack.step(rig.stack.destroy)

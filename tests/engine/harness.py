@@ -6,6 +6,7 @@ machine's own Pulumi set-up is read, and nothing is fetched.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -159,6 +160,17 @@ class Stack:
             aws = key.startswith("aws_")
             config[f"aws:{key[4:]}" if aws else f"eks-hybrid-calico:{key}"] = value
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    @property
+    def manifest(self) -> Path:
+        """Calico's manifest, as the stack reads it."""
+        return self.folder / "calico.yaml"
+
+    def calico(self, manifest: str) -> None:
+        """Give the stack a manifest of Calico, and its digest."""
+        self.manifest.write_text(manifest, encoding="utf-8")
+        digest = hashlib.sha256(self.manifest.read_bytes()).hexdigest()
+        self.configure(calicoManifest=str(self.manifest), calicoManifestSha256=digest)
 
     @contextmanager
     def configured(self, **values: Any) -> Generator[None]:

@@ -1,4 +1,4 @@
-"""What AWS and a Kubernetes API refuse, with their words. Pure: a world and a request go in, a reason or None comes out.
+"""What AWS and a Kubernetes API refuse, with their words. Pure: from a world and a request to a reason or None.
 
 Only what a change of this program could run into. Sources: the user guides and API references of EC2, EKS, Elastic
 Load Balancing and IAM; the texts are those that their APIs answer with.
@@ -25,6 +25,11 @@ _VPC = "aws:ec2/vpc:Vpc"
 _RULES = (
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+)
+
+_ONE_RULE = (
+    ("securityGroupId", "ipProtocol", "fromPort", "toPort", "cidrIpv4", "referencedSecurityGroupId"),
+    "InvalidPermission.Duplicate: the specified rule already exists",
 )
 
 # (what makes one unique, AWS's words for a second one).
@@ -73,20 +78,7 @@ _UNIQUE: dict[str, tuple[tuple[str, ...], str]] = {
         ("loadBalancerArn", "port"),
         "DuplicateListener: A listener already exists on this port for this load balancer",
     ),
-    **{
-        rule: (
-            (
-                "securityGroupId",
-                "ipProtocol",
-                "fromPort",
-                "toPort",
-                "cidrIpv4",
-                "referencedSecurityGroupId",
-            ),
-            "InvalidPermission.Duplicate: the specified rule already exists",
-        )
-        for rule in _RULES
-    },
+    **dict.fromkeys(_RULES, _ONE_RULE),
 }
 
 # The identities that the stand-in itself gives; an image's is not among them.
