@@ -9,8 +9,8 @@ import settings
 from infra.account import look_up
 from infra.cluster import HybridCluster, HybridClusterArgs
 from infra.core_dns import CoreDns, CoreDnsArgs
-from infra.fixed_settings import FixedSettings, FixedSettingsArgs
 from infra.firewall import Firewall, FirewallArgs
+from infra.fixed_settings import FixedSettings, FixedSettingsArgs
 from infra.hybrid_nodes import HybridNodes, HybridNodesArgs
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.managed_nodes import ManagedNodes, ManagedNodesArgs

@@ -122,10 +122,8 @@ def refusals(
 
 def _fixed(key: str, old: object, new: object) -> Refusal:
     fixed = FIXED[key]
-    if key == "account_id":
-        keep = f"Sign in to account {old} again"
-    else:
-        keep = f"Keep it: pulumi config set {fixed.key} {old}"
+    again = f"Sign in to account {old} again"
+    keep = again if key == "account_id" else f"Keep it: pulumi config set {fixed.key} {old}"
     name = fixed.key if ":" in fixed.key or " " in fixed.key else f"{_PROJECT}:{fixed.key}"
     return Refusal(
         setting=key,
