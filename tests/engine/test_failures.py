@@ -12,6 +12,7 @@ CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 INSTANCE = "aws:ec2/instance:Instance"
 ACTIVATION = "aws:ssm/activation:Activation"
+ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 
 
 @pytest.fixture(scope="module")
@@ -78,16 +79,78 @@ def taken_back(given_up):
     return rig, interrupted, rig.stack.step(rig.stack.destroy)
 
 
+@pytest.fixture(scope="module")
+def killed(taken_back):
+    """In the same stack a `pulumi up` whose engine is killed: first while the control plane is made, then in Calico."""
+    rig, *_ = taken_back
+    rig.stack.order(hang=[CLUSTER])
+    first = rig.stack.step(lambda: kill(rig.stack, CLUSTER))
+    rig.stack.order()
+    settled = rig.stack.step(lambda: settle(rig.stack))
+    # The API server has made this object, and the engine never heard of it.
+    rig.stack.order(unrecorded=[f"{ACCOUNT}::calico:kube-system/calico-node"])
+    second = rig.stack.step(lambda: kill(rig.stack, ACCOUNT))
+    rig.stack.order()
+    return rig, first, settled, second, rig.stack.step(lambda: settle(rig.stack))
+
+
+@pytest.fixture(scope="module")
+def half_made(killed):
+    """The next `pulumi up`, in which EKS makes the node group and reports it failed."""
+    rig, *_ = killed
+    rig.stack.order(fail_after={f"{NODE_GROUP}::managed": "NodeCreationFailure: Instances failed to join"})
+    step = rig.stack.step(lambda: rig.stack.up(succeeds=False))
+    rig.stack.order()
+    return rig, step
+
+
+@pytest.fixture(scope="module")
+def repeated_up(half_made):
+    """The next one, which has nothing to change about the node group."""
+    rig, _ = half_made
+    step = rig.stack.step(rig.stack.up)
+    rig.join()
+    return rig, step
+
+
+@pytest.fixture(scope="module")
+def replaced(repeated_up):
+    """`pulumi up --replace` with the exact URN, as docs/changes.md says."""
+    rig, step = repeated_up
+    (group,) = (resource["urn"] for resource in step.resources if resource["type"] == NODE_GROUP)
+    return rig, rig.stack.step(lambda: rig.stack.pulumi("up", "--yes", "--skip-preview", "--replace", group))
+
+
 def interrupt(stack):
     """Start `pulumi up` and press Ctrl-C once as soon as the creation of an instance hangs."""
-    started = time.monotonic()
+    return stop(stack, INSTANCE, signal.SIGINT)
+
+
+def kill(stack, token):
+    """Start `pulumi up` and kill its processes as soon as the creation of a type hangs and nothing else moves."""
+    return stop(stack, token, signal.SIGKILL, quiet_s=2)
+
+
+def stop(stack, token, by, quiet_s=0.0):
+    """Start `pulumi up` and send it a signal as soon as the creation of a type hangs, and all is quiet."""
+    before, started = len(stack.journal()), time.monotonic()
     process = stack.start("up", "--yes", "--skip-preview")
-    while not any((call.kind, call.type) == ("Hang", INSTANCE) for call in stack.journal()):
+    while True:
+        calls = stack.journal()[before:]
+        hangs = any((call.kind, call.type) == ("Hang", token) for call in calls)
+        if hangs and time.monotonic() - calls[-1].ended >= quiet_s:
+            break
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() - started < 600
         time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, by)
     return stack.finish(process, started)
+
+
+def settle(stack):
+    """Do what docs/changes.md says after a kill."""
+    stack.pulumi("cancel", "--yes")
+    return stack.refresh()
 
 
 def kept(step):
@@ -166,3 +229,43 @@ def test_a_destroy_after_a_cancelled_up_leaves_nothing(taken_back):
     assert interrupted.run.code != 0
     assert destroyed.resources == []
     assert rig.stack.left() == []
+
+
+def test_a_killed_up_leaves_the_stack_as_far_as_it_had_come(killed):
+    _, first, settled, second, _ = killed
+    for step in (first, second):
+        assert step.run.code != 0
+        assert created(step)
+    assert settled.changes == []
+    assert settled.run.code == 0
+
+
+def test_after_a_kill_nothing_is_made_twice_and_nothing_is_lost(killed, half_made):
+    rig, first, _, second, _ = killed
+    _, third = half_made
+    # What the API had made without the engine's knowledge is taken over.
+    unheard = {f"{ACCOUNT}::calico:kube-system/calico-node"}
+    keys = [{call.key for call in step.of("Create")} for step in (first, second, third)]
+    assert keys[0] & keys[1] == keys[0] & keys[2] == set()
+    assert keys[1] & keys[2] == unheard
+    assert {call.urn for step in (first, second, third) for call in step.of("Create")} <= kept(third)
+    assert rig.stack.state().get("pending_operations", []) == []
+
+
+def test_a_node_group_that_failed_stays_failed_and_the_next_up_does_not_notice(half_made, repeated_up):
+    _, failed = half_made
+    assert "NodeCreationFailure: Instances failed to join" in failed.run.text
+    assert NODE_GROUP in {resource["type"] for resource in failed.resources}
+    _, after = repeated_up
+    assert after.of("Create", NODE_GROUP) == []
+    assert after.of("Delete", NODE_GROUP) == []
+
+
+def test_a_node_group_that_failed_is_replaced_by_its_exact_urn_and_nothing_else_is(replaced, half_made):
+    _, step = replaced
+    (failed,) = half_made[1].of("Create", NODE_GROUP)
+    new, old = step.one("Create", NODE_GROUP), step.one("Delete", NODE_GROUP)
+    assert old.details["id"] == failed.details["id"] != new.details["id"]
+    attachment = "aws:autoscaling/attachment:Attachment"
+    assert {call.type for call in step.of("Create")} == {NODE_GROUP, attachment}
+    assert {call.type for call in step.of("Delete")} == {NODE_GROUP, attachment}
