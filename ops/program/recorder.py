@@ -28,6 +28,7 @@ class Options:
     """The resource options the program set, as sent to the engine (property names in camelCase)."""
 
     additional_secret_outputs: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     custom_timeouts: Mapping[str, str] = field(default_factory=dict)
     delete_before_replace: bool = False
     deleted_with: str = ""
@@ -174,6 +175,7 @@ class RecordingMonitor(sdk.Monitor):
             property_dependencies={k: frozenset(v.urns) for k, v in request.propertyDependencies.items()},
             options=Options(
                 additional_secret_outputs=tuple(request.additionalSecretOutputs),
+                aliases=tuple(alias.spec.name for alias in request.aliases),
                 custom_timeouts=json_format.MessageToDict(request.customTimeouts),
                 delete_before_replace=request.deleteBeforeReplace,
                 deleted_with=request.deletedWith,

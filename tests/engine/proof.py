@@ -79,7 +79,7 @@ ROWS: dict[str, Row] = {
         effect="In place", step="adjusted_back", of=(INGRESS, "load-balancer-"), kind="Create"
     ),
     "sampleNodePort": Row(
-        effect="In place", step="adjusted", of=("kubernetes:core/v1:Service", "sample-app")
+        effect="In place", step="adjusted", of=("kubernetes:core/v1:Service", "sample-svc")
     ),
     "controlPlaneLogs": Row(effect="In place", step="adjusted_back", of=(CLUSTER, "")),
     "aws:region": _refused("aws:region cannot change from eu-central-1 to eu-west-1"),

@@ -55,3 +55,24 @@ def test_a_value_of_the_wrong_type_is_rejected_by_the_cli_itself(stack):
     run = stack.preview(succeeds=False)
     file.write_text(good, encoding="utf-8")
     assert "availabilityZones' must be of type 'integer'" in run.text
+
+
+@pytest.mark.parametrize(
+    ("zones", "message"),
+    [
+        (
+            ["us-west-1a", "us-west-1c"],
+            "2 (us-west-1a, us-west-1c). Set no more than there are, e.g. pulumi config set availabilityZones 2",
+        ),
+        (["us-west-1a"], "1 (us-west-1a). Choose another region"),
+        ([], "none. Choose another region"),
+    ],
+)
+def test_zones_that_the_account_lacks_are_refused_and_those_there_are_named(stack, zones, message):
+    stack.order(zones=zones)
+    with stack.configured(availabilityZones=3, aws_region="us-west-1"):
+        step = stack.step(lambda: stack.preview(succeeds=False))
+    stack.order()
+    assert message in " ".join(step.run.text.split())
+    assert "Traceback" not in step.run.text
+    assert step.of("Check") == []

@@ -66,7 +66,9 @@ def given_up(new_rig):
     rig.stack.order(fail={f"{CLUSTER}::eks-eksCluster": "ResourceLimitExceededException: 100 clusters"})
     failed = rig.stack.step(lambda: rig.stack.up(succeeds=False))
     rig.stack.order()
-    return rig, failed, rig.stack.step(rig.stack.destroy)
+    with rig.stack.configured(clusterName="second", podCidr="192.168.0.0/17", kubernetesVersion="1.36"):
+        looked = rig.stack.step(rig.stack.preview)
+    return rig, failed, looked, rig.stack.step(rig.stack.destroy)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +85,16 @@ def taken_back(given_up):
 def killed(taken_back):
     """In the same stack a `pulumi up` whose engine is killed: first while the control plane is made, then in Calico."""
     rig, *_ = taken_back
+    # As an earlier release of this program named its rules.
+    present, former = "rule.name, rule.former_name,", "rule.former_name, rule.former_name,"
+    by_address, by_position = 'f"{rule.name}-{cidr}", former,', "former, former,"
+    rig.stack.edit("infra/firewall.py", present, former)
+    rig.stack.edit("infra/firewall.py", by_address, by_position)
     rig.stack.order(hang=[CLUSTER])
     first = rig.stack.step(lambda: kill(rig.stack, CLUSTER))
     rig.stack.order()
+    rig.stack.edit("infra/firewall.py", former, present)
+    rig.stack.edit("infra/firewall.py", by_position, by_address)
     settled = rig.stack.step(lambda: settle(rig.stack))
     # The API server has made this object, and the engine never heard of it.
     rig.stack.order(unrecorded=[f"{ACCOUNT}::calico:kube-system/calico-node"])
@@ -217,7 +226,7 @@ def test_the_next_destroy_goes_on_and_leaves_nothing(allowed):
 
 
 def test_a_destroy_after_a_failure_inside_the_packaged_component_leaves_nothing(given_up):
-    _, failed, destroyed = given_up
+    _, failed, _, destroyed = given_up
     assert "ResourceLimitExceededException" in failed.run.text
     assert created(failed) <= kept(failed)
     assert destroyed.resources == []
@@ -269,3 +278,17 @@ def test_a_node_group_that_failed_is_replaced_by_its_exact_urn_and_nothing_else_
     attachment = "aws:autoscaling/attachment:Attachment"
     assert {call.type for call in step.of("Create")} == {NODE_GROUP, attachment}
     assert {call.type for call in step.of("Delete")} == {NODE_GROUP, attachment}
+
+
+def test_a_first_up_that_failed_before_the_control_plane_may_go_on_with_other_settings(given_up):
+    _, _, looked, _ = given_up
+    assert looked.run.code == 0
+    assert "cannot change" not in looked.run.text
+
+
+def test_rules_of_an_earlier_release_keep_what_they_are_under_their_new_names(killed):
+    _, first, _, second, _ = killed
+    assert first.of("Create", "aws:vpc/", "hybrid-ingress-vxlan-from-managed-1")
+    assert second.of("Create", "aws:vpc/") == second.of("Delete", "aws:vpc/") == []
+    # Their Name tags follow.
+    assert len(second.of("Update", "aws:vpc/")) == len(first.of("Create", "aws:vpc/"))

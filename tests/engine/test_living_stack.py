@@ -76,7 +76,7 @@ def test_clients_of_the_load_balancer_come_and_go_one_by_one(adjusted, adjusted_
 
 
 def test_another_node_port_opens_the_new_one_before_it_closes_the_old_one(adjusted):
-    service = adjusted.one("Update", "kubernetes:core/v1:Service", "sample-app")
+    service = adjusted.one("Update", "kubernetes:core/v1:Service", "sample-svc")
     opened = adjusted.of("Create", INGRESS, "hybrid-ingress-node-port-")
     closed = adjusted.of("Delete", INGRESS, "hybrid-ingress-node-port-")
     assert opened

@@ -205,3 +205,18 @@ def test_coredns_prefers_different_hosts_but_never_waits_for_a_second_one(dev):
     assert spread["topologyKey"] == "kubernetes.io/hostname"
     assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
     assert spread["labelSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+
+
+def test_coredns_has_the_version_that_belongs_to_the_clusters(record):
+    for version in ("1.34", "1.36"):
+        recording = record(kubernetesVersion=version)
+        assert recording.one("aws:eks/addon:Addon").inputs["addonVersion"].startswith(f"v{version}.")
+        (asked,) = (args for token, args in recording.invokes if token.endswith(":getAddonVersion"))
+        # AWS's default for it, not the newest.
+        assert asked == {"addonName": "coredns", "kubernetesVersion": version}
+
+
+@pytest.mark.parametrize("support", ["STANDARD", "EXTENDED"])
+def test_the_support_type_reaches_the_control_plane(record, support):
+    inputs = record(supportType=support).one("eks:index:Cluster").inputs
+    assert inputs["upgradePolicy"] == {"supportType": support}

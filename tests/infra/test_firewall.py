@@ -123,3 +123,39 @@ def test_an_egress_rule_to_the_internet_stands_for_the_same_port_nearby():
     table = flows(node_port=443, listener_port=80, ubuntu=False)
     egress = [r for r in rules(table) if r.direction == "egress" and r.group == "managed" and r.port == 443]
     assert [r.peer for r in egress] == ["internet"]
+
+
+def named_rules(recording):
+    return {r.name: r for r in recording.of_type(INGRESS) + recording.of_type(EGRESS)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["198.51.100.0/24"], ["198.51.100.0/24", "203.0.113.0/24"]),
+        (["198.51.100.0/24", "203.0.113.0/24"], ["203.0.113.0/24"]),
+        (["198.51.100.0/24", "203.0.113.0/24"], ["203.0.113.0/24", "198.51.100.0/24"]),
+    ],
+)
+def test_a_rule_has_one_name_wherever_it_stands_in_a_list(record, before, after):
+    # AWS refuses a second rule like it, and the engine creates before it deletes.
+    one, other = (named_rules(record(albAllowedCidrs=cidrs)) for cidrs in (before, after))
+    content = {name: rule.inputs.get("cidrIpv4") for name, rule in one.items()}
+    assert {
+        name: rule.inputs.get("cidrIpv4") for name, rule in other.items() if name in one
+    }.items() <= content.items()
+    kept = {name for name in one if name.startswith("load-balancer-ingress")} & other.keys()
+    assert len(kept) == len(set(before) & set(after))
+
+
+def test_rules_that_open_different_ports_have_different_names(record):
+    one, other = (named_rules(record(sampleNodePort=port)) for port in (30080, 31000))
+    assert {name for name in one if "node-port" in name}.isdisjoint(other)
+
+
+def test_every_rule_says_what_it_was_called_before(record):
+    recording = record(albAllowedCidrs=["198.51.100.0/24", "203.0.113.0/24"])
+    former = {alias for rule in named_rules(recording).values() for alias in rule.options.aliases}
+    assert "load-balancer-ingress-http-from-clients-2" in former
+    assert "control-plane-ingress-api-from-hybrid" in former
+    assert len(former) == len(named_rules(recording))

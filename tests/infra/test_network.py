@@ -144,3 +144,11 @@ def test_a_page_with_a_name_that_nobody_fills_in_is_an_error():
     with pytest.raises(KeyError):
         readme("${nothing}", {"hybridNodes": [], "clusterName": "", "updateKubeconfig": "", "albUrl": "",
                               "managedNodeGroup": {"name": ""}})  # fmt: skip
+
+
+def test_the_default_groups_of_both_vpcs_hold_no_rule(dev):
+    vpcs = {r.id: r.name for r in dev.of_type("aws:ec2/vpc:Vpc")}
+    groups = dev.of_type("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup")
+    assert sorted(vpcs[group.inputs["vpcId"]] for group in groups) == ["eks", "on-prem"]
+    for group in groups:
+        assert not {"ingress", "egress"} & group.inputs.keys()

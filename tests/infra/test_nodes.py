@@ -203,3 +203,11 @@ def test_targets_are_dropped_quickly_and_probed_often(dev):
         assert group.inputs["healthCheck"]["matcher"] == "200"
         assert group.inputs["port"] == 30080
     assert dev.one("aws:lb/loadBalancer:LoadBalancer").inputs["dropInvalidHeaderFields"] is True
+
+
+def test_no_nodes_resources_are_meant_by_a_pattern_of_another_ones_name(record):
+    # `*` in --replace and --target stands for anything but a colon.
+    recording = record(hybridNodes=[{"name": "edge"}, {"name": "edge-2"}])
+    for type_ in (ACTIVATION, CLEANUP, INSTANCE):
+        assert [name.partition(".")[0] for name in names(recording, type_)] == ["edge-2", "edge"]
+        assert len([name for name in names(recording, type_) if name.startswith("edge.")]) == 1
