@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,8 +49,10 @@ def plan(
     from settings import SettingsError
 
     try:
-        # On a terminal only, and on standard error: what is printed stays clean.
-        with Console(stderr=True).status("Evaluating the program ..."):
+        # Pulumi is large: this takes seconds. Nothing is written where standard error is no terminal.
+        with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(
+            f"Evaluating the program for stack {stack} ..."
+        ):
             found = plan_stack(stack, overrides(config or []))
     except (SettingsError, CalicoManifestError, UnknownStackError) as error:
         typer.echo(str(error), err=True)
