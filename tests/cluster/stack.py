@@ -47,7 +47,7 @@ class RealStack(Stack):
         authority = b64encode(self.cluster.authority.encode()).decode()
         super().order(cluster={"endpoint": self.cluster.url, "authority": authority}, **orders)
 
-    def finish(self, process: subprocess.Popen[str], started: float, timeout_s: float = 600) -> Run:
+    def finish(self, process: subprocess.Popen[str], started: float, timeout_s: float = 900) -> Run:
         """See Stack.finish; real parts take their time."""
         return super().finish(process, started, timeout_s)
 

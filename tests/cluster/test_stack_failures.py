@@ -1,4 +1,4 @@
-"""Runs that end half way, with the real Kubernetes provider and a real API server: the next one goes on."""
+"""Runs that end half way, on real parts: one stack's bad day, step by step."""
 
 import os
 import re
@@ -16,82 +16,118 @@ from tests.engine.harness import Run
 
 pytestmark = pytest.mark.cluster
 
-LONG = 300.0
+LONG_S = 600.0
+LATE_S = 15.0
+DOWN_S = 5.0
+FIRST, SECOND = {"name": "hybrid-1", "os": "ubuntu-24.04"}, {"name": "hybrid-2", "os": "al2023"}
+UNCHANGED = re.compile(r"Resources:\n +\d+ unchanged\n")
 
 
-def gate(rig: RealRig) -> dict | None:
-    """nw-check-hybrid in the API server, once it waits for its node."""
-    found = rig.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
-    return found if found and found.get("status", {}).get("unavailableReplicas") else None
-
-
-def start_up(rig: RealRig) -> tuple[subprocess.Popen[str], float]:
-    """Start `pulumi up` and return when it waits for the hybrid node, whose machine does not boot."""
+def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
+    """Start `pulumi up`, and return when nw-check-hybrid waits for the last of its nodes, which does not boot."""
     rig.machines.boot_hybrid.clear()
     started = time.monotonic()
     process = rig.stack.start("up", "--yes", "--skip-preview")
+
+    def waits() -> bool:
+        assert process.poll() is None, process.communicate()[0]
+        found = rig.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
+        status = found["status"] if found else {}
+        complete = status.get("observedGeneration") == found["metadata"]["generation"] if found else False
+        return complete and status.get("replicas") == nodes and status.get("unavailableReplicas", 0) > 0
+
     try:
-        wait_for("pulumi up does not get to nw-check-hybrid", lambda: gate(rig), seconds=LONG)
-        wait_for("the managed nodes", lambda: len(rig.cluster.api.items("v1", "Node")) > 1, seconds=LONG)
+        wait_for("pulumi up does not come to nw-check-hybrid", waits, seconds=LONG_S)
     except AssertionError:
         os.killpg(process.pid, signal.SIGKILL)
-        raise AssertionError(process.communicate()[0]) from None
+        raise
     return process, started
 
 
-def is_empty(run: Run) -> bool:
-    """Tell whether a run changed nothing."""
-    return bool(re.search(r"Resources:\n +\d+ unchanged\n", run.text))
-
-
-def test_up_waits_for_a_hybrid_node_that_joins_late(new_real_rig: Callable[[], RealRig]) -> None:
+@pytest.fixture(scope="module")
+def killed(new_real_rig: Callable[[], RealRig]) -> RealRig:
+    """A stack whose first `pulumi up` was killed, with all that it had started, while it waited for the hybrid node."""
     rig = new_real_rig()
-    process, started = start_up(rig)
-    time.sleep(15)
-    assert process.poll() is None
-    rig.machines.boot_hybrid.set()
-    run = rig.stack.finish(process, started)
-    assert run.code == 0, run.text
-    assert is_empty(rig.stack.up())
-
-
-def test_up_names_the_workload_and_the_reason_when_a_hybrid_node_never_joins(
-    new_real_rig: Callable[[], RealRig],
-) -> None:
-    rig = new_real_rig()
-    # The boot may take a minute instead of twenty.
-    rig.stack.edit("k8s/workloads.py", "BOOT_TIMEOUT_MINUTES: Final = 20", "BOOT_TIMEOUT_MINUTES: Final = 1")
-    rig.machines.boot_hybrid.clear()
-    run = rig.stack.up(succeeds=False)
-    assert "nw-check/nw-check-hybrid" in run.text
-    assert "didn't match Pod's node affinity/selector" in run.text
-
-    rig.machines.boot_hybrid.set()
-    rig.stack.up()
-    assert is_empty(rig.stack.up())
-
-
-def test_after_a_killed_engine_the_next_up_goes_on(new_real_rig: Callable[[], RealRig]) -> None:
-    rig = new_real_rig()
-    process, _ = start_up(rig)
+    process, _ = start_up(rig, nodes=1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert nw_check.HYBRID not in [each["urn"].rpartition("::")[2] for each in rig.stack.resources()]
-
-    rig.machines.boot_hybrid.set()
-    rig.stack.pulumi("cancel", "--yes")
-    rig.stack.up()
-    assert is_empty(rig.stack.up())
+    return rig
 
 
-def test_an_api_server_that_is_down_in_the_middle_is_survived(new_real_rig: Callable[[], RealRig]) -> None:
-    rig = new_real_rig()
-    process, started = start_up(rig)
+@pytest.fixture(scope="module")
+def resumed(killed: RealRig) -> tuple[RealRig, Run]:
+    """The next `pulumi up`; the node joins late."""
+    killed.stack.pulumi("cancel", "--yes")
+    process, started = start_up(killed, nodes=1)
+    time.sleep(LATE_S)
+    assert process.poll() is None, "pulumi up did not wait for the node"
+    killed.machines.boot_hybrid.set()
+    return killed, killed.stack.finish(process, started)
+
+
+@pytest.fixture(scope="module")
+def settled(resumed: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
+    """The `pulumi up` after that."""
+    rig, run = resumed
+    assert run.code == 0, run.text
+    return rig, rig.stack.up()
+
+
+@pytest.fixture(scope="module")
+def interrupted(settled: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
+    """`pulumi up` with a second hybrid node, during which the API server is down for a moment."""
+    rig, _ = settled
+    # The boot may take a minute instead of twenty.
+    rig.stack.edit("k8s/workloads.py", "BOOT_TIMEOUT_MINUTES: Final = 20", "BOOT_TIMEOUT_MINUTES: Final = 1")
+    rig.stack.configure(hybridNodes=[FIRST, SECOND])
+    process, started = start_up(rig, nodes=2)
     rig.cluster.stop_api_server()
-    time.sleep(10)
+    time.sleep(DOWN_S)
     rig.cluster.start_api_server()
+    return rig, rig.stack.finish(process, started)
+
+
+@pytest.fixture(scope="module")
+def missed(interrupted: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
+    """The next `pulumi up`, for which the second node never joins."""
+    rig, _ = interrupted
+    return rig, rig.stack.up(succeeds=False)
+
+
+@pytest.fixture(scope="module")
+def complete(missed: tuple[RealRig, Run]) -> tuple[RealRig, Run, Run]:
+    """The next one, for which it does, and the one after that."""
+    rig, _ = missed
     rig.machines.boot_hybrid.set()
-    rig.stack.finish(process, started)
-    # Whether that run survives depends on what it was doing; the next one ends well in any case.
-    rig.stack.up()
-    assert is_empty(rig.stack.up())
+    return rig, rig.stack.up(), rig.stack.up()
+
+
+def test_a_killed_engine_has_not_recorded_what_it_was_waiting_for(killed: RealRig) -> None:
+    assert nw_check.HYBRID not in {each["urn"].rpartition("::")[2] for each in killed.stack.resources()}
+    assert killed.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
+
+
+def test_the_next_up_adopts_it_and_waits_for_the_node(resumed: tuple[RealRig, Run]) -> None:
+    rig, run = resumed
+    assert run.code == 0, run.text
+    assert nw_check.HYBRID in {each["urn"].rpartition("::")[2] for each in rig.stack.resources()}
+
+
+def test_after_that_nothing_is_left_to_change(settled: tuple[RealRig, Run]) -> None:
+    assert UNCHANGED.search(settled[1].text), settled[1].text
+
+
+def test_a_hybrid_node_that_never_joins_is_named_by_what_waits_for_it(missed: tuple[RealRig, Run]) -> None:
+    text = missed[1].text
+    assert "nw-check/nw-check-hybrid" in text
+    assert "0/3 nodes are available" in text or "node(s) didn't match" in text, text
+
+
+def test_an_api_server_that_was_down_and_a_node_that_was_late_leave_no_trace(
+    complete: tuple[RealRig, Run, Run],
+) -> None:
+    rig, first, second = complete
+    assert first.code == 0, first.text
+    assert UNCHANGED.search(second.text), second.text
+    pods = rig.cluster.api.items("v1", "Pod", namespace=nw_check.NAMESPACE, labels=f"app={nw_check.HYBRID}")
+    assert {pod["spec"]["nodeName"] for pod in pods} == set(rig.apis.machines)
