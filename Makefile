@@ -30,20 +30,20 @@ $(BIN)/python:
 # where uv cannot, pip does the same and says what is wrong.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
-define install
+define locked
   $(UV) $(1) >/dev/null 2>&1 || $(PIP) $(1) >&2
 endef
 
 $(VENV)/.runtime: requirements-uv.txt requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing the locked packages into $(VENV): once, half a minute on most machines ..." >&2
 	@$(PIP) --require-hashes -r requirements-uv.txt >&2
-	@$(call install,--require-hashes -r requirements.txt)
-	@$(call install,--no-build-isolation -e .)
+	@$(call locked,--require-hashes -r requirements.txt)
+	@$(call locked,--no-build-isolation -e .)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@echo "Installing the test tools into $(VENV): once, some seconds ..." >&2
-	@$(call install,--require-hashes -r requirements-dev.txt)
+	@$(call locked,--require-hashes -r requirements-dev.txt)
 	@touch $@
 
 # --- without an account -------------------------------------------------------------------------
