@@ -24,6 +24,15 @@ def doctor(
     stack: Annotated[
         str | None, typer.Option("--stack", "-s", help="Stack to look at; default: the selected one.")
     ] = None,
+    saved: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Explain this saved text instead, and ask nobody: a console, the output of a failed pulumi up, "
+            "kubectl describe or events, JSON of the AWS CLI. Repeatable; -: standard input.",
+        ),
+    ] = None,
     outputs: Outputs = None,
     profile: Profile = None,
     bundle: Annotated[
@@ -43,15 +52,29 @@ def doctor(
 ) -> None:
     """Say why a deployment stopped half way, or why a node never joined. Reads only.
 
+    It claims a cause only where a text proves it, and otherwise quotes the text. With -o json: causes (id, seen, why,
+    fix), quoted (what no row of its table knows), consequences, gaps.
+
     Exit codes: 0 nothing found wrong, 1 findings, 2 could not run, or could not look at everything.
     """
+    if saved and (stack or outputs or profile or bundle):
+        raise typer.BadParameter(
+            "--from asks nobody: --stack, --outputs, --profile and --bundle do not go with it"
+        )
     from ops.clients.errors import AskError
-    from ops.doctor import report, session
+    from ops.doctor import report
     from ops.doctor.redaction import Redactor
 
     try:
-        request = session.Request(stack=stack, outputs=outputs, profile=profile, bundle=bundle)
-        diagnosis = session.run(request)
+        if saved:
+            from ops.doctor.saved import explain
+
+            diagnosis = explain(saved)
+        else:
+            from ops.doctor import session
+
+            request = session.Request(stack=stack, outputs=outputs, profile=profile, bundle=bundle)
+            diagnosis = session.run(request)
     except AskError as error:
         problem = error.problem
         text = f"ops doctor could not run\n  seen {problem.seen}\n  why  {problem.why}\n  fix  {problem.fix}"

@@ -1,25 +1,41 @@
-"""Matches what was seen against the failure table, and tells causes from what they bring along. Pure."""
+"""Matches what was seen against the failure table, and tells causes from what they may bring along. Pure.
+
+A cause is claimed only where a text proves it. What no row knows, or what says only that something is wrong and not
+why, is quoted.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ops.doctor.failures import FAILURES
-from ops.doctor.known.row import Failure
+from ops.doctor.failures import FAILURES, Failure
 from ops.doctor.symptoms import Gap, Place, Section, Symptom
 
-_QUOTED_CHARACTERS = 240
-# Many lines, so several causes may stand in them; elsewhere a symptom is one sentence and has one cause.
-_LONG = frozenset({Place.CONSOLE, Place.LOG})
-# These only repeat what another symptom of the same machine says, and are no finding of their own.
-_SILENT = frozenset({Place.CONSOLE})
+# Where to read on about what no row knows.
+_NEXT = {
+    Place.STATE: "pulumi stack --show-urns",
+    Place.CONSOLE: "on the node: sudo journalctl -u eks-hybrid-join -u kubelet -u containerd; ops doctor --bundle FILE.tgz"
+    " keeps the whole console. The node tries again by itself; a new one: pulumi up --replace '**:Activation::NAME.*'",
+    Place.JOIN: "the machine's console, below; aws ec2 reboot-instances starts the join again",
+    Place.CONTROL_PLANE: "aws eks describe-cluster --region REGION --name CLUSTER --query cluster.health",
+    Place.NODE_GROUP: "EKS's own words are above; after the cause is gone, a group that is CREATE_FAILED needs "
+    "pulumi up --replace '**aws:eks/nodeGroup:NodeGroup::managed'",
+    Place.ADD_ON: "aws eks describe-addon --region REGION --cluster-name CLUSTER --addon-name NAME-OF-IT",
+    Place.NODE: "kubectl describe node shows its events; on the node: journalctl -u kubelet -u containerd",
+    Place.EVENT: "kubectl describe of the object that the event is about",
+    Place.POD: "kubectl -n NAMESPACE describe pod, and its log",
+    Place.LOG: "kubectl -n kube-system describe the pod: its readiness probe says whether Felix or its container fails",
+    Place.TARGET: "aws elbv2 describe-target-health",
+    Place.TEXT: "look these words up; an issue of this project that quotes them helps the next person",
+}
+_ORDER = {failure.id: number for number, failure in enumerate(FAILURES)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """Where a failure was seen, and the words it was known by."""
+    """Where something was seen, and the words it was known by."""
 
     subject: str
     text: str
@@ -30,11 +46,13 @@ class Seen:
 class Finding:
     """Something wrong.
 
-    `failure` is None when the table does not know it. `consequence`: another finding explains it.
+    `failure` is None when the table does not know it; `place` then tells where to read on. `consequence`: another
+    finding may explain it.
     """
 
     failure: Failure | None
     seen: tuple[Seen, ...]
+    place: Place = Place.TEXT
     consequence: bool = False
 
     @property
@@ -47,25 +65,39 @@ class Finding:
         """Tell whether it may well pass by itself."""
         return self.failure is not None and self.failure.waits
 
+    @property
+    def quoted(self) -> bool:
+        """Tell whether its words are all that is known."""
+        return self.failure is None or self.failure.general
+
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """The result, most likely cause first. `subject`: stack, cluster, region. `notes`: what was not to be had."""
+    """The result, most likely cause first.
+
+    `subject`: stack, cluster, region, or the texts. `notes`: what was not to be had. `urns`: those of the state.
+    """
 
     subject: Mapping[str, str]
     findings: tuple[Finding, ...]
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
+    urns: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def causes(self) -> tuple[Finding, ...]:
-        """Give the findings that nothing else explains."""
-        return tuple(finding for finding in self.findings if not finding.consequence)
+        """Give the findings that nothing else explains and whose cause is known."""
+        return tuple(one for one in self.findings if not one.consequence and not one.quoted)
+
+    @property
+    def quoted(self) -> tuple[Finding, ...]:
+        """Give the findings whose words are all that is known."""
+        return tuple(one for one in self.findings if not one.consequence and one.quoted)
 
     @property
     def consequences(self) -> tuple[Finding, ...]:
-        """Give the findings that a cause explains."""
-        return tuple(finding for finding in self.findings if finding.consequence)
+        """Give the findings that a cause may explain."""
+        return tuple(one for one in self.findings if one.consequence)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -81,105 +113,118 @@ class Diagnosis:
 
 
 def diagnose(
-    sections: Sequence[Section], *, subject: Mapping[str, str], notes: Sequence[str] = ()
+    sections: Sequence[Section],
+    *,
+    subject: Mapping[str, str],
+    notes: Sequence[str] = (),
+    urns: Sequence[str] = (),
 ) -> Diagnosis:
     """Make the diagnosis out of what was looked at."""
-    known: dict[str, list[Seen]] = {}
+    known: dict[str, tuple[Failure, Place, list[Seen]]] = {}
     unknown: list[Finding] = []
-    symptoms = [symptom for section in sections for symptom in section.symptoms]
-    for symptom in symptoms:
+    for symptom in (symptom for section in sections for symptom in section.symptoms):
         matches = recognise(symptom)
         for failure, text in matches:
-            seen = Seen(subject=symptom.subject, text=text, name=symptom.name)
-            known.setdefault(failure.id, []).append(seen)
-        if not matches and not (symptom.place in _SILENT and _says_more(symptom, symptoms)):
-            text = _quote(symptom.text.strip().splitlines()[-1] if symptom.text.strip() else "nothing")
-            seen = Seen(subject=symptom.subject, text=text, name=symptom.name)
-            unknown.append(Finding(failure=None, seen=(seen,)))
+            seen = known.setdefault(failure.id, (failure, symptom.place, []))[2]
+            seen.append(Seen(subject=symptom.subject, text=text, name=symptom.name))
+        for text in dict.fromkeys((*symptom.quotes, *(() if matches else symptom.otherwise))):
+            if all(text != matched for _, matched in matches):
+                quote = Seen(subject=symptom.subject, text=text, name=symptom.name)
+                unknown.append(Finding(failure=None, seen=(quote,), place=symptom.place))
     findings = [
-        Finding(failure=failure, seen=tuple(known[failure.id])) for failure in FAILURES if failure.id in known
+        Finding(failure=failure, seen=tuple(dict.fromkeys(seen)), place=place)
+        for failure, place, seen in sorted(known.values(), key=lambda item: _ORDER[item[0].id])
     ]
     return Diagnosis(
         subject=subject,
         findings=(*_ranked(findings, unknown),),
         sections=tuple(sections),
         notes=tuple(notes),
+        urns=tuple(urns),
     )
 
 
 def recognise(symptom: Symptom) -> list[tuple[Failure, str]]:
-    """Find the rows of the table that know a symptom, each with the line it was known by.
+    """Find the rows of the table that know a symptom, each with the statements it knows.
 
-    A long text may hold several causes; a general row counts only where no cause was found.
+    Where one error ended everything, what that error proves counts, and besides it only what is always a failure.
     """
-    for text in (symptom.recent, symptom.text):
-        found = [
-            (failure, _quote(line, failure.signature))
-            for failure in FAILURES
-            if symptom.place in failure.places and (line := failure.seen_in(text)) is not None
-        ]
-        causes = [match for match in found if not match[0].follows]
-        if causes and symptom.place in _LONG:
-            return causes
-        if causes or (found and text is symptom.text):
-            return found[:1]
-    return []
+    rows = [failure for failure in FAILURES if not failure.places or symptom.place in failure.places]
+    around = (*symptom.around, *symptom.statements)
+    if symptom.error:
+        found = _matches(rows, (symptom.error,), around)
+        if any(not failure.general for failure, _ in found):
+            hard = [failure for failure in rows if failure.always]
+            return list(dict.fromkeys([*found, *_matches(hard, symptom.statements, around)]))
+    return _matches(rows, symptom.statements, around)
 
 
-def fix_for(finding: Finding, subject: Mapping[str, str]) -> str:
-    """Give the fix with the names at hand in place of NAME, CLUSTER and REGION."""
-    if finding.failure is None:
-        return "ops doctor --bundle FILE.tgz, and attach the file to an issue of this project"
+def _matches(
+    rows: Sequence[Failure], statements: Sequence[str], around: Sequence[str]
+) -> list[tuple[Failure, str]]:
+    whole, context = "\n".join(statements), "\n".join(around)
+    rows = [row for row in rows if row.match.search(whole) and (row.also is None or row.also.search(context))]
+    found: list[tuple[Failure, str]] = []
+    # What is said again and again, with another time or process id each, counts once.
+    for statement in {re.sub(r"\d+", "0", statement): statement for statement in statements}.values():
+        known = [row for row in rows if row.match.search(statement)]
+        special = [row for row in known if not row.general and not row.follows][:1]
+        special += [row for row in known if row.follows and not row.general]
+        found += [(row, statement) for row in special or known[:1]]
+    return found
+
+
+def fix_for(finding: Finding, diagnosis: Diagnosis) -> str:
+    """Give the fix with the names at hand in place of NAME, CLUSTER and REGION, and URNs in place of patterns."""
+    if finding.consequence and any(one.id == "destroy-incomplete" for one in diagnosis.findings):
+        return "none while the stack is being removed"
+    fix = finding.failure.fix if finding.failure else _NEXT.get(finding.place, _NEXT[Place.TEXT])
     names = {seen.name for seen in finding.seen} - {""}
-    words = {"CLUSTER": subject.get("cluster", ""), "REGION": subject.get("region", "")}
+    words = {"CLUSTER": diagnosis.subject.get("cluster", ""), "REGION": diagnosis.subject.get("region", "")}
     if len(names) == 1:
         words["NAME"] = names.pop()
-    return re.sub(
-        r"\b(?:CLUSTER|REGION|NAME)\b", lambda word: words.get(word[0]) or word[0], finding.failure.fix
-    )
+    fix = re.sub(r"\b(?:CLUSTER|REGION|NAME)\b(?!-)", lambda word: words.get(word[0]) or word[0], fix)
+    return re.sub(r"'\*\*([^']*)'", lambda pattern: f"'{_urn(pattern[1], diagnosis.urns)}'", fix)
+
+
+def _urn(pattern: str, urns: Iterable[str]) -> str:
+    """Give the one URN that a pattern means; the pattern itself when that is not clear."""
+    wanted = re.compile("[^:]*".join(re.escape(part) for part in pattern.split("*")) + r"\Z")
+    found = [urn for urn in urns if wanted.search(urn)]
+    return found[0] if len(found) == 1 else f"**{pattern}"
 
 
 def _ranked(known: Sequence[Finding], unknown: Sequence[Finding]) -> Iterable[Finding]:
-    """Put causes before what waits, and both before consequences; within each, the order of the table."""
-    causes = [finding for finding in known if finding.failure and not finding.failure.follows]
+    """Put causes first, then what is quoted, then what waits, then what a cause may bring along."""
+    roots = [one for one in known if one.failure and not one.failure.follows]
     consequences: list[Finding] = []
+    first: list[Finding] = list(roots)
     for finding in known:
-        failure = finding.failure
-        if failure is None or not failure.follows:
+        if finding in roots:
             continue
-        if any(_explains(cause, finding) for cause in causes):
-            consequences.append(Finding(failure=failure, seen=finding.seen, consequence=True))
+        if any(_may_explain(cause, finding) for cause in first):
+            consequences.append(
+                Finding(failure=finding.failure, seen=finding.seen, place=finding.place, consequence=True)
+            )
         else:
-            causes.append(finding)
-    order = {failure.id: place for place, failure in enumerate(FAILURES)}
-    causes.sort(key=lambda finding: (finding.waits, order[finding.id]))
-    first = [finding for finding in causes if not finding.waits]
-    later = [finding for finding in causes if finding.waits]
-    return (*first, *unknown, *later, *consequences)
+            first.append(finding)
+    removing = next((one for one in first if one.id == "destroy-incomplete"), None)
+    if removing is not None:
+        rest = [one for one in (*first, *unknown, *consequences) if one is not removing]
+        return (
+            removing,
+            *(Finding(failure=one.failure, seen=one.seen, place=one.place, consequence=True) for one in rest),
+        )
+    first.sort(key=lambda one: _ORDER[one.id])
+    causes = [one for one in first if not one.waits and not one.quoted]
+    general = [one for one in first if not one.waits and one.quoted]
+    waits = [one for one in first if one.waits]
+    return (*causes, *general, *unknown, *waits, *consequences)
 
 
-def _explains(cause: Finding, finding: Finding) -> bool:
-    """Tell whether a cause brings a finding along: of a group it follows, and not about other machines only."""
+def _may_explain(cause: Finding, finding: Finding) -> bool:
+    """Tell whether a cause may bring a finding along: of a group it follows, and not about other machines only."""
     if cause.failure is None or finding.failure is None or cause.failure.group not in finding.failure.follows:
         return False
     about, other = ({seen.name for seen in one.seen} - {""} for one in (cause, finding))
     return not about or not other or bool(about & other)
-
-
-def _says_more(symptom: Symptom, symptoms: Iterable[Symptom]) -> bool:
-    """Tell whether another symptom is about the same subject."""
-    return any(other is not symptom and other.subject == symptom.subject for other in symptoms)
-
-
-def _quote(line: str, signature: str = "") -> str:
-    """Cut a long line to the part around the signature; of nodeadm's JSON lines, the error is that part."""
-    for error in re.findall(r'"error":"((?:[^"\\]|\\.)*)"', line):
-        if signature and re.search(signature, error, re.IGNORECASE):
-            line = error.replace('\\"', '"')
-    if len(line) <= _QUOTED_CHARACTERS:
-        return line
-    found = re.search(signature, line, re.IGNORECASE) if signature else None
-    middle = (found.start() + found.end()) // 2 if found else _QUOTED_CHARACTERS // 2
-    start = min(max(0, middle - _QUOTED_CHARACTERS // 2), len(line) - _QUOTED_CHARACTERS)
-    cut = line[start : start + _QUOTED_CHARACTERS]
-    return f"{'... ' if start else ''}{cut}{' ...' if start + _QUOTED_CHARACTERS < len(line) else ''}"

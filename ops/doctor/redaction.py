@@ -59,8 +59,12 @@ _SHAPES = tuple(
     )
 )
 
-# Some of EKS's issue codes look opaque by their number: Ec2LaunchTemplateNotFound, Ec2SubnetMissingIpv6Assignment.
-_ISSUE_CODE = r"(?!Ec2(?:[A-Z][a-z]+6?)+(?![A-Za-z0-9+/=]))"
+# What looks opaque and is a name: words of AWS with a number (Ec2LaunchTemplateNotFound), the kubelet's paths behind
+# its port (10250/containerLogs/kube-system/calico-node-x), GuardDuty's group of a VPC.
+_NAME = (
+    r"(?!(?:AWS|E[Cc]2|ECR|EKS|KMS|SSM|Ipv6|[A-Z][a-z]{2,})+(?![A-Za-z0-9+/=])|GuardDutyManagedSecurityGroup-vpc-"
+    r"|\d{2,5}/(?:apis?|attach|containerLogs|exec|metrics|portForward|stats)/)"
+)
 
 
 def _mixed(letters: str) -> str:
@@ -70,7 +74,7 @@ def _mixed(letters: str) -> str:
 
 # Opaque values mix the three. An activation code has 20 characters, an AWS secret key 40.
 _OPAQUE = tuple(
-    re.compile(rf"(?<![{letters}]){_ISSUE_CODE}{_mixed(letters)}[{letters}]{length}(?![{letters}])")
+    re.compile(rf"(?<![{letters}]){_NAME}{_mixed(letters)}[{letters}]{length}(?![{letters}])")
     for letters, length in (
         ("A-Za-z0-9+/", "{20}"),
         ("A-Za-z0-9+=", "{20,}"),

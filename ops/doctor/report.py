@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable
 from typing import IO, Any
@@ -20,7 +21,7 @@ _SYMBOLS = {
 }
 _MOST_SEEN = 4
 _TAIL_CHARACTERS = 220
-UNKNOWN_CAUSE = "the failure table has no row for it"
+UNKNOWN_CAUSE = "no row of the failure table knows why; these are its own words"
 
 
 def write_pretty(diagnosis: Diagnosis, file: IO[str], *, color: bool, width: int | None = None) -> None:
@@ -51,13 +52,15 @@ class _Writer:
         if causes and all(finding.waits for finding in causes):
             self._title("Not finished yet")
         elif causes:
-            self._title(
-                "Likely cause" if len(causes) == 1 else "Likely causes, the nearest to the root first"
-            )
+            self._title("Cause" if len(causes) == 1 else "Causes, the nearest to the root first")
         for finding in causes:
             self._finding(finding, ("seen", "why", "fix", "from"))
+        if diagnosis.quoted:
+            self._title("Quoted: no row of the failure table says why")
+        for finding in diagnosis.quoted:
+            self._finding(finding, ("said", "next"))
         if diagnosis.consequences:
-            self._title("Goes with it: mend the cause first")
+            self._title("Also seen; it may come from the above")
         for finding in diagnosis.consequences:
             self._finding(finding, ("seen", "fix"))
         self._gaps(diagnosis.gaps)
@@ -156,65 +159,61 @@ class _Writer:
 def _texts(finding: Finding, word: str, diagnosis: Diagnosis) -> list[str]:
     """Give what stands beside one of the words seen, why, fix, from; empty when there is nothing."""
     failure = finding.failure
-    if word == "seen":
+    if word in ("seen", "said"):
         shown = [f"{seen.subject}: {seen.text}" for seen in finding.seen[:_MOST_SEEN]]
         more = len(finding.seen) - len(shown)
         return [*shown, *([f"and {more} more"] if more else [])]
-    if word == "fix":
-        return [fix_for(finding, diagnosis.subject)]
+    if word in ("fix", "next"):
+        return [fix_for(finding, diagnosis)]
     if failure is None:
         return [UNKNOWN_CAUSE] if word == "why" else []
-    return [failure.cause if word == "why" else failure.source]
+    return [failure.why if word == "why" else failure.source]
 
 
 def summary(diagnosis: Diagnosis) -> str:
     """Give the last line: how much was found, and how much could not be looked at."""
-    causes, gaps = len(diagnosis.causes), len({gap.what for gap in diagnosis.gaps})
+    gaps = len({gap.what for gap in diagnosis.gaps})
+    counts = (
+        (len(diagnosis.causes), "cause"),
+        (len(diagnosis.quoted), "quoted without a known cause"),
+        (len(diagnosis.consequences), "also seen"),
+    )
+    parts = [
+        f"{number} {word}{'s' if word == 'cause' and number > 1 else ''}" for number, word in counts if number
+    ]
     blind = f"{gaps} {'thing' if gaps == 1 else 'things'} could not be looked at"
-    if not diagnosis.findings:
+    if not parts:
         return f"{blind}, nothing found wrong in the rest" if gaps else "nothing found wrong"
-    text = f"{causes} likely {'cause' if causes == 1 else 'causes'}"
-    following = len(diagnosis.consequences)
-    if following:
-        text += f", {following} {'finding goes' if following == 1 else 'findings go'} with it"
-    return f"{text}; {blind}" if gaps else text
+    return ", ".join(parts) + (f"; {blind}" if gaps else "")
 
 
 def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
     """Give the report for scripts. `schema` changes when a key does."""
+
+    def written(finding: Finding) -> dict[str, Any]:
+        return {
+            "id": finding.id,
+            "seen": "\n".join(f"{seen.subject}: {seen.text}" for seen in finding.seen),
+            "why": (finding.failure.why if finding.failure else "") or UNKNOWN_CAUSE,
+            "fix": fix_for(finding, diagnosis),
+            "source": finding.failure.source if finding.failure else None,
+            "waits": finding.waits,
+        }
+
     return {
-        "schema": 1,
+        "schema": 2,
         "subject": dict(diagnosis.subject),
         "notes": list(diagnosis.notes),
         "exitCode": diagnosis.exit_code,
-        "findings": [
-            {
-                "id": finding.id,
-                "consequence": finding.consequence,
-                "waits": finding.waits,
-                "seen": [{"subject": seen.subject, "text": seen.text} for seen in finding.seen],
-                "cause": finding.failure.cause if finding.failure else UNKNOWN_CAUSE,
-                "fix": fix_for(finding, diagnosis.subject),
-                "source": finding.failure.source if finding.failure else None,
-            }
-            for finding in diagnosis.findings
-        ],
-        "gaps": [
-            {"what": gap.what, "seen": gap.seen, "why": gap.why, "fix": gap.fix} for gap in diagnosis.gaps
-        ],
+        "causes": [written(finding) for finding in diagnosis.causes],
+        "quoted": [f"{seen.subject}: {seen.text}" for finding in diagnosis.quoted for seen in finding.seen],
+        "consequences": [written(finding) for finding in diagnosis.consequences],
+        "gaps": [dataclasses.asdict(gap) for gap in diagnosis.gaps],
         "sections": [
             {
                 "title": section.title,
-                "lines": [
-                    {
-                        "state": line.state.value,
-                        "subject": line.subject,
-                        "text": line.text,
-                        "details": list(line.details),
-                    }
-                    for line in section.lines
-                ],
-                "tails": [{"subject": tail.subject, "lines": list(tail.lines)} for tail in section.tails],
+                "lines": [{**dataclasses.asdict(line), "state": line.state.value} for line in section.lines],
+                "tails": [dataclasses.asdict(tail) for tail in section.tails],
             }
             for section in diagnosis.sections
         ],

@@ -13,8 +13,10 @@ Value = TypeVar("Value")
 
 
 class Place(StrEnum):
-    """Where a symptom was seen; a row of the failure table names the places its signature counts in."""
+    """Where a symptom was seen; a row of the failure table may count in some places only."""
 
+    STATE = "state"
+    TEXT = "text"
     INSTANCE = "instance"
     CONSOLE = "console"
     JOIN = "join"
@@ -35,15 +37,26 @@ class Place(StrEnum):
 class Symptom:
     """Something that is not as it should be.
 
-    `name`: the hybrid node it is about, where it is about one. `recent`: the part of a long text to be believed
-    first; what was only wrong before it may have passed.
+    Args:
+        place: where it was seen.
+        subject: what it is about, for a reader.
+        statements: what was said, one line or one error each.
+        name: the hybrid node it is about, where it is about one.
+        around: what else was said before, for what only two statements together prove.
+        error: the one statement that ended it all. What it proves is believed before all others.
+        quotes: the statements to show where no row of the failure table knows them.
+        otherwise: the statements to show where no row knows any of this symptom.
+
     """
 
     place: Place
     subject: str
-    text: str
+    statements: tuple[str, ...]
     name: str = ""
-    recent: str = ""
+    around: tuple[str, ...] = ()
+    error: str = ""
+    quotes: tuple[str, ...] = ()
+    otherwise: tuple[str, ...] = ()
 
 
 class State(StrEnum):
@@ -119,7 +132,9 @@ class Notes:
 
     def symptom(self, place: Place, subject: str, text: str, *, name: str = "") -> None:
         """Note a symptom that has no line of its own."""
-        self.symptoms.append(Symptom(place=place, subject=subject, text=text, name=name))
+        self.symptoms.append(
+            Symptom(place=place, subject=subject, statements=(text,), quotes=(text,), name=name)
+        )
 
     def gap(self, gap: Gap) -> None:
         """Note that something could not be seen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -16,6 +16,8 @@ from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 Object = Mapping[str, Any]
 _TAIL_LINES = 6
+# EC2 shows a console some minutes late.
+_BOOT_TIME = timedelta(minutes=15)
 
 
 def look(facts: Facts) -> Section:
@@ -64,7 +66,15 @@ class _Way:
             notes.tails.append(Tail(subject=f"console of {self.machine.label}", lines=lines))
 
     def _bad(self, place: Place, text: str, *, detail: bool = True) -> None:
-        self.wrong.append(Symptom(place=place, subject=self.machine.label, text=text, name=self.machine.name))
+        self.wrong.append(
+            Symptom(
+                place=place,
+                subject=self.machine.label,
+                statements=(text,),
+                quotes=(text,),
+                name=self.machine.name,
+            )
+        )
         if detail:
             self.details.append(text)
 
@@ -103,7 +113,7 @@ class _Way:
         state = (instance.get("State") or {}).get("Name", "")
         launched = instance.get("LaunchTime")
         if state in ("running", "pending"):
-            ago = f", launched {_minutes(facts.now, launched)} ago" if isinstance(launched, datetime) else ""
+            ago = f", launched {_minutes(facts.now - launched)} ago" if isinstance(launched, datetime) else ""
             self.details.append(f"EC2: {state}{ago}")
         elif state:
             reason = (instance.get("StateReason") or {}).get("Message") or "no reason given"
@@ -179,25 +189,44 @@ class _Way:
             return
         if node is not None:
             return
+        quotes, otherwise = tuple(filter(None, [join.error])), join.loud[-_TAIL_LINES:]
         if join.state == "absent":
-            self._bad(
-                Place.JOIN, f"no line of the join script among {len(text.splitlines())} lines of console"
-            )
+            ago = f"launched {_minutes(self._age())} ago"
+            if self._age() < _BOOT_TIME:
+                self._bad(Place.JOIN, f"no line of the join script yet, {ago}")
+            else:
+                otherwise = otherwise or tuple(console.tail(text, _TAIL_LINES))
+                otherwise = (f"no line of the join script on its console, {ago}", *otherwise)
+        elif join.state == "failed":
+            otherwise = otherwise or (f"join: failed at step {join.step} {join.text}",)
         elif join.state == "running":
-            self._bad(Place.JOIN, f"still in step {join.step}{self._since(join.at)}", detail=False)
-        said = console.last_run(text)
+            late = join.stuck(self.facts.now)
+            how = "longer than any step takes" if late else "as usual"
+            self._bad(Place.JOIN, f"still in step {join.step}{self._since(join.at)}, {how}", detail=False)
         self.wrong.append(
             Symptom(
                 place=Place.CONSOLE,
                 subject=self.machine.label,
-                text=said,
+                statements=join.statements,
+                around=join.before,
+                error=join.error,
+                quotes=quotes,
+                otherwise=() if quotes else otherwise,
                 name=self.machine.name,
-                recent=console.last_attempt(said),
             )
         )
 
+    def _age(self) -> timedelta:
+        """Tell how long ago the machine was launched; for ever, when that is not known."""
+        found = [*(self.facts.get("instances") or []), *(self.facts.get("tagged instances") or [])]
+        launched = next(
+            (item.get("LaunchTime") for item in found if item.get("InstanceId") == self.machine.instance_id),
+            None,
+        )
+        return self.facts.now - launched if isinstance(launched, datetime) else timedelta(days=1)
+
     def _since(self, at: datetime | None) -> str:
-        return f" since {at:%H:%M:%S} UTC, {_minutes(self.facts.now, at)}" if at else ""
+        return f" since {at:%H:%M:%S} UTC, {_minutes(self.facts.now - at)}" if at else ""
 
 
 def declared_networks(facts: Facts) -> list[str]:
@@ -225,6 +254,6 @@ def _ready(node: Object) -> bool:
     return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
 
 
-def _minutes(now: datetime, then: datetime) -> str:
-    minutes = max(0, int((now - then).total_seconds() // 60))
+def _minutes(age: timedelta) -> str:
+    minutes = max(0, int(age.total_seconds() // 60))
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"

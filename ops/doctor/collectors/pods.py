@@ -10,13 +10,14 @@ from typing import Any
 from ops.doctor import console
 from ops.doctor.collectors.nodes import is_ready, name_of, short
 from ops.doctor.facts import NAMESPACES, REFUSED, Facts
-from ops.doctor.symptoms import Line, Notes, Place, Section, State, Tail
+from ops.doctor.symptoms import Line, Notes, Place, Section, State, Symptom, Tail
 
 Object = Mapping[str, Any]
 # An event about a controller says nothing of whether its cause is still there; an old one is left out.
 _RECENT = timedelta(minutes=10)
 _CONTROLLERS = ("ReplicaSet", "Deployment", "DaemonSet", "Job")
 _TAIL_LINES = 6
+_LOG_LINES = 40
 
 
 def look(facts: Facts) -> Section:
@@ -105,7 +106,10 @@ def _logs(facts: Facts, troubled: set[str], notes: Notes) -> None:
                 continue
             notes.bad(Place.LOG, f"log of {pod}", text)
         elif f"kube-system/{pod}" in troubled:
-            notes.symptom(Place.LOG, f"log of {pod}", text)
+            lines = tuple(console.tail(text, _LOG_LINES))
+            notes.symptoms.append(
+                Symptom(place=Place.LOG, subject=f"log of {pod}", statements=lines, otherwise=lines[-1:])
+            )
             notes.tails.append(Tail(subject=f"log of {pod}", lines=tuple(console.tail(text, _TAIL_LINES))))
 
 

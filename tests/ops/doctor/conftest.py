@@ -72,7 +72,9 @@ class World:
         return [finding.id for finding in self.diagnosis().findings]
 
     def causes(self) -> list[str]:
-        return [finding.id for finding in self.diagnosis().causes]
+        """What is not explained by something else: causes, then what is quoted."""
+        found = self.diagnosis()
+        return [finding.id for finding in (*found.causes, *found.quoted)]
 
     def seen(self, finding_id: str) -> list[str]:
         """Where one finding was seen."""

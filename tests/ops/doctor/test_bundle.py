@@ -136,7 +136,7 @@ def test_what_explains_the_failure_is_still_in_the_bundle(world: Any, make: Any,
     assert make.activation_id(1) in files["ops-doctor/aws.json"]
     assert "CrashLoopBackOff" in files["ops-doctor/kubernetes.json"]
     assert "nodeadm-too-old" in files["ops-doctor/report.txt"]
-    assert json.loads(files["ops-doctor/report.json"])["findings"][0]["id"] == "nodeadm-too-old"
+    assert json.loads(files["ops-doctor/report.json"])["causes"][0]["id"] == "nodeadm-too-old"
     assert "ops-doctor/log/calico-node-x.txt" in files
 
 

@@ -27,8 +27,9 @@ def test_a_cluster_that_is_not_there_is_the_cause_and_is_not_asked_further(world
     ("change", "finding"),
     [
         ({"status": "CREATING"}, "cluster-busy"),
-        ({"status": "FAILED"}, "cluster-unhealthy"),
-        ({"health": {"issues": [{"code": "Ec2SubnetNotFound", "message": "gone"}]}}, "cluster-unhealthy"),
+        ({"status": "FAILED"}, "cluster-failed"),
+        ({"health": {"issues": [{"code": "Ec2SubnetNotFound", "message": "gone"}]}}, "part-deleted"),
+        ({"health": {"issues": [{"code": "InternalFailure", "message": "odd"}]}}, "unknown"),
         ({"remoteNetworkConfig": None}, "no-remote-networks"),
     ],
 )
@@ -73,10 +74,18 @@ def test_without_any_role_the_type_tells_the_access_entry(make: Any) -> None:
                 "status": "CREATE_FAILED",
                 "health": {"issues": [{**ISSUE, "code": "AsgInstanceLaunchFailures"}]},
             },
-            "no-capacity",
+            "node-group-unhealthy",
         ),
-        ({"status": "DEGRADED", "health": {"issues": [{"code": "IamNodeRoleNotFound"}]}}, "node-group-issue"),
-        ({"status": "CREATE_FAILED"}, "node-group-issue"),
+        (
+            {
+                "status": "CREATE_FAILED",
+                "health": {"issues": [{"code": "AsgInstanceLaunchFailures", "message": "VcpuLimitExceeded"}]},
+            },
+            "vcpu-quota",
+        ),
+        ({"status": "DEGRADED", "health": {"issues": [{"code": "IamNodeRoleNotFound"}]}}, "part-deleted"),
+        ({"status": "DEGRADED", "health": {"issues": [{"code": "AsgInstanceLaunchFailures"}]}}, "unknown"),
+        ({"status": "CREATE_FAILED"}, "node-group-failed"),
         ({"status": "CREATING"}, "node-group-busy"),
     ],
 )
@@ -99,8 +108,8 @@ def test_a_missing_node_group_is_named(world: Any) -> None:
         ),
         ([("coredns", "CREATING", ""), ("kube-proxy", "ACTIVE", "")], "add-on-busy"),
         (
-            [("coredns", "ACTIVE", ""), ("kube-proxy", "UPDATE_FAILED", "ConfigurationConflict")],
-            "add-on-issue",
+            [("coredns", "ACTIVE", ""), ("kube-proxy", "UPDATE_FAILED", "ConfigurationConflict: x")],
+            "add-on-conflict",
         ),
         ([("kube-proxy", "ACTIVE", "")], "add-on-missing"),
         ([("coredns", "ACTIVE", ""), ("kube-proxy", "ACTIVE", ""), ("vpc-cni", "ACTIVE", "")], "vpc-cni"),
@@ -119,7 +128,7 @@ def test_trouble_of_an_add_on_is_named(world: Any, add_ons: Any, finding: str) -
     [
         ("container runtime network not ready: cni plugin not initialized", "node-no-cni"),
         ("Kubelet stopped posting node status.", "node-lost"),
-        ("PLEG is not healthy", "node-not-ready"),
+        ("PLEG is not healthy", "unknown"),
     ],
 )
 def test_a_node_that_is_not_ready_is_named_with_its_reason(
@@ -184,7 +193,7 @@ def test_an_init_container_and_a_last_end_are_read(world: Any, make: Any) -> Non
         "terminated": {"reason": "OOMKilled", "exitCode": 137}
     }
     world.kube.pods_.append(found)
-    text = " ".join(world.seen("pod-crashes"))
+    text = " ".join(world.seen("pod-out-of-memory"))
     assert "install-cni ended: Error 1" in text
     assert "last time calico-node ended: OOMKilled 137" in text
 
@@ -199,7 +208,7 @@ def test_pods_that_are_done_or_going_are_no_trouble(world: Any, make: Any) -> No
 
 
 def test_a_pod_without_a_place_says_what_the_scheduler_says(world: Any, make: Any) -> None:
-    text = "0/3 nodes are available: 3 Insufficient memory."
+    text = "0/3 nodes are available: 3 node(s) had untolerated taint {x: y}."
     world.kube.pods_.append(make.unscheduled("sample", "sample-app-x", "sample-app", text))
     assert world.seen("pod-unscheduled") == [f"sample/sample-app-x: Pending: {text}"]
 
@@ -227,7 +236,7 @@ def test_events_of_a_node_in_trouble_count(world: Any, make: Any) -> None:
     world.kube.events_ = [make.event("Node", "", name, "Odd", "something new")]
     assert world.ids() == []
     world.kube.nodes_[0] = make.node(name, ready=False, message="PLEG is not healthy")
-    assert world.causes() == ["node-not-ready", "unknown"]
+    assert world.causes() == ["unknown", "unknown"]
 
 
 def test_events_of_a_controller_count_while_they_are_recent(world: Any, make: Any) -> None:
@@ -238,7 +247,7 @@ def test_events_of_a_controller_count_while_they_are_recent(world: Any, make: An
     world.kube.events_[0]["lastTimestamp"] = "no time"
     assert world.ids() == []
     world.kube.events_ = [make.event("ReplicaSet", "sample", "sample-app-7d5b", "FailedCreate", text)]
-    assert world.causes() == ["webhook-address"]
+    assert world.causes() == ["webhook-pod-network"]
 
 
 def test_events_that_are_no_warnings_do_not_count(world: Any, make: Any) -> None:
@@ -258,7 +267,7 @@ def test_the_log_of_a_calico_that_is_not_ready_is_read(world: Any, make: Any) ->
     assert world.seen("pods-no-api") == [f"log of calico-node-a: {text}"]
     assert [tail.lines for tail in world.section("Pods").tails] == [(text,)]
     world.kube.log_text["calico-node-a"] = "nothing known"
-    assert world.causes() == ["calico-not-ready", "pod-crashes"]
+    assert world.causes() == ["pod-crashes", "unknown"]
 
 
 def test_a_kubelet_that_cannot_be_asked_is_named(world: Any) -> None:

@@ -170,7 +170,7 @@ def test_outputs_that_cannot_be_read_end_with_2_and_say_why(ops: Callable[..., A
 def test_json_goes_to_standard_output_alone(ops: Callable[..., Any], world: Any, make: Any) -> None:
     world.lost(1, make.too_old_console)
     found = json.loads(ops("-o", "json").stdout)
-    assert found["findings"][0]["id"] == "nodeadm-too-old"
+    assert found["causes"][0]["id"] == "nodeadm-too-old"
 
 
 def test_a_bundle_is_written_and_announced(ops: Callable[..., Any], tmp_path: Path) -> None:

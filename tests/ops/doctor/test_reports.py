@@ -53,10 +53,10 @@ def test_cause_and_fix_stand_before_all_that_was_looked_at(make: Any, shown: Any
     text = shown.pretty(make.too_old().diagnosis(), 100)
     order = [
         text.index(words)
-        for words in ("nodeadm-too-old", "Goes with it", "target-timeout", "What was looked at")
+        for words in ("nodeadm-too-old", "Also seen", "target-timeout", "What was looked at")
     ]
     assert order == sorted(order)
-    assert text.index("fix  pulumi config set nodeadmVersion") < text.index("Goes with it")
+    assert text.index("fix  pulumi config set nodeadmVersion") < text.index("Also seen")
 
 
 def test_colours_come_only_when_asked_for(make: Any, shown: Any) -> None:
@@ -66,10 +66,15 @@ def test_colours_come_only_when_asked_for(make: Any, shown: Any) -> None:
 
 
 def test_what_only_waits_is_not_called_a_cause(shown: Any) -> None:
-    symptom = Symptom(place=Place.JOIN, subject="hybrid-1", text="still in step 4/7 install", name="hybrid-1")
+    symptom = Symptom(
+        place=Place.JOIN,
+        subject="hybrid-1",
+        statements=("still in step 4/7 install, as usual",),
+        name="hybrid-1",
+    )
     text = shown.pretty(diagnose([Section(title="x", symptoms=(symptom,))], subject=SUBJECT), 80)
     assert "Not finished yet" in text
-    assert "Likely cause" not in text
+    assert "Cause" not in text
 
 
 def test_the_same_gap_of_many_questions_is_said_once(shown: Any) -> None:
@@ -93,7 +98,8 @@ def test_a_look_without_anything_to_show_has_no_heading(shown: Any) -> None:
 
 def test_many_nodes_with_one_failure_are_counted_not_listed(shown: Any) -> None:
     symptoms = tuple(
-        Symptom(place=Place.CONSOLE, subject=f"hybrid-{n}", text="No matching signature") for n in range(7)
+        Symptom(place=Place.CONSOLE, subject=f"hybrid-{n}", statements=("No matching signature",))
+        for n in range(7)
     )
     text = shown.pretty(diagnose([Section(title="x", symptoms=symptoms)], subject=SUBJECT), 80)
     assert text.count("No matching signature") == 4
@@ -144,17 +150,15 @@ def test_notes_make_sections() -> None:
     notes.gap(Gap(what="that", seen="s", why="w", fix="f"))
     section = notes.section()
     assert [line.state for line in section.lines] == [State.BAD, State.GOOD, State.UNKNOWN]
-    assert [(one.text, one.name) for one in section.symptoms] == [("bad", "hybrid-1")]
+    assert [(one.statements, one.name) for one in section.symptoms] == [(("bad",), "hybrid-1")]
     assert [gap.what for gap in section.gaps] == ["that"]
 
 
 def test_the_json_report_has_what_a_script_needs(make: Any, shown: Any) -> None:
     found = json.loads(shown.json(make.too_old().diagnosis()))
     assert found["exitCode"] == 1
-    assert [(one["id"], one["consequence"]) for one in found["findings"]] == [
-        ("nodeadm-too-old", False),
-        ("pod-unscheduled", True),
-        ("target-timeout", True),
-    ]
-    assert found["findings"][0]["fix"].startswith("pulumi config set nodeadmVersion")
+    assert [one["id"] for one in found["causes"]] == ["nodeadm-too-old"]
+    assert [one["id"] for one in found["consequences"]] == ["pod-unscheduled", "target-timeout"]
+    assert found["quoted"] == []
+    assert found["causes"][0]["fix"].startswith("pulumi config set nodeadmVersion")
     assert found["subject"] == SUBJECT

@@ -34,6 +34,7 @@ _REASON = "install the Kubernetes components: nodeadm install 1.35 failed; its l
 TOO_OLD = "\n".join(
     [
         *JOINED.splitlines()[:4],
+        "2026-11-23T15:01:04Z join: nodeadm v1.0.16 has the expected sha256 " + "ab" * 32,
         *JOINED.splitlines()[5:7],
         f"2026-11-23T15:02:20Z {_INFO}",
         f"2026-11-23T15:02:31Z {_FATAL}",

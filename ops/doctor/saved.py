@@ -1,0 +1,211 @@
+"""Explains saved texts without asking anybody: a console, the output of pulumi, kubectl describe, JSON of the AWS CLI.
+
+A text may hold several of these. Each line is one statement, and so is each message in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ops.clients.errors import AskError
+from ops.doctor import console
+from ops.doctor.diagnosis import Diagnosis, diagnose
+from ops.doctor.redaction import Redactor
+from ops.doctor.symptoms import Line, Notes, Place, Section, State, Symptom, Tail
+
+_TAIL_LINES = 8
+_MOST_QUOTED = 12
+_MOST_LOUD = 6
+# A text this short was sent for what it says.
+_SHORT = 3
+_LOUD = re.compile(
+    r"\b(?:\w*errors?|fatal|fail(?:ed|s|ures?)?|\w+Failures?|panic|denied|forbidden|unauthorized|refused|timed out"
+    r"|timeout|exceeded|cannot|could not|couldn't|unable to|invalid|conflict|unhealthy|expired"
+    r"|not (?:found|allowed|authorized|supported|ready)|no such|unreachable|crash\w*|evicted|\w*Exception)\b"
+    r"|^\s*Warning\s|^E: |\b[EF]\d{4} |^\s*\* (?:creating|updating|deleting|reading|waiting) ",
+    re.IGNORECASE,
+)
+# Loud words that say nothing: settings of kubectl describe, and pulumi's summary of the lines around it.
+_QUIET = re.compile(
+    r"#failure=|NoExecute|NoSchedule|^Conditions:|^\s*(?:error: )?(?:update|preview|destroy|refresh) failed$"
+    r"|\*\*\w+ failed\*\*|\b\d+ errors? occurred:|^\s*(?:Last State|Reason): +(?:Completed|Running)"
+    r"|\b0 (?:errors|failed)\b|(?:^|\s)errors?=0\b|\w+Pressure +False",
+    re.IGNORECASE,
+)
+_MACHINE = re.compile(r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ |\[ *\d+\.\d+\] )")
+
+
+def explain(names: list[str]) -> Diagnosis:
+    """Read the texts (`-` is standard input) and explain them.
+
+    Raises:
+        AskError: one cannot be read, or is empty.
+
+    """
+    redactor = Redactor()
+    sections = [section(_title(name), redactor.text(console.clean(_read(name)))) for name in names]
+    return diagnose(sections, subject={"from": ", ".join(_title(name) for name in names)})
+
+
+def _read(name: str) -> str:
+    fix = "ops doctor --from FILE, with a text that can be read; -: standard input"
+    try:
+        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise AskError(
+            f"--from {name}: {error.strerror or error}", why="the text cannot be read", fix=fix
+        ) from None
+    text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
+    if not text.strip():
+        raise AskError(f"--from {name}: it is empty", why="there is nothing to explain in it", fix=fix)
+    return text
+
+
+def _title(name: str) -> str:
+    return "standard input" if name == "-" else Path(name).name
+
+
+def section(title: str, text: str) -> Section:
+    """Look at one saved text, cleaned and redacted already."""
+    notes = Notes(title)
+    messages, rest = _json(text)
+    lines = rest.splitlines()
+    begin, end = _machine_part(lines) if console.is_console(rest) else (0, 0)
+    others = [line.strip() for line in (*lines[:begin], *lines[end:]) if line.strip()]
+    loud = _loud([*lines[:begin], *lines[end:]])
+    if end > begin:
+        joined = _console(title, "\n".join(lines[begin:end]), notes)
+        # What else stands on a console counts where a row knows it; services fail on healthy machines too.
+        others += [] if joined else [line.strip() for line in lines[begin:end] if not _MACHINE.match(line)]
+    else:
+        notes.note(title, f"{len(lines)} lines of text")
+        if not loud and not messages and len(others) <= _SHORT:
+            loud = tuple(others)
+    quotes = (*messages, *loud)
+    shown = quotes[:_MOST_QUOTED]
+    if messages or others:
+        statements = (*messages, *filter(None, others))
+        notes.symptoms.append(Symptom(place=Place.TEXT, subject=title, statements=statements, quotes=shown))
+    if len(quotes) > len(shown):
+        notes.note(title, f"{len(quotes) - len(shown)} more lines look like errors and are not quoted")
+    notes.tails.append(Tail(subject=title, lines=tuple(console.tail(text, _TAIL_LINES))))
+    return notes.section()
+
+
+def _machine_part(lines: list[str]) -> tuple[int, int]:
+    """Give where a console begins and ends among other texts."""
+    marked = [number for number, line in enumerate(lines) if _MACHINE.match(line)]
+    return (marked[0], marked[-1] + 1) if marked else (0, len(lines))
+
+
+def _loud(lines: list[str]) -> tuple[str, ...]:
+    """Give the lines that look like errors, each with the lines of it that follow further in."""
+    found: list[str] = []
+    for number, line in enumerate(lines):
+        if (_LOUD.search(line) and not _QUIET.search(line)) or (
+            found
+            and number
+            and _indent(line) > _indent(lines[number - 1])
+            and found[-1] == lines[number - 1].strip()
+        ):
+            found.append(line.strip())
+    return tuple(dict.fromkeys(found))
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip()) if line.strip() else 0
+
+
+def _console(title: str, text: str, notes: Notes) -> bool:
+    """Note what a console says; tell whether its machine joined."""
+    join = console.read(text)
+    if join.state == "done":
+        notes.good(title, f"a console: the join script ended well: {join.text}")
+        notes.note(
+            title,
+            "the script cannot see all: if kubectl get nodes does not have the node, the API server answers its kubelet "
+            "401 Unauthorized (its role has no access entry) or is not reached; journalctl -u kubelet tells",
+        )
+        return True
+    quotes, otherwise = tuple(filter(None, [join.error])), join.loud[-_MOST_LOUD:]
+    if join.state == "absent":
+        said = "a console without a line of the join script"
+        otherwise = otherwise or tuple(console.tail(text, _TAIL_LINES))
+    elif join.state == "failed":
+        said = f"a console: the join script failed at step {join.step} {join.text}"
+        said += "; it said that it tries again" if join.goes_on else ""
+        otherwise = otherwise or (f"failed at step {join.step} {join.text}",)
+    else:
+        since = f" since {join.at:%H:%M:%S} UTC" if join.at else ""
+        late = join.last is not None and join.stuck(join.last)
+        said = f"a console: the join script was still in step {join.step}{since}"
+        said += ", longer than any step takes" if late else ""
+        otherwise = otherwise or (said,)
+    notes.lines.append(Line(state=State.BAD, subject=title, text=said))
+    notes.symptoms.append(
+        Symptom(
+            place=Place.CONSOLE,
+            subject=title,
+            statements=join.statements,
+            around=join.before,
+            error=join.error,
+            quotes=quotes,
+            otherwise=() if quotes else otherwise,
+        )
+    )
+    return False
+
+
+def _json(text: str) -> tuple[tuple[str, ...], str]:
+    """Take JSON documents out of a text: give their messages, and the text without them."""
+    messages: list[str] = []
+    rest: list[str] = []
+    decoder, place = json.JSONDecoder(), 0
+    for begin in re.finditer(r"^[ \t]*(?=[\[{]\s*(?:[\"{\[\]}]|$))", text, re.MULTILINE):
+        if begin.end() < place or text.startswith('{"level":"', begin.end()):
+            continue
+        try:
+            value, end = decoder.raw_decode(text, begin.end())
+        except ValueError:
+            continue
+        found = list(_messages(value))
+        rest.append(text[place : begin.start()])
+        messages += found
+        place = end
+    rest.append(text[place:])
+    return tuple(dict.fromkeys(console.clean(message) for message in messages)), "".join(rest)
+
+
+def _messages(value: Any) -> Iterator[str]:
+    """Write what a JSON document says is wrong: `CODE: MESSAGE (RESOURCES)`, `REASON: MESSAGE`."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _messages(item)
+    elif isinstance(value, dict):
+        lower = {str(key).lower(): item for key, item in value.items()}
+        message = next(
+            (lower[key] for key in ("message", "errormessage") if isinstance(lower.get(key), str)), ""
+        )
+        code = next(
+            (lower[key] for key in ("code", "errorcode", "reason") if isinstance(lower.get(key), str)), ""
+        )
+        # A condition that holds as it should, and an event that is Normal, are no news.
+        fine = lower.get("type") == "Normal" or (
+            lower.get("type") == "Ready" and lower.get("status") == "True"
+        )
+        fine = fine or (str(lower.get("type", "")).endswith("Pressure") and lower.get("status") == "False")
+        if message and not fine and (code or _LOUD.search(message)):
+            resources = [str(one) for one in lower.get("resourceids") or []]
+            about = f" ({', '.join(resources)})" if resources else ""
+            yield ": ".join(part for part in (code, message) if part) + about
+        status = str(lower.get("status", ""))
+        if status.endswith(("_FAILED", "FAILED")) and "nodegroupname" in lower:
+            yield f"it is {status}: node group {lower['nodegroupname']}"
+        for item in value.values():
+            if isinstance(item, (dict, list)):
+                yield from _messages(item)
