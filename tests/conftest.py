@@ -34,9 +34,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, 
         raw = {
             key: value if isinstance(value, str) else json.dumps(value) for key, value in overrides.items()
         }
-        return stack_config(
-            PROJECT, "dev", {"calicoManifest": str(file), "calicoManifestSha256": sha256, **raw}
-        )
+        manifest = {"calicoManifest": str(file), "calicoManifestSha256": sha256}
+        return dict(stack_config(PROJECT, "dev", {**manifest, **raw}, ask_cli=False).values)
 
     return make
 

@@ -1,37 +1,208 @@
-"""A stack's raw configuration, as the CLI would hand it to the program."""
+"""A stack's configuration as `pulumi up` would hand it to the program, and what of it cannot be seen from here.
+
+The better source is the Pulumi CLI: it decrypts secrets and opens ESC environments. Where it is not on the PATH, or
+has no such stack, the stack's file and the schema's defaults are read the way the CLI reads them.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 import settings
+from ops.clients import stack_file, tools
+from ops.clients.errors import AskError
+from ops.clients.stack_file import StackFile, StackFileError
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
+# A log-in or a passphrase may be asked for on the other side; nobody waits longer for what is only better.
+_CLI_TIMEOUT_S = 30
+# No list of a setting is longer; an index far beyond it would only fill the memory.
+_LONGEST_LIST = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackConfig:
+    """A stack's settings.
+
+    `values` are raw texts by full name, structured ones as JSON, schema defaults included. `source` says where they
+    are from. `hidden` names settings whose value is a secret that could not be read (they are not among `values`,
+    unless the schema has a default), `environments` ESC environments that were not opened. `secrets` are texts that
+    must not be shown.
+    """
+
+    values: Mapping[str, str]
+    source: str
+    hidden: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say which source was used, and what it does not tell."""
+        return (f"Settings are read from {self.source}.", *self.unseen)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Say what the source does not tell; empty when it tells all."""
+        found = []
+        if self.hidden:
+            names = ", ".join(self.hidden)
+            found.append(
+                f"Secret, so not seen here: {names}. In place of a secret stands the default, if there is one. "
+                "The Pulumi CLI on the PATH can read it; --config NAME=VALUE tries a value."
+            )
+        if self.environments:
+            found.append(
+                f"Not opened: environment {', '.join(self.environments)}. It may supply any setting, "
+                "aws:region and credentials among them. The Pulumi CLI, logged in to Pulumi Cloud, can open it."
+            )
+        return tuple(found)
+
+    def explained(self, problem: str) -> str:
+        """Add to a problem with a setting that a value is not known here; then no advice may overwrite it."""
+        unseen = [name for name in self.hidden if re.search(rf"\b{re.escape(_short(name))}\b", problem)]
+        first = problem.partition(". ")[0]
+        if unseen:
+            missing = first.endswith(" is not set")
+            start = "" if missing else f"{first}. "
+            return (
+                f"{start}{unseen[0]} is a secret of this stack, which is not seen here. Leave it as it is; "
+                f"to try a value: ops plan --config {_short(unseen[0])}=VALUE"
+            )
+        if self.environments and first.endswith(" is not set"):
+            name = _short(first.removesuffix(" is not set"))
+            return (
+                f"{first} in {self.source}; environment {', '.join(self.environments)}, which is not opened here, "
+                f"may supply it. To try a value: ops plan --config {name}=VALUE"
+            )
+        return problem
+
+    def concealed(self, text: str) -> str:
+        """Put [secret] in the place of every secret text."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(secret, "[secret]")
+        return text
 
 
 def stack_config(
-    project_dir: Path, stack_name: str, overrides: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """The defaults of Pulumi.yaml's schema, then Pulumi.<stack>.yaml, then `overrides`, as raw values by full name.
+    project_dir: Path, stack: str, overrides: Mapping[str, str] | None = None, *, ask_cli: bool = True
+) -> StackConfig:
+    """Read a stack's settings, then put `overrides` on top.
 
-    The CLI applies the schema's defaults itself; the SDK does not.
-    Keys without a namespace belong to the project. A key may be a path, as for `pulumi config set --path`:
-    `hybridNodes[1].os`. Structured values are JSON strings, as on the wire.
+    An override's key may be a path, as for `pulumi config set --path`: `hybridNodes[1].os`.
 
-    Errors: FileNotFoundError when the stack has no Pulumi.<stack>.yaml.
+    Raises:
+        FileNotFoundError: the stack has no Pulumi.<stack>.yaml, and the CLI does not know it.
+        StackFileError: its file cannot be read.
+
     """
-    stack = yaml.safe_load((project_dir / f"Pulumi.{stack_name}.yaml").read_text()) or {}
-    values: dict[str, Any] = dict(settings.schema_defaults(project_dir / "Pulumi.yaml"))
-    values |= stack.get("config") or {}
+    found = _from_cli(project_dir, stack) if ask_cli else None
+    found = found or _from_file(project_dir, stack)
+    values: dict[str, Any] = dict(found.values)
     for key, value in (overrides or {}).items():
-        _override(values, key if ":" in key else f"{settings.PROJECT}:{key}", value)
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+        try:
+            _override(values, key if ":" in key else f"{settings.PROJECT}:{key}", value)
+        except (ValueError, TypeError, IndexError, AttributeError):
+            raise StackFileError(
+                f"--config {key}={value}: there is no place {key} in the settings, which are of another shape"
+            ) from None
+    given = {key.partition("[")[0].partition(".")[0] for key in overrides or {}}
+    hidden = tuple(name for name in found.hidden if name not in given and _short(name) not in given)
+    return StackConfig(
+        values={key: stack_file.raw(value) for key, value in values.items()},
+        source=found.source,
+        hidden=hidden,
+        environments=found.environments,
+        secrets=found.secrets,
+    )
+
+
+def _short(name: str) -> str:
+    return name.removeprefix(f"{settings.PROJECT}:")
+
+
+def project_name(project_dir: Path) -> str:
+    """Read the project's name from Pulumi.yaml; that of this project where there is none."""
+    try:
+        project = stack_file.document(project_dir / "Pulumi.yaml")
+    except (FileNotFoundError, StackFileError):
+        project = None
+    name = project.get("name") if isinstance(project, dict) else None
+    return name if isinstance(name, str) and name else settings.PROJECT
+
+
+def _from_file(project_dir: Path, stack: str) -> StackConfig:
+    path = project_dir / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
+    found: StackFile = stack_file.read(path, project=project_name(project_dir))
+    return StackConfig(
+        values={**defaults(project_dir), **found.values},
+        source=path.name,
+        hidden=found.secrets,
+        environments=found.environments,
+    )
+
+
+def defaults(project_dir: Path) -> dict[str, str]:
+    """Read the schema's defaults; the CLI applies them itself, the SDK does not."""
+    try:
+        return settings.schema_defaults(project_dir / "Pulumi.yaml")
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise StackFileError(
+            f"Pulumi.yaml cannot be read as this project's ({type(error).__name__}). "
+            "Take it from the repository again: git checkout Pulumi.yaml"
+        ) from None
+
+
+def _from_cli(project_dir: Path, stack: str) -> StackConfig | None:
+    """Ask the CLI; None where it is not there, has no such stack, or cannot read its settings."""
+    if not shutil.which("pulumi"):
+        return None
+    command = ["pulumi", "config", "--json", "--show-secrets", "--non-interactive", "--stack", stack]
+    try:
+        done = tools.run(
+            [*command, "--cwd", str(project_dir)],
+            environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+            timeout_s=_CLI_TIMEOUT_S,
+            install="",
+        )
+        answer = json.loads(done.stdout) if not done.exit_code else None
+    except (AskError, ValueError):
+        return None
+    if not isinstance(answer, dict):
+        return None
+    settled = {key: item for key, item in answer.items() if isinstance(item, dict) and "value" in item}
+    if not settled:
+        return None
+    return StackConfig(
+        values={key: str(item["value"]) for key, item in settled.items()},
+        source=f"pulumi config --stack {stack}",
+        secrets=frozenset(
+            text for item in settled.values() if item.get("secret") for text in _texts(item["value"])
+        ),
+    )
+
+
+def _texts(value: str) -> Iterator[str]:
+    """Give the texts inside a raw value that are long enough to tell something."""
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = value
+    waiting = [parsed]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict | list):
+            waiting.extend(item.values() if isinstance(item, dict) else item)
+        elif len(str(item)) >= 3 and not isinstance(item, bool):
+            yield str(item)
 
 
 def _override(values: dict[str, Any], path: str, value: str) -> None:
@@ -49,6 +220,8 @@ def _with(container: Any, steps: list[Any], value: str) -> Any:
         container = json.loads(container)
     step, rest = steps[0], steps[1:]
     if isinstance(step, int):
+        if step > _LONGEST_LIST:
+            raise IndexError(step)
         items = list(container or [])
         items += [None] * (step + 1 - len(items))
         items[step] = _with(items[step], rest, value)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ops.clients import stack_outputs, tools
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names
+from ops.clients.stack_config import defaults, project_name, stack_config
+from ops.clients.stack_file import StackFileError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +41,12 @@ def look_up(
             cluster=cluster or deployed.cluster_name,
         )
         return LookedUp(names=names, profile=profile or expected.profile or None)
-    project = _read(Path("Pulumi.yaml"))
-    name = str(project.get("name", "")) or "eks-hybrid-calico"
-    stack = stack or _selected()
-    settings = _read(Path(f"Pulumi.{stack}.yaml")).get("config") or {}
-    schema = (project.get("config") or {}).get("clusterName") or {}
-    default = schema.get("default") if isinstance(schema, dict) else None
+    full = stack or _selected()
+    stack, here = full.rpartition("/")[2], Path.cwd()
+    name, values = project_name(here), _settings(here, full)
     environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    region = region or _text(settings.get("aws:region")) or environment
-    cluster = cluster or _text(settings.get(f"{name}:clusterName")) or _text(default)
+    region = region or values.get("aws:region") or environment
+    cluster = cluster or values.get(f"{name}:clusterName")
     missing = [option for option, value in (("--region", region), ("--cluster-name", cluster)) if not value]
     if not region or not cluster:
         raise AskError(
@@ -59,27 +56,21 @@ def look_up(
             "--cluster-name NAME",
         )
     names = Names(project=name, stack=stack, region=region, cluster=cluster)
-    return LookedUp(names=names, profile=profile or _text(settings.get("aws:profile")))
+    return LookedUp(names=names, profile=profile or values.get("aws:profile") or None)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Read a YAML file; empty when there is none."""
+def _settings(folder: Path, stack: str) -> Mapping[str, str]:
+    """Read what the stack's settings say; empty where there is neither a project nor a stack."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return stack_config(folder, stack).values
     except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return defaults(folder) if (folder / "Pulumi.yaml").exists() else {}
+    except StackFileError as error:
         raise AskError(
-            f"{path}: {str(error).splitlines()[0]}",
-            why="it is not readable as YAML",
-            fix="mend it, or name the stack by --stack, --region and --cluster-name in another folder",
+            str(error),
+            why="it is not what the Pulumi CLI reads",
+            fix="correct it, or name the stack by --stack, --region and --cluster-name in another folder",
         ) from None
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    """Take a plain setting; an encrypted one (a map with `secure`) is none."""
-    return value if isinstance(value, str) and value else None
 
 
 def _selected() -> str:

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ops.clients.errors import AskError
-from ops.clients.stack_config import stack_config
+from ops.clients.stack_config import project_name, stack_config
+from ops.clients.stack_file import StackFileError
 from ops.clients.tools import run as run_program
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -87,12 +86,13 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
     notes: list[str] = []
     values = _read(outputs) if outputs else _ask_cli(stack, notes)
     checks = _mapping(values.get("checks"))
-    short = (stack or _text(checks.get("stack")) or _selected(project_dir)).rpartition("/")[2]
-    config = _settings(project_dir, short, notes)
+    full = stack or _text(checks.get("stack")) or _selected(project_dir)
+    short = full.rpartition("/")[2]
+    config = _settings(project_dir, full, notes)
     if not values and not notes:
         notes.append("the stack has no outputs: pulumi up has not come to its end yet")
     region = _text(checks.get("region")) or config.get("aws:region") or os.environ.get("AWS_REGION", "")
-    project = _text(checks.get("project")) or _project(project_dir)
+    project = _text(checks.get("project")) or project_name(project_dir)
     cluster = _text(values.get("clusterName")) or config.get(f"{project}:clusterName", "")
     if not region or not cluster:
         raise AskError(
@@ -176,16 +176,16 @@ def _selected(project_dir: Path) -> str:
 def _settings(project_dir: Path, stack: str, notes: list[str]) -> Mapping[str, str]:
     """Read the stack's settings without judging them: doctor must work when they are what is wrong."""
     try:
-        return stack_config(project_dir, stack)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        notes.append(f"no settings: Pulumi.{stack or 'STACK'}.yaml: {reason}")
+        found = stack_config(project_dir, stack)
+    except FileNotFoundError as error:
+        notes.append(f"no settings: Pulumi.{stack or 'STACK'}.yaml: {error.strerror}")
         return {}
-
-
-def _project(project_dir: Path) -> str:
-    text = _lenient(lambda: yaml.safe_load((project_dir / "Pulumi.yaml").read_text(encoding="utf-8")))
-    return _text(text.get("name")) or "eks-hybrid-calico"
+    except StackFileError as error:
+        notes.append(f"no settings: {error}")
+        return {}
+    if found.hidden or found.environments:
+        notes.extend(found.notes)
+    return found.values
 
 
 def _machines(values: Outputs, settings: str) -> tuple[Machine, ...]:
@@ -217,7 +217,7 @@ def _kubeconfig(value: object) -> Mapping[str, Any] | None:
 def _lenient(read: Callable[[], object]) -> Mapping[str, Any]:
     try:
         value = read()
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -43,6 +43,7 @@ def plan(
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
+    from ops.clients.stack_file import StackFileError
     from ops.plan import report
     from ops.plan.evaluation import plan_stack
     from ops.program.running import UnknownStackError
@@ -54,22 +55,15 @@ def plan(
             f"Evaluating the program for stack {stack} ..."
         ):
             found = plan_stack(stack, overrides(config or []))
-    except (SettingsError, CalicoManifestError, UnknownStackError) as error:
+    except (SettingsError, CalicoManifestError, UnknownStackError, StackFileError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    shown = [
-        show
-        for wanted, show in (
-            (full, report.show_full),
-            (flows, report.show_flows),
-            (waits, report.show_waits),
-        )
-        if wanted
-    ]
+    sections = ((full, report.show_full), (flows, report.show_flows), (waits, report.show_waits))
     if json_:
         typer.echo(report.to_json(found))
-    for show in [] if json_ else shown or [report.show]:
-        show(found, Console())
+    else:
+        for show in [show for wanted, show in sections if wanted] or [report.show]:
+            report.written(found, show)
     if picture:
         _draw(found, picture)
     if not found.flows.passed:
@@ -80,7 +74,7 @@ def _draw(found: Plan, path: Path) -> None:
     from ops.plan.picture import write
 
     try:
-        write(found.recording, found.flows, path)
+        write(found.recording, found.flows, path, concealed=found.concealed)
     except (ValueError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

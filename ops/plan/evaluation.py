@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,15 @@ from ops.program.running import PROJECT_DIR, run_stack
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A recording, what it proves of the network, and what a reader must know: `notes` say what is missing."""
+    """A recording, what it proves of the network, and what a reader must know: `notes` say what is missing.
+
+    `concealed` takes out of a text what is secret in the stack's settings.
+    """
 
     recording: Recording
     flows: FlowReport
     notes: tuple[str, ...]
+    concealed: Callable[[str], str] = str
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -33,5 +37,5 @@ def plan_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = 
     Errors: those of `ops.program.running.run_stack`.
     """
     found = run_stack(stack, overrides, project_dir=project_dir)
-    flows = prove(found.recording, Expectations.from_config(found.config))
-    return Plan(recording=found.recording, flows=flows, notes=found.notes)
+    flows = prove(found.recording, Expectations.from_config(found.config.values))
+    return Plan(recording=found.recording, flows=flows, notes=found.notes, concealed=found.config.concealed)

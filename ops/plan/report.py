@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -30,6 +31,7 @@ _SECRET = "[secret]"
 _OUTPUTS_THAT_MATTER = ("albUrl", "updateKubeconfig")
 # The order in which a person wants to read it.
 _READING_ORDER = (
+    "fixed_settings",
     "network",
     "firewall",
     "cluster",
@@ -80,7 +82,17 @@ def to_json(plan: Plan) -> str:
         ],
         "outputs": masked(recording.stack_outputs, recording.secret_outputs),
     }
-    return json.dumps(document, indent=2, sort_keys=True)
+    return json.dumps(concealed(document, plan.concealed), indent=2, sort_keys=True)
+
+
+def concealed(value: Any, words: Callable[[str], str]) -> Any:
+    """Nested plain data in which `words` has replaced each text and each number that holds a secret."""
+    if isinstance(value, dict):
+        return {words(key): concealed(item, words) for key, item in value.items()}
+    if isinstance(value, list):
+        return [concealed(item, words) for item in value]
+    text = words(str(value))
+    return value if text == str(value) else text
 
 
 def _estimate_json(plan: Plan) -> dict[str, Any]:
@@ -111,6 +123,14 @@ def masked(value: Any, secrets: frozenset[str], path: str = "") -> Any:
     if isinstance(value, list):
         return [masked(v, secrets, f"{path}[{i}]") for i, v in enumerate(value)]
     return value
+
+
+def written(plan: Plan, show: Callable[[Plan, Console], None]) -> None:
+    """Print a plan for people on standard output, without what is secret in the settings."""
+    console = Console()
+    with console.capture() as captured:
+        show(plan, console)
+    sys.stdout.write(plan.concealed(captured.get()))
 
 
 def show(plan: Plan, console: Console) -> None:
@@ -176,7 +196,7 @@ def _verdict(plan: Plan) -> RenderableType:
     table.add_row("flows", f"{opened} of {len(report.rows)} that the cluster needs are open, there and back")
     asked = "as the settings say" if not report.unexpected else "NOT as the settings say, see below"
     table.add_row("internet", f"can reach {_reachable(report.exposed) or 'nothing'} ({asked})")
-    number = len(warnings(recording)) + len(plan.notes)
+    number = len(warnings(recording))
     table.add_row("warnings", f"{number}, below" if number else "none")
     low, high = (round(schedule.total_on(day) / 60) for day in ("low", "high"))
     table.add_row("time", f"about {round(schedule.total / 60)} minutes ({low} to {high}), an estimate")

@@ -11,10 +11,11 @@ from unittest.mock import patch
 
 from k8s import calico_manifest
 from k8s.calico_manifest import CalicoManifest
-from k8s.calico_source import CalicoManifestUnavailableError
-from ops.clients.stack_config import stack_config
+from k8s.calico_source import CalicoManifestError, CalicoManifestUnavailableError
+from ops.clients.stack_config import StackConfig, stack_config
 from ops.program.fake_cloud import FakeCloud
 from ops.program.recorder import Recording, evaluate
+from settings import PROJECT, SettingsError
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -25,13 +26,13 @@ class UnknownStackError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
-    """What the program asks for, the configuration it was given (raw values by full name), and `notes`.
+    """What the program asks for, the configuration it was given, and `notes`.
 
     `notes` say what a reader of the recording must know, such as that something could not be had.
     """
 
     recording: Recording
-    config: Mapping[str, str]
+    config: StackConfig
     notes: tuple[str, ...]
 
 
@@ -40,8 +41,8 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
 
     The environment variable CALICO_MANIFEST names a manifest file where there is no network; the setting wins.
 
-    Errors: UnknownStackError, SettingsError, CalicoManifestError (other than a manifest that cannot be
-    fetched).
+    Errors: UnknownStackError, StackFileError, SettingsError, CalicoManifestError (other than a manifest that cannot
+    be fetched). None of their texts holds a secret.
     """
     try:
         config = stack_config(project_dir, stack, overrides)
@@ -51,17 +52,24 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
             f"There is no stack {stack}: {error.filename} does not exist. Stacks here: {', '.join(stacks)}. "
             f"Make one with: pulumi stack init {stack}"
         ) from error
+    stack, values = stack.rpartition("/")[2], dict(config.values)
     manifest = os.environ.get("CALICO_MANIFEST")
-    if manifest and not config.get("eks-hybrid-calico:calicoManifest"):
-        config["eks-hybrid-calico:calicoManifest"] = manifest
-    cloud = FakeCloud(region=config.get("aws:region", ""))
-    notes: tuple[str, ...] = ()
+    if manifest and not values.get(f"{PROJECT}:calicoManifest"):
+        values[f"{PROJECT}:calicoManifest"] = manifest
+    cloud = FakeCloud(region=values.get("aws:region", ""))
+    notes = config.notes
     try:
-        recording = evaluate(project_dir, stack, config, cloud=cloud)
-    except CalicoManifestUnavailableError as error:
-        notes = (f"Shown without Calico's own objects. {error}",)
-        with _without_calico_objects():
-            recording = evaluate(project_dir, stack, config, cloud=cloud)
+        try:
+            recording = evaluate(project_dir, stack, values, cloud=cloud)
+        except CalicoManifestUnavailableError as error:
+            notes = (f"Shown without Calico's own objects. {config.concealed(str(error))}", *notes)
+            with _without_calico_objects():
+                recording = evaluate(project_dir, stack, values, cloud=cloud)
+    except SettingsError as error:
+        problems = [config.concealed(config.explained(each)) for each in error.problems]
+        raise SettingsError([*problems, *config.unseen]) from None
+    except CalicoManifestError as error:
+        raise CalicoManifestError(config.concealed(str(error))) from None
     return Evaluated(recording=recording, config=config, notes=notes)
 
 

@@ -64,7 +64,7 @@ def test_every_make_command_that_the_readme_names_exists():
 def test_every_link_to_this_repository_leads_somewhere(name):
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text())
     local = [link for link in links if "://" not in link]
-    assert len(local) >= 3
+    assert local or name != "README.md"
     assert [link for link in local if not (ROOT / name).parent.joinpath(link).exists()] == []
 
 

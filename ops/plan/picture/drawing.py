@@ -6,7 +6,7 @@ Rows of hybrid nodes make the page longer: `{tall[416]}` is 416 px and what they
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,16 @@ class _Closed(frozenset[str]):
         return f"{' '.join(shut)} closed: " if shut else ""
 
 
-def write(recording: Recording, report: FlowReport, path: Path) -> None:
-    """Draw to a file.
+def write(
+    recording: Recording, report: FlowReport, path: Path, *, concealed: Callable[[str], str] = str
+) -> None:
+    """Draw to a file. `concealed` takes secrets out of the text of the picture.
 
     Errors: ValueError for a suffix other than .svg, OSError when the file cannot be written.
     """
     if path.suffix != ".svg":
         raise ValueError(f"--picture {path}: a picture is an SVG, its name ends in .svg: --picture stack.svg")
-    path.write_text(draw(recording, report), encoding="utf-8")
+    path.write_text(concealed(draw(recording, report)), encoding="utf-8")
 
 
 def draw(recording: Recording, report: FlowReport) -> str:

@@ -117,9 +117,11 @@ def test_the_cli_is_asked_for_the_stack_and_its_secrets(project: Path, pulumi: C
     found = subject.find(stack="acme/eks-hybrid-calico/dev", outputs=None, project_dir=project)
     assert found.hybrid_role_arn == "arn:aws:iam::0:role/x"
     assert found.stack == "dev"
-    (call,) = (project / "calls").read_text().splitlines()
+    call, settings = (project / "calls").read_text().splitlines()
     assert "stack output --json --show-secrets" in call
     assert call.endswith("--stack acme/eks-hybrid-calico/dev")
+    assert "config --json --show-secrets" in settings
+    assert "--stack acme/eks-hybrid-calico/dev" in settings
 
 
 def test_the_selected_stack_is_taken_when_none_is_named(project: Path, pulumi: Callable[..., None]) -> None:

@@ -1,5 +1,6 @@
 """`ops plan`: what it shows, what it hides, how it fails."""
 
+import dataclasses
 import io
 import json
 import re
@@ -21,6 +22,14 @@ from ops.plan.report import masked, show, show_full, to_json
 
 ROOT = Path(__file__).parents[3]
 INSTANCE = "aws:ec2/instance:Instance"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_cli():
+    """Whatever stacks this machine's Pulumi CLI may know are not asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ops.clients.stack_config.shutil.which", lambda _name: None)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +244,53 @@ def test_bad_settings_are_an_error_with_code_2_and_no_traceback():
     assert "Traceback" not in done.output
 
 
+def in_folder(monkeypatch, tmp_path, text):
+    """Let the command find a project whose stack dev has this file."""
+    for part in ("Pulumi.yaml", "Pulumi.README.md", "__main__.py"):
+        (tmp_path / part).write_bytes((ROOT / part).read_bytes())
+    (tmp_path / "Pulumi.dev.yaml").write_text(text)
+    monkeypatch.setattr(evaluation, "PROJECT_DIR", tmp_path)
+    monkeypatch.setattr(evaluation.plan_stack, "__kwdefaults__", {"project_dir": tmp_path})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("config: {aws:region: eu-west-1, podCidr: 10.10.0.0/16}", "podCidr 10.10.0.0/16 overlaps vpcCidr"),
+        ("config: {aws:region: eu-west-1, hybridNodes: [{name: 2026-11-25}]}", "is not a DNS label"),
+        ("environment: [team/aws-dev]", "environment team/aws-dev, which is not opened here, may supply it"),
+        ("config: {aws:region: {secure: v1:abc}}", "aws:region is a secret of this stack"),
+        ("config:\n\t- x", "Pulumi.dev.yaml, line 2: it is not YAML"),
+        ("config: {a:x: 1, a:x: 2}", "Pulumi.dev.yaml, line 1: a:x is there twice"),
+    ],
+)
+def test_a_stack_file_is_read_as_the_cli_reads_it_and_ends_in_words(monkeypatch, tmp_path, text, says):
+    in_folder(monkeypatch, tmp_path, text)
+    done = run()
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_a_plan_says_which_settings_it_could_not_see(monkeypatch, tmp_path, config):
+    in_folder(monkeypatch, tmp_path, "config: {aws:region: eu-west-1, apiAllowedCidrs: {secure: v1:abc}}")
+    given = [part for k, v in config().items() if "calicoManifest" in k for part in ("--config", f"{k}={v}")]
+    done = run(*given)
+    assert "Settings are read from Pulumi.dev.yaml." in done.stdout
+    assert "Secret, so not seen here: eks-hybrid-calico:apiAllowedCidrs." in done.stdout
+
+
+def test_a_secret_setting_is_in_no_form_of_the_plan(plan, tmp_path):
+    from ops.plan.picture import write
+
+    secret = "192.168.0.0/16"
+    hidden = dataclasses.replace(plan, concealed=lambda text: text.replace(secret, "[secret]"))
+    assert secret in to_json(plan)
+    assert secret not in to_json(hidden)
+    write(plan.recording, plan.flows, tmp_path / "x.svg", concealed=hidden.concealed)
+    assert secret not in (tmp_path / "x.svg").read_text()
+
+
 def test_an_unknown_stack_is_an_error_that_lists_the_known_ones():
     done = run("--stack", "prod")
     assert done.exit_code == 2
@@ -315,7 +371,8 @@ def test_overrides_go_by_name_by_path_and_by_namespace():
                 "managedNodes.max=4",
             ]
         ),
-    )
+        ask_cli=False,
+    ).values
     assert json.loads(found["eks-hybrid-calico:hybridNodes"]) == [
         {"name": "hybrid-1", "os": "ubuntu-24.04"},
         {"name": "hybrid-2", "os": "ubuntu-22.04"},
