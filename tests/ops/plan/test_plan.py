@@ -143,7 +143,7 @@ def test_what_a_person_decides_on_fits_one_screen_and_starts_with_the_verdict(sh
         "warnings 2, below",
         "Warning: eks-hybrid-calico:albAllowedCidrs[0]",
         "HybridCluster eks 7 Kubernetes 1.36",
-        "HybridNodes hybrid 6 2 x t4g.medium",
+        "HybridNodes hybrid 8 2 x t4g.medium",
         "EC2 t4g.medium 2 hybrid, 2 managed hour",
         "albUrl http://",
     ):
