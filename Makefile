@@ -19,8 +19,10 @@ help: ## Show this list
 # All of this happens once, is quiet and speaks on standard error: `make plan ARGS=--json > plan.json` is JSON
 # on the first run too.
 
+SUPPORTED := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))'
+
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' || \
+	@$(PYTHON) $(SUPPORTED) || \
 	  { echo "Python 3.11 to 3.14 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) >&2 || \
 	  { rm -rf $(VENV); echo "python -m venv failed. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
@@ -35,6 +37,8 @@ define locked
 endef
 
 $(VENV)/.runtime: requirements-uv.txt requirements.txt pyproject.toml | $(BIN)/python
+	@$(BIN)/python $(SUPPORTED) || \
+	  { echo "$(VENV) was made with $$($(BIN)/python --version 2>&1); Python 3.11 to 3.14 is needed. Make it anew: make clean, then make plan" >&2; exit 1; }
 	@echo "Installing the locked packages into $(VENV): once, half a minute on most machines ..." >&2
 	@$(PIP) --require-hashes -r requirements-uv.txt >&2
 	@$(call locked,--require-hashes -r requirements.txt)

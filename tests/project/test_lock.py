@@ -113,7 +113,7 @@ def missing(lock: dict[str, Requirement], asked: list[str], where: dict[str, str
         done.add((name, extras))
         metadata = importlib.metadata.distribution(name)
         assert metadata.version == version(pin), f"{name}: the environment is not the lock's; run: make test"
-        if not SpecifierSet(metadata.metadata["Requires-Python"] or "").contains(
+        if not SpecifierSet(next(iter(metadata.metadata.get_all("Requires-Python") or []), "")).contains(
             where["python_full_version"]
         ):
             lost.append(f"{name} {version(pin)} does not run on Python {where['python_version']}")
@@ -290,6 +290,34 @@ def set_up(project: Path, index: Index, **more: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
     )
+
+
+def old_python(file: Path) -> None:
+    """Puts a Python 3.10 there, as far as the Makefile looks at it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.10.13 || exit 1\n')
+    file.chmod(0o755)
+
+
+def test_an_old_python_is_refused_with_the_way_out(tmp_path):
+    for name in ("Makefile", *LOCKS, "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    old_python(tmp_path / "python3")
+    command = ["make", "plan", f"PYTHON={tmp_path / 'python3'}"]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Python 3.11 to 3.14 is needed" in done.stderr
+    assert "is Python 3.10.13. Name another: make PYTHON=python3.12" in done.stderr
+
+
+def test_an_environment_of_an_old_python_is_refused_with_the_way_out(tmp_path):
+    for name in ("Makefile", *LOCKS, "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    old_python(tmp_path / ".venv" / "bin" / "python")
+    done = subprocess.run(["make", "plan"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert ".venv was made with Python 3.10.13" in done.stderr
+    assert "make clean" in done.stderr
 
 
 def installed(project: Path) -> dict[str, str]:
