@@ -175,6 +175,7 @@ class HybridNode(pulumi.ComponentResource):
         )
         cleanup = NodeCleanup(
             this,
+            node_name=name,
             activation_id=activation.id,
             cluster_name=cluster.hybrid_cluster_name,
             region=account.region,

@@ -49,7 +49,7 @@ class OnDeleteProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Replace when something else is meant; store all other changes, such as a moved class, in place."""
-        names = (*_IDENTITY, "profile", "address", PROVIDER_KEY)
+        names = (*_IDENTITY, "profile", "node_name", "address", PROVIDER_KEY)
         changed = [key for key in names if _olds.get(key) != _news.get(key)]
         return DiffResult(
             changes=bool(changed),
@@ -92,7 +92,20 @@ class OnDeleteProvider(ResourceProvider):
 
 
 class NodeCleanupProvider(OnDeleteProvider):
-    """Removes Node and registration."""
+    """Removes Node and registration on delete, and on creation the Node of a dead machine of the same name."""
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Make way for the new machine, and store the inputs."""
+        from infra.node_removal import sign_in_and_forget_dead
+
+        sign_in_and_forget_dead(
+            node_name=props["node_name"],
+            activation_id=props["activation_id"],
+            cluster_name=props["cluster_name"],
+            region=props["region"],
+            profile=props.get("profile") or None,
+        )
+        return super().create(props)
 
     def work(self, *, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
         """Remove what the machine of this activation has left behind."""
@@ -106,8 +119,9 @@ class NodeCleanupProvider(OnDeleteProvider):
 class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup"):
     """Stands between a hybrid node's activation and its instance, so that on destroy the instance goes first.
 
-    The instance must consume the output `activation_id` (a live kubelet would put its Node back). `profile`
-    is `aws:profile`, or None. A change of `profile` is stored; a change of any other input replaces.
+    The instance must consume the output `activation_id` (a live kubelet would put its Node back). `node_name` is the
+    node's in the settings, `profile` is `aws:profile`, or None. A change of these two is stored; a change of any other
+    input replaces.
     """
 
     activation_id: pulumi.Output[str]
@@ -116,6 +130,7 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
         self,
         name: str,
         *,
+        node_name: str,
         activation_id: pulumi.Input[str],
         cluster_name: pulumi.Input[str],
         region: pulumi.Input[str],
@@ -123,6 +138,7 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
+            "node_name": node_name,
             "activation_id": activation_id,
             "cluster_name": cluster_name,
             "region": region,

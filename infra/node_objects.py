@@ -260,6 +260,10 @@ class ClusterNodes:
             f"(kubectl get node {name} -o yaml), then repeat the pulumi command."
         )
 
+    def get(self, name: str) -> Object | None:
+        """Read one Node; None when it or the cluster is gone."""
+        return self._ask(lambda api: api.get(name))
+
     def cordon(self, name: str) -> Object | None:
         """Let no new pod onto a Node, and read it; None when it or the cluster is gone."""
         return self._ask(lambda api: api.cordon(name))

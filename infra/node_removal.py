@@ -8,8 +8,9 @@ from typing import Any
 from infra.node_objects import ClusterNodes
 from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
 
-# Label that the node gives itself at start (userdata.labels.ACTIVATION_LABEL; a test keeps them equal).
+# Labels that the node gives itself at start (userdata.labels; a test keeps them equal).
 ACTIVATION_LABEL = "eks-hybrid-calico/activation"
+NAME_LABEL = "eks-hybrid-calico/name"
 
 # What was registered seconds before the instance died may show up late: SSM's listing is eventually consistent.
 SETTLE_S = 5
@@ -57,6 +58,37 @@ def clean_up(
         f"{', '.join(sorted(left))} of activation {activation_id} came back {MOST_LOOKS} times: the machine still "
         "runs. Terminate its EC2 instance, then repeat the pulumi command."
     )
+
+
+def forget_dead(
+    *, node_name: str, activation_id: str, nodes: ClusterNodes, report: Callable[[str], object]
+) -> None:
+    """Remove the Node of a dead machine whose place a new one is about to take.
+
+    Calico does not start on a machine that gets the address of a Node that is still there, and the clean-up of the old
+    activation comes only after the new machine has joined. So a Node of the same name in the settings goes now, if
+    nothing has been heard of its kubelet: a Node that is Ready, or that says itself why it is not, is left alone.
+    """
+    for name in sorted(
+        nodes.names_of(NAME_LABEL, node_name) - nodes.names_of(ACTIVATION_LABEL, activation_id)
+    ):
+        conditions = (nodes.get(name) or {}).get("status", {}).get("conditions", [])
+        if any((each["type"], each["status"]) == ("Ready", "Unknown") for each in conditions):
+            report(f"{name}: nothing is heard of its machine, and {node_name} gets a new one")
+            nodes.remove(name)
+
+
+def sign_in_and_forget_dead(
+    *, node_name: str, activation_id: str, cluster_name: str, region: str, profile: str | None
+) -> None:
+    """Forget a dead machine with credentials looked up now. Best effort: the new machine is made in any case."""
+    report = to_engine(f"before {node_name} is made")
+    try:
+        session = open_session(region=region, profile=profile)
+        nodes = ClusterNodes.signed_in(session, cluster_name, report)
+        forget_dead(node_name=node_name, activation_id=activation_id, nodes=nodes, report=report)
+    except CleanupError as error:
+        report(f"could not look for a dead machine of that name: {error}")
 
 
 def sign_in_and_clean_up(*, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:

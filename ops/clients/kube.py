@@ -21,6 +21,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 from kubernetes.stream.ws_client import ERROR_CHANNEL
 
+from infra.kubernetes_client import api_client
 from ops.clients.errors import AskError
 from ops.clients.kube_auth import ExecCredentials
 from ops.clients.pool import TransportError, retrying
@@ -54,7 +55,7 @@ class Kube:
         self._configuration = _configuration(kubeconfig, profile)
         # websocket-client has no time-out for its handshake but this process-wide one.
         websocket.setdefaulttimeout(timeout_s)
-        self._api = api = client.ApiClient(self._configuration)
+        self._api = api = api_client(self._configuration)
         self._core = client.CoreV1Api(api)
         self._apps = client.AppsV1Api(api)
         self._custom = client.CustomObjectsApi(api)
@@ -128,7 +129,7 @@ class Kube:
         self, namespace: str, pod: str, command: list[str], container: str, seconds: float
     ) -> Executed:
         # The client swaps a method of its ApiClient for the length of an exec, so each exec has one of its own.
-        api = client.CoreV1Api(client.ApiClient(self._configuration))
+        api = client.CoreV1Api(api_client(self._configuration))
         try:
             socket = stream(
                 api.connect_get_namespaced_pod_exec,

@@ -7,7 +7,7 @@ import pytest
 from infra.node_cleanup import NodeCleanupProvider
 from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
 from infra.node_registration import CleanupError
-from infra.node_removal import ACTIVATION_LABEL, MOST_LOOKS, clean_up
+from infra.node_removal import ACTIVATION_LABEL, MOST_LOOKS, NAME_LABEL, clean_up, forget_dead
 from userdata import labels
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -34,16 +34,22 @@ class Scene:
     def clean_up(self):
         """Clean up after MINE without waiting; returns the lines reported."""
         lines = []
-        nodes = ClusterNodes(
+        clean_up(
+            activation_id=MINE,
+            ssm=self._clients["ssm"],
+            nodes=self.nodes(lines),
+            report=lines.append,
+            sleep=self._sleep,
+        )
+        return lines
+
+    def nodes(self, lines):
+        return ClusterNodes(
             find=lambda: find_cluster(self._clients["eks"], "shop"),
             connect=lambda a: NodeApi(a, lambda: bearer_token(self._session, "shop"), backoff_s=0),
             report=lines.append,
             sleep=self._sleep,
         )
-        clean_up(
-            activation_id=MINE, ssm=self._clients["ssm"], nodes=nodes, report=lines.append, sleep=self._sleep
-        )
-        return lines
 
     def _sleep(self, seconds):
         self.sleeps.append(seconds)
@@ -55,8 +61,29 @@ def scene(aws, kubernetes, clients, session):
     return Scene(aws, kubernetes, clients, session)
 
 
-def test_the_label_is_the_one_nodes_give_themselves():
-    assert ACTIVATION_LABEL == labels.ACTIVATION_LABEL
+def test_the_labels_are_those_that_nodes_give_themselves():
+    assert (ACTIVATION_LABEL, NAME_LABEL) == (labels.ACTIVATION_LABEL, labels.NAME_LABEL)
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "silent", "goes"),
+    [
+        ("edge", OTHER, True, True),
+        # It is alive, and works until the new one has joined.
+        ("edge", OTHER, False, False),
+        ("edge-2", OTHER, True, False),
+        # The new machine itself: the engine may have been killed after it had joined.
+        ("edge", MINE, True, False),
+    ],
+)
+def test_a_new_machine_displaces_the_node_of_a_dead_one_and_no_other(scene, name, activation, silent, goes):
+    scene.kubernetes.nodes = {NODE: {NAME_LABEL: name, ACTIVATION_LABEL: activation}}
+    scene.kubernetes.not_ready = {NODE} if silent else set()
+    lines = []
+    forget_dead(node_name="edge", activation_id=MINE, nodes=scene.nodes(lines), report=lines.append)
+    assert (NODE not in scene.kubernetes.nodes) is goes
+    assert bool(lines) is goes
+    assert NODE in scene.aws.machines, "the registration goes with the clean-up of its own activation"
 
 
 def test_node_and_registration_of_a_terminated_machine_are_removed(scene):

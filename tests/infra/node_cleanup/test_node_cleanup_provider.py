@@ -16,7 +16,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
 from infra.node_cleanup import NodeCleanupProvider
-from infra.node_removal import ACTIVATION_LABEL
+from infra.node_removal import ACTIVATION_LABEL, NAME_LABEL
 from ops.program.recorder import evaluate
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -90,15 +90,15 @@ def test_a_program_can_build_an_instance_on_the_clean_up(tmp_path):
     (tmp_path / "__main__.py").write_text(
         "import pulumi\n"
         "from infra.node_cleanup import NodeCleanup\n"
-        f"made = NodeCleanup('edge', activation_id=pulumi.Output.from_input({MINE!r}), cluster_name='shop',\n"
-        "    region='cn-north-1', profile=None)\n"
+        f"made = NodeCleanup('edge', node_name='edge', activation_id=pulumi.Output.from_input({MINE!r}),\n"
+        "    cluster_name='shop', region='cn-north-1', profile=None)\n"
         "pulumi.export('activation', made.activation_id)\n"
     )
     recording = evaluate(tmp_path, "dev", {})
     made = recording.one("pulumi-python:dynamic/ekshybrid:NodeCleanup", "edge")
     stored = dict(made.inputs)
     assert stored.pop(PROVIDER_KEY) == serialize_provider(NodeCleanupProvider())
-    assert stored == PROPS
+    assert stored == {**PROPS, "node_name": "edge"}
     assert made.secrets == frozenset(), "the reference is readable in the state"
     assert recording.stack_outputs["activation"] == MINE
 
@@ -123,6 +123,8 @@ def test_what_is_to_be_removed_cannot_change_in_place(key, value):
         ({"profile": "work"}, {"profile": "home"}),
         ({"profile": "work"}, {}),
         ({PROVIDER_KEY: "a"}, {PROVIDER_KEY: "b"}),
+        # A stack that was made before the clean-up knew its node's name.
+        ({}, {"node_name": "edge"}),
     ],
 )
 def test_a_profile_or_a_moved_class_is_stored_in_place(old, new):
@@ -166,20 +168,38 @@ def test_a_preview_shows_the_replacement_of_an_activation_that_does_not_exist_ye
     assert list(engine.stub.Diff(request, timeout=60).replaces) == ["activation_id"]
 
 
-def test_create_calls_nothing_and_the_id_is_the_activations(aws, kubernetes):
-    result = NodeCleanupProvider().create(PROPS)
-    assert (result.id, result.outs) == (MINE, PROPS)
-    assert (aws.requests, kubernetes.requests) == ([], [])
+@pytest.mark.usefixtures("environment")
+def test_create_stores_the_inputs_and_the_id_is_the_activations(kubernetes):
+    props = {**PROPS, "node_name": "edge"}
+    result = NodeCleanupProvider().create(props)
+    assert (result.id, result.outs) == (MINE, props)
+    assert not [request for request in kubernetes.requests if not request.startswith("GET")]
+
+
+@pytest.mark.usefixtures("environment")
+def test_create_removes_the_node_of_a_dead_machine_of_the_same_name(kubernetes, capfd):
+    kubernetes.nodes = {NODE: {NAME_LABEL: "edge", ACTIVATION_LABEL: "old"}}
+    kubernetes.not_ready = {NODE}
+    NodeCleanupProvider().create({**PROPS, "node_name": "edge"})
+    assert kubernetes.nodes == {}
+    assert f"before edge is made: {NODE}: Kubernetes Node deleted" in capfd.readouterr().out
+
+
+@pytest.mark.usefixtures("environment")
+def test_create_does_not_fail_when_it_may_not_look(aws, capfd):
+    aws.refuse = {"DescribeCluster": "AccessDeniedException"}
+    props = {**PROPS, "node_name": "edge"}
+    assert NodeCleanupProvider().create(props).id == MINE
+    assert "Allow eks:DescribeCluster" in capfd.readouterr().out
 
 
 def test_a_stored_clean_up_deletes_in_another_process_and_says_so(engine, aws, kubernetes, secrets_in):
-    aws.machines = {NODE: MINE}
-    kubernetes.nodes = {NODE: {ACTIVATION_LABEL: MINE}}
-    inputs = struct({**PROPS, PROVIDER_KEY: serialize_provider(NodeCleanupProvider())})
+    inputs = struct({**PROPS, "node_name": "edge", PROVIDER_KEY: serialize_provider(NodeCleanupProvider())})
     checked = engine.stub.Check(provider_pb2.CheckRequest(news=inputs), timeout=60)
     assert not checked.failures
     created = engine.stub.Create(provider_pb2.CreateRequest(properties=checked.inputs), timeout=60)
-    assert aws.requests == []
+    aws.machines = {NODE: MINE}
+    kubernetes.nodes = {NODE: {ACTIVATION_LABEL: MINE}}
 
     stored = json.loads(json.dumps(dict(created.properties)))
     engine.stub.Delete(provider_pb2.DeleteRequest(id=created.id, properties=struct(stored)), timeout=60)
