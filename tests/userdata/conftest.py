@@ -88,6 +88,7 @@ log() { # level message [error]
 fatal() { log fatal 'Command failed' "$1"; exit 1; }
 hang() {
     if [[ -e $FAKE/hang-$1 ]]; then
+        trap 'echo "asked to end" >>"$FAKE/calls"; exit 143' TERM
         sleep 300 &
         echo "$$ $!" >"$FAKE/pids"
         wait

@@ -630,6 +630,8 @@ def test_a_killed_run_leaves_a_last_word_and_no_nodeadm(machine, name: str, comm
         assert process.wait(timeout=300) == 128 + number
     title = join_lines.STEPS[step - 1]
     assert machine.last_line == f"join: failed at step {step}/7 {title}: ended by SIG{name}"
+    # nodeadm may have an apt below it: it is asked first.
+    assert machine.calls[-1] == "asked to end"
     assert not [pid for pid in pids if _alive(pid)]
 
 
@@ -646,6 +648,7 @@ def test_a_run_that_is_stopped_while_it_looks_for_causes_still_says_the_cause(ma
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=300) == 1
     assert "AccessDeniedException" in machine.last_line
+    assert not re.search(join_lines.NEXT_ATTEMPT, machine.log)
     assert not [pid for pid in pids if _alive(pid)]
 
 
