@@ -1,5 +1,7 @@
 """Every flow that must be open, as data; the security-group rules are derived from this table and nothing else.
 
+ops/plan/flows/expected.py says the same a second time, on purpose: `ops plan` proves the rules against that one.
+
 Pure: no pulumi package is imported here.
 """
 

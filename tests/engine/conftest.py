@@ -38,6 +38,19 @@ AFTER = {
 }
 
 
+def pytest_report_header() -> str:
+    """Say which CLI and language host the tests run with."""
+    found = shutil.which("pulumi")
+    if not found:
+        return "pulumi: none on the PATH, the engine tests are skipped"
+    folder = Path(found).resolve().parent
+    ours = folder.parent.name == "eks-hybrid-calico"  # the cache of .ci/install-pulumi
+    host = (
+        "built by .ci/install-pulumi, with the language host of this repository" if ours else "as installed"
+    )
+    return f"pulumi: {folder / 'pulumi'}, {host}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rig:
     """A stack, and the APIs that its hybrid nodes' clean-up talks to."""

@@ -1,6 +1,7 @@
 """Who may import whom, and which rooms are pure. The house stands on it: pure rooms start in a tenth of a second."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,11 +94,22 @@ def test_the_shared_rooms_know_no_command():
                     )
 
 
+def test_contributing_names_only_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = set(re.findall(r"`((?:settings|infra|k8s|userdata|ops|tests)/[\w/.]*)`", text))
+    assert len(paths) > 10
+    for path in sorted(paths):
+        assert (ROOT / path).exists(), f"CONTRIBUTING.md sends people to {path}, which does not exist"
+    assert len(text.splitlines()) < 60, "CONTRIBUTING.md is one page: what is longer goes to docs/"
+
+
 def test_only_settings_reads_pulumis_configuration():
     for path in [ROOT / "__main__.py", *modules()]:
         if path.parent.name == "settings":
             continue
-        assert "pulumi.Config" not in path.read_text(), path
+        assert "pulumi.Config" not in path.read_text(), (
+            f"{path.relative_to(ROOT)} reads Pulumi's configuration: make it a setting in settings/model.py"
+        )
 
 
 def test_the_front_door_has_no_logic():
@@ -106,16 +118,22 @@ def test_the_front_door_has_no_logic():
         node for node in ast.walk(tree) if isinstance(node, (ast.For, ast.While, ast.Lambda, ast.If, ast.Try))
     ]
     # The one loop prints the warnings of the settings.
-    assert [type(node).__name__ for node in loops] == ["For"]
+    assert [type(node).__name__ for node in loops] == ["For"], (
+        "__main__.py decides something: move that into the component that it concerns, or into settings"
+    )
 
 
 def test_the_program_starts_without_what_only_a_delete_needs():
     code = "import infra.hybrid_nodes, sys; sys.exit(not {'boto3', 'kubernetes'}.isdisjoint(sys.modules))"
     command = [sys.executable, "-W", "ignore", "-c", code]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == 0, (
+        "infra.hybrid_nodes imports boto3 or kubernetes, which only a delete needs: import it inside the provider"
+    )
 
 
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_starts_without_pulumi(module):
     code = f"import {module}, sys; sys.exit(any(name.split('.')[0].startswith('pulumi') for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0, (
+        f"{module} is pure, and now imports pulumi: keep its arithmetic here and move the resources to a component"
+    )

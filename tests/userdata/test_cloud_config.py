@@ -14,10 +14,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from settings.model import OPERATING_SYSTEMS
 from userdata import cloud_config, join_files, join_lines, labels, paths
 from userdata.join_files import JoinConfig
 
-OPERATING_SYSTEMS = ["ubuntu-24.04", "ubuntu-22.04", "al2023"]
 EXAMPLE = JoinConfig(
     cluster_name="eks-hybrid",
     region="ap-northeast-1",

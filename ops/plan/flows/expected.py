@@ -1,4 +1,4 @@
-"""Which flows a stack needs, written down a second time.
+"""Which flows a stack needs, written down a second time, on purpose.
 
 The program derives its rules from its own table (infra/flows.py). A proof that read the same table would prove
 nothing, so this one comes from the AWS and Calico pages and from the raw settings, and shares no code with it.
