@@ -5,12 +5,13 @@ from __future__ import annotations
 import typer
 
 from ops.doctor.command import doctor
+from ops.pin.command import pin
 from ops.plan.command import plan
 from ops.verify.command import verify
 
 app = typer.Typer(
     name="ops",
-    help="Commands around a deployment: plan before it, verify after it, doctor when it fails.",
+    help="Commands around a deployment: plan before it, verify after it, doctor when it fails; pin a new release.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command("plan")(plan)
 app.command("verify")(verify)
 app.command("doctor")(doctor)
+app.add_typer(pin, name="pin")
 
 
 def main() -> None:
