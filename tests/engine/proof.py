@@ -12,6 +12,8 @@ from typing import Literal
 
 import yaml
 
+from tests.engine.harness import PROFILE
+
 Effect = Literal["Refused", "In place", "New before old", "Upgrade"]
 
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -27,7 +29,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "changes.md"
 class Row:
     """One setting: its effect, the fixture whose `pulumi up` changed it, and the resource that shows it.
 
-    `of` is a type and the start of a name; `refusal` is in the text of a preview that refuses.
+    `of` is a type and the start of a name; `refusal` is in the text of a preview that refuses; `stored` is what the
+    resource that remembers the settings has under a name.
     """
 
     effect: Effect
@@ -35,6 +38,7 @@ class Row:
     of: tuple[str, str] = ("", "")
     kind: str = "Update"
     refusal: str = ""
+    stored: tuple[str, str] = ("", "")
 
 
 def _refused(words: str) -> Row:
@@ -84,7 +88,7 @@ ROWS: dict[str, Row] = {
     "controlPlaneLogs": Row(effect="In place", step="adjusted_back", of=(CLUSTER, "")),
     "aws:region": _refused("aws:region cannot change from eu-central-1 to eu-west-1"),
     "the AWS account": _refused("the AWS account cannot change from 123456789012 to 210987654321"),
-    "aws:profile": Row(effect="In place", step="retagged", of=(CLUSTER, "")),
+    "aws:profile": Row(effect="In place", step="retagged", stored=("profile", PROFILE)),
     "aws:defaultTags": Row(effect="In place", step="retagged", of=(TEMPLATE, "managed")),
 }
 

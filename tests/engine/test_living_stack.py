@@ -21,6 +21,9 @@ def test_a_change_of_a_setting_does_what_the_document_says(setting, request):
         assert new
         assert old
         assert max(call.ended for call in new) <= min(call.started for call in old)
+    elif row.stored[0]:
+        (memory,) = (each for each in step.resources if each["type"].endswith("ekshybrid:FixedSettings"))
+        assert memory["outputs"][row.stored[0]] == row.stored[1]
     else:
         assert step.of(row.kind, *row.of)
     if row.effect == "In place":
