@@ -148,6 +148,7 @@ trap 'end_by TERM 143' TERM
 # repeats once. The last fatal error (or else the last line) is kept: it is the cause.
 relay() {
     local line words before='' last='' fatal=''
+    trap '' TERM INT HUP # as stamp: it ends when the program has ended
     while IFS= read -r line || [[ -n $line ]]; do
         [[ -z $secret ]] || line=${line//"$secret"/***}
         [[ $line != *',"errorVerbose":"'* ]] || line=${line%%',"errorVerbose":"'*}'}'

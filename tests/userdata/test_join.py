@@ -624,9 +624,11 @@ def test_a_killed_run_leaves_a_last_word_and_no_nodeadm(machine, name: str, comm
         ["env", f"--default-signal={name}", machine.script],
         env=machine.environment,
         stdout=subprocess.DEVNULL,
+        start_new_session=True,
     ) as process:
         pids = _wait_for_nodeadm(machine)
-        process.send_signal(number)
+        # As a terminal does: to the whole group, the writers of the log with it.
+        os.killpg(process.pid, number)
         assert process.wait(timeout=300) == 128 + number
     title = join_lines.STEPS[step - 1]
     assert machine.last_line == f"join: failed at step {step}/7 {title}: ended by SIG{name}"
