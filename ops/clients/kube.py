@@ -192,9 +192,13 @@ class Kube:
                 raise _not_allowed(error) from None
             raise
 
-    def _read(self, method: Callable[..., Any], *args: object) -> Object:
+    def _one(self, method: Callable[..., Any], *args: object) -> Object | None:
         try:
             value = json.loads(self._raw(method, *args))
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise _unreachable(self._configuration.host, _message(error)) from None
         except ValueError:
             value = None
         if not isinstance(value, dict):
@@ -202,20 +206,8 @@ class Kube:
         return value
 
     def _list(self, method: Callable[..., Any], *args: object) -> list[Object]:
-        try:
-            return list(self._read(method, *args).get("items") or [])
-        except ApiException as error:
-            if error.status == 404:  # the kind is not defined, e.g. Calico's CRDs are missing
-                return []
-            raise _unreachable(self._configuration.host, _message(error)) from None
-
-    def _one(self, method: Callable[..., Any], *args: object) -> Object | None:
-        try:
-            return self._read(method, *args)
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise _unreachable(self._configuration.host, _message(error)) from None
+        # None: the kind is not defined, e.g. Calico's CRDs are missing.
+        return list((self._one(method, *args) or {}).get("items") or [])
 
 
 def _configuration(kubeconfig: Object, profile: str | None) -> client.Configuration:
