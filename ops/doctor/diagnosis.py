@@ -16,9 +16,9 @@ from ops.doctor.symptoms import Gap, Place, Section, Symptom
 # Where to read on about what no row knows.
 _NEXT = {
     Place.STATE: "pulumi stack --show-urns",
-    Place.CONSOLE: "on the node: sudo journalctl -u eks-hybrid-join -u kubelet -u containerd; ops doctor --bundle"
-    " FILE.tgz keeps the whole console. The node tries again by itself; a new one:"
-    " pulumi up --replace '**:Activation::NAME.*'",
+    Place.CONSOLE: "on the node, sudo journalctl -u eks-hybrid-join -u kubelet -u containerd; ops doctor --bundle "
+    "FILE.tgz keeps the whole console. The node tries again by itself; a new one is made by "
+    "pulumi up --replace '**:Activation::NAME.*'",
     Place.JOIN: "the machine's console, below; aws ec2 reboot-instances starts the join again",
     Place.CONTROL_PLANE: "aws eks describe-cluster --region REGION --name CLUSTER --query cluster.health",
     Place.NODE_GROUP: "EKS's own words are above; after the cause is gone, a group that is CREATE_FAILED needs "

@@ -54,6 +54,12 @@ class Facts:
         answer = self.answers.get(question)
         return answer if isinstance(answer, Gap) else None
 
+    @property
+    def ours(self) -> bool:
+        """Tell whether the cluster of the stack's name is the stack's: every cluster that it makes has its tag."""
+        found = self.get("cluster")
+        return not found or "tags" not in found or found["tags"].get(STACK_TAG) == self.subject.tag
+
     def known(self, question: str) -> bool:
         """Tell whether there is an answer, be it None or empty."""
         return question in self.answers and not isinstance(self.answers[question], (Gap, Missing))
@@ -156,6 +162,9 @@ def gather(
     facts.answers |= asker.all(_about_targets(facts, cloud))
     if facts.known("cluster") and facts.get("cluster") is None:
         facts.answers["kubernetes"] = Missing(reason="there is no cluster")
+        return facts
+    if not facts.ours:
+        facts.answers["kubernetes"] = Missing(reason="the cluster is not of this stack")
         return facts
     facts.answers |= asker.all(_about_cluster(subject, cloud))
     if facts.gap("cluster") and not subject.kubeconfig:

@@ -128,8 +128,8 @@ def _console(title: str, text: str, notes: Notes) -> bool:
         notes.good(title, f"a console: the join script ended well: {join.text}")
         notes.note(
             title,
-            "the script cannot see all: if kubectl get nodes does not have the node, the API server answers its"
-            " kubelet 401 Unauthorized (its role has no access entry) or is not reached; journalctl -u kubelet tells",
+            "the script does not see all: if kubectl get nodes has no such node, the API server answers its kubelet "
+            "401 Unauthorized (its role has no access entry) or is not reached; journalctl -u kubelet tells",
         )
         return True
     quotes, otherwise = tuple(filter(None, [join.error])), join.loud[-_MOST_LOUD:]

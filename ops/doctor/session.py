@@ -69,7 +69,12 @@ def examine(
     redactor = Redactor(kubeconfig_secrets(found.kubeconfig))
     facts: Facts = gather(found, cloud, connecting, pool=Pool(CONCURRENCY), redactor=redactor, now=now)
     notes = [redactor.text(note) for note in found.notes]
-    diagnosis = diagnose(collectors.sections(facts), subject=found.title, notes=notes)
+    diagnosis = diagnose(
+        collectors.sections(facts),
+        subject=found.title,
+        notes=notes,
+        urns=found.state.urns if found.state else (),
+    )
     if bundle_path is not None:
         bundle.write(bundle_path, diagnosis, facts, redactor)
     return diagnosis

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from typing import Any
 from ops.clients.errors import AskError
 from ops.clients.stack_config import project_name, stack_config
 from ops.clients.stack_file import StackFileError
+from ops.clients.tools import Ran
 from ops.clients.tools import run as run_program
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 # infra/account.py puts it on everything that takes tags; importing it from there would import pulumi.
 STACK_TAG = "eks-hybrid-calico:stack"
 
+_CLUSTER = "aws:eks/cluster:Cluster"
 _SAVE = "pulumi stack output --json --show-secrets > outputs.json && ops doctor --outputs outputs.json"
 
 
@@ -42,6 +44,25 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class State:
+    """What the Pulumi CLI knows of a stack's state.
+
+    `urns` of all resources; `pending`: `URN (creating)` of what a killed run was at; `last`: the last update
+    (`destroy failed`), empty where there is no record; `removing`: a destroy was begun and has not ended.
+    """
+
+    urns: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    last: str = ""
+    removing: bool = False
+
+    @property
+    def has_cluster(self) -> bool:
+        """Tell whether the state has the EKS cluster."""
+        return any(f"{_CLUSTER}::" in urn for urn in self.urns)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """A stack, as far as outputs and settings know it. The kubeconfig is a secret and in no repr."""
 
@@ -55,6 +76,7 @@ class Subject:
     remote_node_networks: tuple[str, ...] = ()
     hybrid_role_arn: str = ""
     kubeconfig: Mapping[str, Any] | None = field(default=None, repr=False)
+    state: State | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -115,6 +137,7 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
         or _texts([config.get(f"{project}:onPremVpcCidr")]),
         hybrid_role_arn=_text(checks.get("hybridRoleArn")),
         kubeconfig=_kubeconfig(values.get("kubeconfig")),
+        state=None if outputs else _state(stack),
         notes=tuple(notes),
     )
 
@@ -137,15 +160,19 @@ def _read(name: str) -> Outputs:
     return values
 
 
+def _pulumi(*arguments: str, stack: str | None, timeout_s: float = 60) -> Ran:
+    """Ask the Pulumi CLI, which asks nobody back."""
+    return run_program(
+        ["pulumi", *arguments, "--non-interactive", *(["--stack", stack] if stack else [])],
+        environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+        timeout_s=timeout_s,
+        install="https://www.pulumi.com/docs/install/",
+    )
+
+
 def _ask_cli(stack: str | None, notes: list[str]) -> Outputs:
-    command = ["pulumi", "stack", "output", "--json", "--show-secrets", "--non-interactive"]
     try:
-        done = run_program(
-            [*command, "--stack", stack] if stack else command,
-            environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
-            timeout_s=120,
-            install="https://www.pulumi.com/docs/install/",
-        )
+        done = _pulumi("stack", "output", "--json", "--show-secrets", stack=stack, timeout_s=120)
     except AskError as error:
         notes.append(f"no stack outputs: {error.problem.seen}")
         return {}
@@ -156,15 +183,46 @@ def _ask_cli(stack: str | None, notes: list[str]) -> Outputs:
     return _lenient(lambda: json.loads(done.stdout))
 
 
+def _state(stack: str | None) -> State | None:
+    """Read the state, whose secrets stay encrypted, and the record of the last update; None without either."""
+    try:
+        exported = _pulumi("stack", "export", stack=stack, timeout_s=120)
+        history = _pulumi("stack", "history", "--json", "--page-size", "10", stack=stack)
+    except AskError:
+        return None
+    deployment = _mapping(_lenient(lambda: json.loads(exported.stdout)).get("deployment"))
+    if exported.exit_code or not deployment:
+        return None
+    urns = tuple(_text(item.get("urn")) for item in _mappings(deployment.get("resources")))
+    pending = tuple(
+        f"{_text(_mapping(item.get('resource')).get('urn'))} ({_text(item.get('type'))})"
+        for item in _mappings(deployment.get("pending_operations"))
+    )
+    updates = _mappings(_parsed(history.stdout))
+    done = [(_text(item.get("kind")), _text(item.get("result"))) for item in updates]
+    last = done[0] if done else ("", "")
+    return State(urns=urns, pending=pending, last=" ".join(last).strip(), removing=_removing(urns, done))
+
+
+def _removing(urns: Sequence[str], updates: Sequence[tuple[str, str]]) -> bool:
+    """Tell from kind and result of the last updates, the newest first, whether a destroy has not ended.
+
+    A run that was killed leaves no record; but when the last one made everything and the cluster is in the state no
+    more, only a destroy can have taken it.
+    """
+    if all(":pulumi:pulumi:Stack::" in urn for urn in urns):
+        return False
+    kind, result = next((one for one in updates if one[0] in ("update", "destroy")), ("", ""))
+    if kind == "destroy":
+        return result != "succeeded"
+    made_all = updates[:1] == [("update", "succeeded")]
+    return made_all and not any(f"{_CLUSTER}::" in urn for urn in urns)
+
+
 def _selected(project_dir: Path) -> str:
     """Name the stack that the CLI has selected, else the only one with settings; empty when that is not clear."""
     try:
-        done = run_program(
-            ["pulumi", "stack", "--show-name", "--non-interactive"],
-            environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
-            timeout_s=60,
-            install="https://www.pulumi.com/docs/install/",
-        )
+        done = _pulumi("stack", "--show-name", stack=None)
         if not done.exit_code and done.stdout.strip():
             return done.stdout.strip()
     except AskError:
@@ -212,6 +270,13 @@ def _kubeconfig(value: object) -> Mapping[str, Any] | None:
     """Accept a kubeconfig as JSON text (the stack output) or as an object (a hand-made file)."""
     parsed = _lenient(lambda: json.loads(value)) if isinstance(value, str) else value
     return parsed if isinstance(parsed, dict) and parsed else None
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _lenient(read: Callable[[], object]) -> Mapping[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ops.doctor.collectors import cluster, machines, nodes, pods, targets
+from ops.doctor.collectors import cluster, machines, nodes, pods, state, targets
 from ops.doctor.facts import Facts
 from ops.doctor.symptoms import Gap, Notes, Section
 
 _LOOKS: tuple[Callable[[Facts], Section], ...] = (
+    state.look,
     machines.look,
     cluster.look,
     nodes.look,

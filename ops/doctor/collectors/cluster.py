@@ -7,6 +7,7 @@ from typing import Any
 
 from ops.doctor.collectors.machines import declared_networks
 from ops.doctor.facts import Facts
+from ops.doctor.subject import STACK_TAG
 from ops.doctor.symptoms import Notes, Place, Section
 
 Object = Mapping[str, Any]
@@ -32,11 +33,20 @@ def look(facts: Facts) -> Section:
 
 def _cluster(facts: Facts, notes: Notes) -> None:
     name, found = facts.subject.cluster_name, facts.get("cluster")
+    region, state = facts.subject.region, facts.subject.state
     if found is None:
-        region = facts.subject.region
-        notes.bad(Place.CONTROL_PLANE, f"cluster {name}", f"there is no cluster {name} in {region}")
+        if state and state.has_cluster and not state.removing:
+            text = f"the state still has cluster {name}, and there is none in {region}"
+            notes.bad(Place.STATE, f"cluster {name}", text)
+        else:
+            notes.bad(Place.CONTROL_PLANE, f"cluster {name}", f"there is no cluster {name} in {region}")
         return
     subject = f"cluster {name}"
+    if not facts.ours:
+        owner = (found.get("tags") or {}).get(STACK_TAG)
+        says = f"its tag {STACK_TAG} says {owner}" if owner else f"it has no tag {STACK_TAG}"
+        notes.bad(Place.CONTROL_PLANE, subject, f"it is not of this stack: {says}")
+        return
     status, issues = found.get("status", "unknown"), _issues(found)
     if status != "ACTIVE":
         notes.bad(Place.CONTROL_PLANE, subject, f"it is {status}")

@@ -1,10 +1,12 @@
 """What EKS and Kubernetes tell: each kind of trouble, and what is none."""
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from ops.doctor.subject import State as State_
 from ops.doctor.symptoms import State
 
 ISSUE = {
@@ -21,6 +23,46 @@ def test_a_cluster_that_is_not_there_is_the_cause_and_is_not_asked_further(world
     assert "access_entries" not in world.cloud.asked
     assert world.section("Nodes").lines[0].text == "not asked: there is no cluster"
     assert not world.diagnosis().gaps
+
+
+def test_a_cluster_that_was_deleted_by_hand_gets_pulumis_own_way_out(world: Any) -> None:
+    urn = "urn:pulumi:dev::p::aws:eks/cluster:Cluster::eks-eksCluster"
+    world.cloud.eks = None
+    world.subject = dataclasses.replace(world.subject, state=State_(urns=(urn,)))
+    assert world.causes()[0] == "cluster-deleted"
+    assert "cluster-missing" not in world.ids()
+
+
+def test_a_cluster_of_another_stack_is_not_called_ours(world: Any) -> None:
+    world.cloud.eks["tags"] = {"eks-hybrid-calico:stack": "eks-hybrid-calico/prod"}
+    world.cloud.groups = []
+    assert world.causes() == ["cluster-foreign"]
+    assert "says eks-hybrid-calico/prod" in world.seen("cluster-foreign")[0]
+    assert "node_groups" not in world.cloud.asked
+    assert world.kube.asked == []
+    world.cloud.eks["tags"] = {}
+    assert "it has no tag" in world.seen("cluster-foreign")[0]
+    world.cloud.eks["tags"] = {"eks-hybrid-calico:stack": "eks-hybrid-calico/dev"}
+    world.kube.asked.clear()
+    assert "node-group-missing" in world.causes()
+
+
+def test_a_destroy_that_stopped_half_way_is_explained_as_that(world: Any) -> None:
+    world.cloud.eks = None
+    world.lost(1, "")
+    world.subject = dataclasses.replace(
+        world.subject, state=State_(urns=("urn:a", "urn:b"), removing=True, last="destroy failed")
+    )
+    assert world.causes() == ["destroy-incomplete"]
+    assert "cluster-missing" in world.ids()
+
+
+def test_pending_operations_of_the_state_are_named(world: Any) -> None:
+    world.subject = dataclasses.replace(
+        world.subject, state=State_(urns=("urn:a",), pending=("urn:b (creating)",))
+    )
+    assert world.causes() == ["pending-operations"]
+    assert "urn:b (creating)" in world.seen("pending-operations")[0]
 
 
 @pytest.mark.parametrize(

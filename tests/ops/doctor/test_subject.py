@@ -117,11 +117,65 @@ def test_the_cli_is_asked_for_the_stack_and_its_secrets(project: Path, pulumi: C
     found = subject.find(stack="acme/eks-hybrid-calico/dev", outputs=None, project_dir=project)
     assert found.hybrid_role_arn == "arn:aws:iam::0:role/x"
     assert found.stack == "dev"
-    call, settings = (project / "calls").read_text().splitlines()
-    assert "stack output --json --show-secrets" in call
-    assert call.endswith("--stack acme/eks-hybrid-calico/dev")
-    assert "config --json --show-secrets" in settings
-    assert "--stack acme/eks-hybrid-calico/dev" in settings
+    calls = (project / "calls").read_text().splitlines()
+    assert "stack output --json --show-secrets" in calls[0]
+    assert any("config --json --show-secrets" in call for call in calls)
+    assert not any("--show-secrets" in call for call in calls if "stack export" in call or "history" in call)
+    assert all("--stack acme/eks-hybrid-calico/dev" in call for call in calls)
+
+
+STATE = {
+    "deployment": {
+        "resources": [
+            {"urn": "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"},
+            {"urn": "urn:pulumi:dev::p::aws:eks/cluster:Cluster::eks-eksCluster"},
+        ],
+        "pending_operations": [
+            {"resource": {"urn": "urn:pulumi:dev::p::aws:ec2/vpc:Vpc::eks"}, "type": "creating"}
+        ],
+    }
+}
+
+
+def test_the_state_is_read_with_what_a_killed_run_was_at(project: Path) -> None:
+    file = project / "bin" / "pulumi"
+    history = [{"kind": "refresh", "result": "succeeded"}, {"kind": "destroy", "result": "failed"}]
+    file.write_text(
+        '#!/bin/sh\ncase "$2" in\n'
+        f"export) echo '{json.dumps(STATE)}';;\nhistory) echo '{json.dumps(history)}';;\n*) echo '{{}}';; esac\n"
+    )
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    state = subject.find(stack="dev", outputs=None, project_dir=project).state
+    assert state is not None
+    assert state.has_cluster
+    assert state.pending == ("urn:pulumi:dev::p::aws:ec2/vpc:Vpc::eks (creating)",)
+    assert state.last == "refresh succeeded"
+    assert state.removing
+
+
+HALF = ("urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev", "urn:pulumi:dev::p::aws:ec2/vpc:Vpc::eks")
+WHOLE = (*HALF, "urn:pulumi:dev::p::aws:eks/cluster:Cluster::eks")
+
+
+@pytest.mark.parametrize(
+    ("urns", "updates", "removing"),
+    [
+        (HALF, [("destroy", "failed")], True),
+        (WHOLE, [("refresh", "succeeded"), ("destroy", "in-progress")], True),
+        (HALF[:1], [("destroy", "failed")], False),
+        (WHOLE, [("update", "failed"), ("destroy", "failed")], False),
+        (HALF, [("update", "failed")], False),
+        # The engine was killed: there is no record of the destroy.
+        (HALF, [("update", "succeeded")], True),
+        # Somebody deleted the cluster by hand and refreshed.
+        (HALF, [("refresh", "succeeded"), ("update", "succeeded")], False),
+        (HALF, [], False),
+    ],
+)
+def test_a_destroy_that_has_not_ended_is_told_from_a_stack_that_is_being_built(
+    urns: tuple[str, ...], updates: list[tuple[str, str]], removing: bool
+) -> None:
+    assert subject._removing(urns, updates) is removing
 
 
 def test_the_selected_stack_is_taken_when_none_is_named(project: Path, pulumi: Callable[..., None]) -> None:

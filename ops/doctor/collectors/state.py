@@ -1,0 +1,25 @@
+"""The stack's state, as the Pulumi CLI has it: what an earlier run left undone."""
+
+from __future__ import annotations
+
+from ops.doctor.facts import Facts
+from ops.doctor.symptoms import Notes, Place, Section
+
+
+def look(facts: Facts) -> Section:
+    """Look at the state."""
+    notes = Notes("Pulumi state")
+    state = facts.subject.state
+    if state is None:
+        return notes.section()
+    count = len(state.urns)
+    if state.removing:
+        text = f"the last destroy did not come to its end: {count} resources are left in the state"
+        notes.bad(Place.STATE, f"stack {facts.subject.stack}", text)
+    if state.pending:
+        text = f"the state has {len(state.pending)} pending operations: {', '.join(state.pending)}"
+        notes.bad(Place.STATE, f"stack {facts.subject.stack}", text)
+    if not state.pending and not state.removing:
+        last = f", last run: {state.last}" if state.last else ""
+        notes.note(f"stack {facts.subject.stack}", f"{count} resources{last}")
+    return notes.section()
