@@ -1,12 +1,14 @@
-"""AWS after a destroy: lists of what still carries a stack's names or tags, as `id (detail)`.
+"""AWS after a destroy: lists of what is left in a stack's VPCs or carries its names or tags, as `id (who made it)`.
 
-A tag is looked for where the resource itself is listed. The Resource Groups Tagging API comes last, as a net under
-everything else: it lags behind by minutes and still lists what was deleted.
+What others made in a VPC of ours (a load balancer of a Service, an endpoint of GuardDuty) has no tag of ours and holds
+the VPC all the same, so it is looked for by VPC. The Resource Groups Tagging API comes last, as a net under everything
+else: it lags behind by minutes and still lists what was deleted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +32,7 @@ _LISTED_TYPES = frozenset(
         "ec2:subnet",
         "ec2:volume",
         "ec2:vpc",
+        "ec2:vpc-endpoint",
         "ec2:vpc-peering-connection",
         "eks:access-entry",
         "eks:addon",
@@ -77,8 +80,62 @@ class LeftoversAws(AwsClient):
 
 def _ec2(aws: AwsClient, operation: str, key: str, names: Names, *more: Object) -> list[Object]:
     """List an EC2 kind by the stack tag and by each of `more` filters; an item may come twice."""
-    filters = [{"Name": f"tag:{STACK_TAG}", "Values": [names.tag]}, *more]
+    filters = [_by_tag(names), *more]
     return [item for one in filters for item in aws.pages("ec2", operation, key, Filters=[one])]
+
+
+def _by_tag(names: Names) -> Object:
+    return {"Name": f"tag:{STACK_TAG}", "Values": [names.tag]}
+
+
+def _vpc_ids(aws: AwsClient, names: Names) -> list[str]:
+    return [item["VpcId"] for item in aws.pages("ec2", "describe_vpcs", "Vpcs", Filters=[_by_tag(names)])]
+
+
+def _in_vpcs(aws: AwsClient, names: Names) -> list[Object]:
+    """Find what is in a VPC of the stack, whoever made it; no filter once the VPCs are gone."""
+    found = _vpc_ids(aws, names)
+    return [{"Name": "vpc-id", "Values": found}] if found else []
+
+
+# How services call what they make in a VPC, and whose it is.
+_MAKERS = (
+    (r"guardduty", "GuardDuty"),
+    (r"^Amazon EKS |^eks-cluster-sg-", "EKS"),
+    (r"^ELB |^k8s-elb-|^k8s-", "a load balancer of a Service or Ingress"),
+    (r"^aws-K8S-", "the VPC CNI"),
+    (r"^Interface for NAT Gateway", "a NAT gateway"),
+    (r"^VPC Endpoint Interface", "a VPC endpoint"),
+)
+
+
+def _made_by(words: str, tags: Mapping[str, str], names: Names) -> str:
+    """Say who made a thing, from its words (description, name) and its tags; empty when neither tells."""
+    for key in ("service.k8s.aws/stack", "kubernetes.io/service-name"):
+        if key in tags:
+            return f"made for Service {tags[key]}"
+    if "ingress.k8s.aws/stack" in tags:
+        return f"made for Ingress {tags['ingress.k8s.aws/stack']}"
+    if "kubernetes.io/created-for/pvc/name" in tags:
+        space = tags.get("kubernetes.io/created-for/pvc/namespace", "?")
+        return f"made for PersistentVolumeClaim {space}/{tags['kubernetes.io/created-for/pvc/name']}"
+    if tags.get("GuardDutyManaged") == "true":
+        return "made by GuardDuty"
+    if tags.get(STACK_TAG) == names.tag:
+        return "made by this stack"
+    for pattern, maker in _MAKERS:
+        if re.search(pattern, words, re.IGNORECASE):
+            return f"made by {maker}"
+    return "made by Kubernetes" if f"kubernetes.io/cluster/{names.cluster}" in tags else ""
+
+
+def _tags(item: Object) -> dict[str, str]:
+    found = item.get("Tags") or item.get("TagSet") or []
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def _shown(ident: str, *parts: str) -> str:
+    return f"{ident} ({', '.join(part for part in parts if part)})"
 
 
 def _of_cluster(names: Names) -> Object:
@@ -97,11 +154,14 @@ def _cluster(aws: AwsClient, names: Names) -> Iterator[str]:
 
 
 def _instances(aws: AwsClient, names: Names) -> Iterator[str]:
-    for reservation in _ec2(aws, "describe_instances", "Reservations", names, _of_cluster(names)):
+    wanted = [*_in_vpcs(aws, names), _of_cluster(names)]
+    for reservation in _ec2(aws, "describe_instances", "Reservations", names, *wanted):
         for instance in reservation["Instances"]:
             # EC2 shows a terminated instance for about an hour.
             if instance["State"]["Name"] != "terminated":
-                yield f"{instance['InstanceId']} ({instance['State']['Name']})"
+                yield _shown(
+                    instance["InstanceId"], instance["State"]["Name"], _made_by("", _tags(instance), names)
+                )
 
 
 def _registrations(aws: AwsClient, names: Names) -> Iterator[str]:
@@ -134,20 +194,30 @@ def _activations(aws: AwsClient, names: Names) -> Iterator[str]:
 
 def _interfaces(aws: AwsClient, names: Names) -> Iterator[str]:
     described = {"Name": "description", "Values": [f"Amazon EKS {names.cluster}"]}
-    for item in _ec2(aws, "describe_network_interfaces", "NetworkInterfaces", names, described):
-        yield f"{item['NetworkInterfaceId']} ({item.get('Description') or item.get('Status')})"
+    wanted = [*_in_vpcs(aws, names), described]
+    for item in _ec2(aws, "describe_network_interfaces", "NetworkInterfaces", names, *wanted):
+        words = item.get("Description") or item.get("Status") or ""
+        yield _shown(item["NetworkInterfaceId"], words, _made_by(words, _tags(item), names))
+
+
+def _endpoints(aws: AwsClient, names: Names) -> Iterator[str]:
+    for item in _ec2(aws, "describe_vpc_endpoints", "VpcEndpoints", names, *_in_vpcs(aws, names)):
+        service = item.get("ServiceName", "")
+        yield _shown(item["VpcEndpointId"], service, _made_by(service, _tags(item), names))
 
 
 def _groups(aws: AwsClient, names: Names) -> Iterator[str]:
-    for item in _ec2(
-        aws, "describe_security_groups", "SecurityGroups", names, _of_cluster(names), _eks_group(names)
-    ):
-        yield f"{item['GroupId']} ({item['GroupName']})"
+    wanted = [*_in_vpcs(aws, names), _of_cluster(names), _eks_group(names)]
+    for item in _ec2(aws, "describe_security_groups", "SecurityGroups", names, *wanted):
+        # That of the VPC itself goes with it.
+        if item["GroupName"] != "default":
+            name = item["GroupName"]
+            yield _shown(item["GroupId"], name, _made_by(name, _tags(item), names))
 
 
 def _volumes(aws: AwsClient, names: Names) -> Iterator[str]:
     for item in _ec2(aws, "describe_volumes", "Volumes", names, _of_cluster(names)):
-        yield f"{item['VolumeId']} ({item['Size']} GiB, {item['State']})"
+        yield _shown(item["VolumeId"], f"{item['Size']} GiB", item["State"], _made_by("", _tags(item), names))
 
 
 def _addresses(aws: AwsClient, names: Names) -> Iterator[str]:
@@ -168,6 +238,17 @@ def _vpcs(aws: AwsClient, names: Names) -> Iterator[str]:
 
 def _balancers(aws: AwsClient, names: Names) -> Iterator[str]:
     yield from _elb(aws, names, "describe_load_balancers", "LoadBalancers", "LoadBalancer")
+    vpcs = _vpc_ids(aws, names)
+    classic = {
+        item["LoadBalancerName"]: item
+        for item in aws.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions")
+    }
+    for names_ in _twenties(classic):
+        answer = aws.ask("elb", "describe_tags", LoadBalancerNames=names_)
+        for found in answer["TagDescriptions"]:
+            name, tags = found["LoadBalancerName"], _tags(found)
+            if classic[name].get("VPCId") in vpcs or _ours(tags, names):
+                yield _shown(name, "classic", _made_by("", tags, names))
 
 
 def _target_groups(aws: AwsClient, names: Names) -> Iterator[str]:
@@ -175,14 +256,30 @@ def _target_groups(aws: AwsClient, names: Names) -> Iterator[str]:
 
 
 def _elb(aws: AwsClient, names: Names, operation: str, key: str, kind: str) -> Iterator[str]:
-    found = {item[f"{kind}Arn"]: item[f"{kind}Name"] for item in aws.pages("elbv2", operation, key)}
-    arns = list(found)
-    # The API takes 20 at a time.
-    for start in range(0, len(arns), 20):
-        answer = aws.ask("elbv2", "describe_tags", ResourceArns=arns[start : start + 20])
-        for item in answer["TagDescriptions"]:
-            if _carries(item.get("Tags"), STACK_TAG, names.tag):
-                yield found[item["ResourceArn"]]
+    vpcs = _vpc_ids(aws, names)
+    found = {item[f"{kind}Arn"]: item for item in aws.pages("elbv2", operation, key)}
+    for arns in _twenties(found):
+        answer = aws.ask("elbv2", "describe_tags", ResourceArns=arns)
+        for one in answer["TagDescriptions"]:
+            item, tags = found[one["ResourceArn"]], _tags(one)
+            if item.get("VpcId") in vpcs or _ours(tags, names):
+                sort = item.get("Type") or item.get("TargetType") or ""
+                yield _shown(item[f"{kind}Name"], sort, _made_by("", tags, names))
+
+
+def _twenties(found: Iterable[str]) -> list[list[str]]:
+    """Cut a list into pieces: the tagging operations take 20 at a time."""
+    every = list(found)
+    return [every[start : start + 20] for start in range(0, len(every), 20)]
+
+
+def _ours(tags: Mapping[str, str], names: Names) -> bool:
+    """Tell by its tags what the stack made, or a controller in its cluster."""
+    return (
+        tags.get(STACK_TAG) == names.tag
+        or tags.get("elbv2.k8s.aws/cluster") == names.cluster
+        or f"kubernetes.io/cluster/{names.cluster}" in tags
+    )
 
 
 def _log_groups(aws: AwsClient, names: Names) -> Iterator[str]:
@@ -223,12 +320,13 @@ LISTERS = {
     "instances": _instances,
     "registrations": _registrations,
     "activations": _activations,
+    "load-balancers": _balancers,
+    "vpc-endpoints": _endpoints,
     "network-interfaces": _interfaces,
     "security-groups": _groups,
     "volumes": _volumes,
     "elastic-ips": _addresses,
     "launch-templates": _templates,
-    "load-balancers": _balancers,
     "target-groups": _target_groups,
     "log-groups": _log_groups,
     "roles": _roles,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ops.checks.model import Findings
@@ -99,3 +99,34 @@ def mtus(context: Context, check_pods: Mapping[str, Pod], findings: Findings) ->
                 fix=f"kubectl -n {pod.namespace} exec {pod.name} -- ip -o link",
             )
     return mtus
+
+
+def host_links(
+    context: Context, findings: Findings
+) -> list[tuple[Node, dict[str, int], Sequence[parsers.Route]]]:
+    """Read each node's interfaces (name -> MTU in bytes) and routes, in its calico-node pod."""
+    nodes = {node.name: node for node in context.cluster.nodes}
+    pods = context.cluster.calico_pods()
+
+    def ask(pod: Pod) -> tuple[str, str]:
+        links, routes = (
+            context.kube.execute("kube-system", pod.name, command, container="calico-node", seconds=1.0)
+            for command in (probes.HOST_LINKS, probes.ROUTES)
+        )
+        return links.stdout, routes.stdout
+
+    found = []
+    for pod, answer in context.pool.settle(
+        ask, [pods[name] for name in nodes if name in pods], expected=ExecError
+    ):
+        links = {} if isinstance(answer, Exception) else parsers.link_mtus(answer[0])
+        if isinstance(answer, Exception) or "vxlan.calico" not in links:
+            said = f": {answer}" if isinstance(answer, Exception) else ", or there is no vxlan.calico"
+            findings.fail(
+                f"{nodes[pod.node]}: the interfaces cannot be read{said}",
+                why="`ip -o link` in calico-node did not show the overlay's interface",
+                fix=f"kubectl -n kube-system exec {pod.name} -c calico-node -- ip -o link",
+            )
+        else:
+            found.append((nodes[pod.node], links, parsers.routes(answer[1])))
+    return found

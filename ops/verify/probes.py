@@ -35,6 +35,7 @@ CURL = _EACH.format(
     "-w '\\nstatus=%{http_code} ip=%{remote_ip} time=%{time_total}' \"$2\"",
 )
 LINKS = "LC_ALL=C ip -o link; LC_ALL=C ip -4 route"
+HOST_LINKS = ("ip", "-o", "link")
 ROUTES = ("ip", "-4", "route")
 
 # What a probe script may take by itself, before the limit for the exec around it is added.

@@ -1,4 +1,4 @@
-"""leftovers: after a destroy nothing carries the stack's names or tags any more."""
+"""leftovers: after a destroy nothing is left in the stack's VPCs, and nothing carries its names or tags."""
 
 from __future__ import annotations
 
@@ -62,17 +62,35 @@ KINDS = (
         fix="aws ssm delete-activation --region {region} --activation-id {first}",
     ),
     Kind(
+        name="load-balancers",
+        noun="load balancer",
+        why="a controller in the cluster made it for a Service or Ingress, or the destroy did not end; it is billed "
+        "by the hour and holds its VPC",
+        fix="while the cluster is there, kubectl delete the Service or Ingress; otherwise aws elbv2 "
+        "describe-load-balancers --region {region} --names {first}, then delete-load-balancer by its ARN (classic: "
+        "aws elb delete-load-balancer --load-balancer-name {first})",
+    ),
+    Kind(
+        name="vpc-endpoints",
+        noun="VPC endpoint",
+        why="somebody or a service (GuardDuty, for example) made it in a VPC of the stack; it is billed by the hour "
+        "and holds the VPC",
+        fix="aws ec2 delete-vpc-endpoints --region {region} --vpc-endpoint-ids {ids}; then its security group; then "
+        "pulumi destroy again",
+    ),
+    Kind(
         name="network-interfaces",
         noun="network interface",
-        why="EKS removes the control plane's interfaces some minutes after the cluster; they hold subnets back",
-        fix="wait: ops verify --destroyed --wait 10m; or aws ec2 delete-network-interface --region {region} "
-        "--network-interface-id {first}",
+        why="it belongs to what stands beside it, and holds its subnet; EKS removes the control plane's some minutes "
+        "after the cluster",
+        fix="delete what it belongs to (load balancer, endpoint), and wait: ops verify --destroyed --wait 10m; or aws "
+        "ec2 delete-network-interface --region {region} --network-interface-id {first}",
     ),
     Kind(
         name="security-groups",
         noun="security group",
-        why="something still uses it, or Kubernetes made it for a Service",
-        fix="aws ec2 delete-security-group --region {region} --group-id {first}",
+        why="who made it stands beside it; something may still use it",
+        fix="first what uses it, then aws ec2 delete-security-group --region {region} --group-id {first}",
     ),
     Kind(
         name="volumes",
@@ -91,12 +109,6 @@ KINDS = (
         noun="launch template",
         why="the destroy did not end",
         fix="aws ec2 delete-launch-template --region {region} --launch-template-id {first}",
-    ),
-    Kind(
-        name="load-balancers",
-        noun="load balancer",
-        why="the destroy did not end; it is billed by the hour",
-        fix="aws elbv2 describe-load-balancers --region {region} --names {first}; then delete-load-balancer by its ARN",
     ),
     Kind(
         name="target-groups",
@@ -120,7 +132,7 @@ KINDS = (
         name="vpcs",
         noun="VPC",
         why="something in it is left; subnets, gateways, route tables and peering go with it",
-        fix="aws ec2 describe-network-interfaces --region {region} --filters Name=vpc-id,Values={first} shows what",
+        fix=f"first what the other checks list in it (load balancers, endpoints, interfaces, groups); then {_REPEAT}",
     ),
     Kind(
         name="others",

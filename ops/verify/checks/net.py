@@ -81,6 +81,41 @@ def ping(context: Context, findings: Findings) -> str:
     return f"{len(paths)} of {len(paths)} paths, no loss{slowest}"
 
 
+@check(
+    "net.mtu",
+    "every pod of every node has the MTU of its node's overlay, and all nodes have one",
+    needs=("system.calico-node", "node.exec"),
+)
+def mtu(context: Context, findings: Findings) -> str:
+    overlays: dict[int, list[str]] = {}
+    count = 0
+    for node, links, routes in measure.host_links(context, findings):
+        overlay = links.get("vxlan.calico", 0)
+        overlays.setdefault(overlay, []).append(node.alias)
+        # Calico calls the host's end of a pod's interface cali..., gives both ends one MTU and a route to the pod.
+        pods = {name: size for name, size in links.items() if name.startswith("cali")}
+        count += len(pods)
+        for size in sorted(set(pods.values()) - {overlay}):
+            names = [name for name in pods if pods[name] == size]
+            addresses = [str(route.destination.network_address) for route in routes if route.device in names]
+            findings.fail(
+                f"{len(names)} of {len(pods)} pods on {node} have MTU {size}, the overlay {overlay}: "
+                f"{listed(addresses or names, most=4)}",
+                why="they started before Felix knew the node's MTU, and keep what they got until they start anew",
+                fix="kubectl get pods -A -o wide --field-selector "
+                f"spec.nodeName={node.name} names them by address; kubectl delete pod each of them",
+            )
+    if len(overlays) > 1:
+        sides = "; ".join(f"{size} on {listed(names)}" for size, names in sorted(overlays.items()))
+        findings.warn(
+            f"the overlay's MTU differs: {sides}",
+            why="large packets from nodes with the larger MTU are cut or lost on their way to the others",
+            fix="where the networks between them carry no jumbo frames, one MTU for all: kubectl -n kube-system set "
+            f"env daemonset/calico-node FELIX_VXLANMTU={min(overlays)}, then restart the pods",
+        )
+    return f"{listed(sorted(overlays))} bytes, {count} pods on {sum(map(len, overlays.values()))} nodes"
+
+
 @check("net.ping-sized", "a packet of the full MTU crosses every path unfragmented", needs=("net.ping",))
 def ping_sized(context: Context, findings: Findings) -> str:
     nodes, check_pods = measure.measured(context)
@@ -138,8 +173,11 @@ def service_ip(context: Context, findings: Findings) -> str:
         context,
         findings,
         lambda _: {"service-ip": f"http://{ip}:80/"},
-        why="kube-proxy on that node has no rule for the Service, or no sample-app pod is ready",
-        fix="kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide; kubectl -n sample get endpointslices",
+        why="kube-proxy on that node has no rule for the Service, or no sample-app pod is ready. Where pings pass and "
+        "every request times out, the kernel may write wrong checksums for vxlan.calico (offload; "
+        "github.com/projectcalico/calico/issues/4865 and 11435)",
+        fix="kubectl -n kube-system get pods -l k8s-app=kube-proxy -o wide; kubectl -n sample get endpointslices; "
+        "on the node, sudo ethtool -K vxlan.calico tx-checksum-ip-generic off shows whether it is the offload",
         passed=f"{ip} answers from",
     )
 

@@ -18,6 +18,8 @@ def run(world: Any, machine: Any, command: Sequence[str]) -> tuple[str, str, int
         return "", f"{command[0]}: not found", 127
     if command == ["ip", "-V"]:
         return "ip utility, iproute2-6.15.0\n", "", 0
+    if command == ["ip", "-o", "link"]:
+        return host_links(machine), "", 0
     if command == ["ip", "-4", "route"]:
         return host_routes(world, machine), "", 0
     if command[:2] == ["sh", "-c"]:
@@ -50,6 +52,18 @@ def host_routes(world: Any, machine: Any) -> str:
             lines.append(f"{other.block} via {other.tunnel} dev vxlan.calico onlink")
     lines.append(f"{machine.pod_ip(3)} dev cali9ce7ff61306 scope link")
     return "\n".join(lines) + "\n"
+
+
+def host_links(machine: Any) -> str:
+    """`ip -o link` on the host: the overlay's interface, and the host's end of each pod's."""
+    pod = machine.first_pod_mtu or machine.mtu
+    return (
+        "2: ens5: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 9001 qdisc mq state UP mode DEFAULT group default qlen 1000\\"
+        "    link/ether 06:5f:0d:4c:7e:11 brd ff:ff:ff:ff:ff:ff\n"
+        f"4: vxlan.calico: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu {machine.mtu} qdisc noqueue state UNKNOWN\\    link\n"
+        f"7: cali9ce7ff61306@if3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu {pod} qdisc noqueue state UP\\    link\n"
+        f"9: cali0a1b2c3d4e5@if3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu {machine.mtu} qdisc x state UP\\    link\n"
+    )
 
 
 def links(machine: Any) -> str:

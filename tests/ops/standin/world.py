@@ -34,6 +34,7 @@ class Machine:
     message: str = "kubelet is posting ready status"
     kubelet: str = VERSION
     mtu: int = 8951
+    first_pod_mtu: int = 0  # what a pod got that started before Felix knew the MTU
     labels: dict[str, str] = field(default_factory=dict)
     provider_id: str = ""
     kubelet_reachable: bool = True

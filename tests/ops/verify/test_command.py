@@ -52,7 +52,7 @@ def test_a_healthy_deployment_ends_with_0(ops: Ops) -> None:
     done = ops("--strict")
 
     assert done.exit_code == 0, done.output
-    assert "36 passed" in done.stdout
+    assert "37 passed" in done.stdout
 
 
 def test_a_failed_check_ends_with_1(ops: Ops, world: Any) -> None:
@@ -92,6 +92,7 @@ def test_only_and_skip_choose_checks_by_expression(ops: Ops) -> None:
     assert [one["id"] for one in json.loads(done.stdout)["checks"]] == [
         "net.pods",
         "net.ping",
+        "net.mtu",
         "net.ping-sized",
         "net.service-ip",
         "net.node-port",

@@ -302,6 +302,17 @@ FAULTS = [
         (on(HYBRID_1, garbled=True), "no output"),
     ),
     *each(
+        "net.mtu",
+        (on(HYBRID_1, first_pod_mtu=1500), "1 of 2 pods on onprem-1"),
+        (on(HYBRID_1, first_pod_mtu=1500), "have MTU 1500, the overlay 8951: 192.168.35.3"),
+        (on(HYBRID_1, garbled=True), "the interfaces cannot be read, or there is no vxlan.calico"),
+    ),
+    *each(
+        "net.mtu",
+        (on(HYBRID_1, mtu=1450), "the overlay's MTU differs: 1450 on onprem-1; 8951 on"),
+        status=Status.WARN,
+    ),
+    *each(
         "net.ping-sized",
         (put(path_mtu=1500), "a 8951-byte packet does not cross 12 paths"),
         (on(HYBRID_1, hidden_mtu=1450), "the way has MTU 1450"),

@@ -134,7 +134,7 @@ def test_an_unreachable_kubelet_blocks_what_would_need_exec(verify: Verify, worl
     run = verify()
 
     assert by_status(run, Status.FAIL) == {"node.logs", "node.exec"}
-    assert by_status(run, Status.BLOCKED) == {"system.vxlan-routes", "net.ping"} | AFTER_PING
+    assert by_status(run, Status.BLOCKED) == {"system.vxlan-routes", "net.mtu", "net.ping"} | AFTER_PING
     assert "tcp 10250" in said(run, "node.exec")
 
 

@@ -25,6 +25,8 @@ OTHER = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/prod"}
 BY_TAG = {"Filters": [{"Name": "tag:eks-hybrid-calico:stack", "Values": ["eks-hybrid-calico/dev"]}]}
 BY_CLUSTER = {"Filters": [{"Name": "tag-key", "Values": ["kubernetes.io/cluster/eks-hybrid"]}]}
 BY_EKS = {"Filters": [{"Name": "tag:aws:eks:cluster-name", "Values": ["eks-hybrid"]}]}
+VPCS = ("ec2", "describe_vpcs", BY_TAG, {"Vpcs": [{"VpcId": "vpc-1"}]})
+BY_VPC = {"Filters": [{"Name": "vpc-id", "Values": ["vpc-1"]}]}
 CALLER = (
     "sts",
     "get_caller_identity",
@@ -34,8 +36,15 @@ CALLER = (
 ACTIVATION = "11111111-2222-3333-4444-555555555555"
 
 
-def instance(name: str, state: str) -> dict[str, Any]:
-    return {"Instances": [{"InstanceId": name, "State": {"Name": state}}]}
+OWNED = {"Key": "kubernetes.io/cluster/eks-hybrid", "Value": "owned"}
+
+
+def instance(name: str, state: str, *tags: dict[str, str]) -> dict[str, Any]:
+    return {"Instances": [{"InstanceId": name, "State": {"Name": state}, "Tags": list(tags)}]}
+
+
+def balancer(number: int, name: str, kind: str, vpc: str) -> dict[str, Any]:
+    return {"LoadBalancerArn": f"arn:{number}", "LoadBalancerName": name, "Type": kind, "VpcId": vpc}
 
 
 def ssm(key: str, value: str) -> dict[str, Any]:
@@ -60,19 +69,21 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
         [("eks", "describe_cluster", {"name": "eks-hybrid"}, {"cluster": {"status": "DELETING"}})],
     ),
     "instances": (
-        ["i-1 (shutting-down)", "i-3 (running)"],
+        ["i-1 (shutting-down, made by this stack)", "i-3 (running)", "i-4 (running, made by Kubernetes)"],
         [
+            VPCS,
             (
                 "ec2",
                 "describe_instances",
                 BY_TAG,
-                {"Reservations": [instance("i-1", "shutting-down"), instance("i-2", "terminated")]},
+                {"Reservations": [instance("i-1", "shutting-down", TAG), instance("i-2", "terminated", TAG)]},
             ),
+            ("ec2", "describe_instances", BY_VPC, {"Reservations": [instance("i-3", "running")]}),
             (
                 "ec2",
                 "describe_instances",
                 BY_CLUSTER,
-                {"Reservations": [instance("i-3", "running"), instance("i-1", "shutting-down")]},
+                {"Reservations": [instance("i-4", "running", OWNED), instance("i-1", "shutting-down", TAG)]},
             ),
         ],
     ),
@@ -128,9 +139,31 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
         ],
     ),
     "network-interfaces": (
-        ["eni-1 (Amazon EKS eks-hybrid)"],
         [
+            "eni-1 (Amazon EKS eks-hybrid, made by EKS)",
+            "eni-2 (VPC Endpoint Interface vpce-1, made by GuardDuty)",
+            "eni-3 (ELB app/k8s-shop-1/2, made by a load balancer of a Service or Ingress)",
+            "eni-4 (of a colleague)",
+        ],
+        [
+            VPCS,
             ("ec2", "describe_network_interfaces", BY_TAG, {"NetworkInterfaces": []}),
+            (
+                "ec2",
+                "describe_network_interfaces",
+                BY_VPC,
+                {
+                    "NetworkInterfaces": [
+                        {
+                            "NetworkInterfaceId": "eni-2",
+                            "Description": "VPC Endpoint Interface vpce-1",
+                            "TagSet": [{"Key": "GuardDutyManaged", "Value": "true"}],
+                        },
+                        {"NetworkInterfaceId": "eni-3", "Description": "ELB app/k8s-shop-1/2"},
+                        {"NetworkInterfaceId": "eni-4", "Description": "of a colleague"},
+                    ]
+                },
+            ),
             (
                 "ec2",
                 "describe_network_interfaces",
@@ -143,14 +176,56 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
             ),
         ],
     ),
-    "security-groups": (
-        ["sg-1 (nodes)", "sg-2 (eks-cluster-sg-eks-hybrid)"],
+    "vpc-endpoints": (
+        ["vpce-1 (com.amazonaws.ap-northeast-1.guardduty-data, made by GuardDuty)"],
         [
+            VPCS,
+            ("ec2", "describe_vpc_endpoints", BY_TAG, {"VpcEndpoints": []}),
+            (
+                "ec2",
+                "describe_vpc_endpoints",
+                BY_VPC,
+                {
+                    "VpcEndpoints": [
+                        {
+                            "VpcEndpointId": "vpce-1",
+                            "ServiceName": "com.amazonaws.ap-northeast-1.guardduty-data",
+                        }
+                    ]
+                },
+            ),
+        ],
+    ),
+    "security-groups": (
+        [
+            "sg-1 (nodes, made by this stack)",
+            "sg-2 (eks-cluster-sg-eks-hybrid, made by EKS)",
+            "sg-3 (GuardDutyManagedSecurityGroup-vpc-1, made by GuardDuty)",
+            "sg-4 (k8s-traffic-1, made for Ingress shop/web)",
+        ],
+        [
+            VPCS,
             (
                 "ec2",
                 "describe_security_groups",
                 BY_TAG,
-                {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "nodes"}]},
+                {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "nodes", "Tags": [TAG]}]},
+            ),
+            (
+                "ec2",
+                "describe_security_groups",
+                BY_VPC,
+                {
+                    "SecurityGroups": [
+                        {"GroupId": "sg-0", "GroupName": "default"},
+                        {"GroupId": "sg-3", "GroupName": "GuardDutyManagedSecurityGroup-vpc-1"},
+                        {
+                            "GroupId": "sg-4",
+                            "GroupName": "k8s-traffic-1",
+                            "Tags": [{"Key": "ingress.k8s.aws/stack", "Value": "shop/web"}],
+                        },
+                    ]
+                },
             ),
             ("ec2", "describe_security_groups", BY_CLUSTER, {"SecurityGroups": []}),
             (
@@ -162,15 +237,36 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
         ],
     ),
     "volumes": (
-        ["vol-1 (30 GiB, available)"],
+        [
+            "vol-1 (30 GiB, available, made by this stack)",
+            "vol-2 (8 GiB, available, made for PersistentVolumeClaim shop/data)",
+        ],
         [
             (
                 "ec2",
                 "describe_volumes",
                 BY_TAG,
-                {"Volumes": [{"VolumeId": "vol-1", "Size": 30, "State": "available"}]},
+                {"Volumes": [{"VolumeId": "vol-1", "Size": 30, "State": "available", "Tags": [TAG]}]},
             ),
-            ("ec2", "describe_volumes", BY_CLUSTER, {"Volumes": []}),
+            (
+                "ec2",
+                "describe_volumes",
+                BY_CLUSTER,
+                {
+                    "Volumes": [
+                        {
+                            "VolumeId": "vol-2",
+                            "Size": 8,
+                            "State": "available",
+                            "Tags": [
+                                {"Key": "kubernetes.io/created-for/pvc/name", "Value": "data"},
+                                {"Key": "kubernetes.io/created-for/pvc/namespace", "Value": "shop"},
+                                OWNED,
+                            ],
+                        }
+                    ]
+                },
+            ),
         ],
     ),
     "elastic-ips": (
@@ -196,42 +292,92 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
         ],
     ),
     "load-balancers": (
-        ["eks-hybrid-alb"],
         [
+            "a1b2 (classic, made for Service shop/old)",
+            "eks-hybrid-alb (application, made by this stack)",
+            "k8s-shop-web (application, made for Ingress shop/web)",
+            "mine (network)",
+        ],
+        [
+            VPCS,
             (
                 "elbv2",
                 "describe_load_balancers",
                 {},
                 {
                     "LoadBalancers": [
-                        {"LoadBalancerArn": "arn:1", "LoadBalancerName": "eks-hybrid-alb"},
-                        {"LoadBalancerArn": "arn:2", "LoadBalancerName": "x"},
+                        balancer(1, "eks-hybrid-alb", "application", "vpc-1"),
+                        balancer(2, "x", "application", "vpc-9"),
+                        balancer(3, "k8s-shop-web", "application", "vpc-9"),
+                        balancer(4, "mine", "network", "vpc-1"),
                     ]
                 },
             ),
             (
                 "elbv2",
                 "describe_tags",
-                {"ResourceArns": ["arn:1", "arn:2"]},
+                {"ResourceArns": ["arn:1", "arn:2", "arn:3", "arn:4"]},
                 {
                     "TagDescriptions": [
                         {"ResourceArn": "arn:1", "Tags": [TAG]},
                         {"ResourceArn": "arn:2", "Tags": [OTHER]},
+                        {
+                            "ResourceArn": "arn:3",
+                            "Tags": [
+                                {"Key": "elbv2.k8s.aws/cluster", "Value": "eks-hybrid"},
+                                {"Key": "ingress.k8s.aws/stack", "Value": "shop/web"},
+                            ],
+                        },
+                        {"ResourceArn": "arn:4"},
+                    ]
+                },
+            ),
+            VPCS,
+            (
+                "elb",
+                "describe_load_balancers",
+                {},
+                {
+                    "LoadBalancerDescriptions": [
+                        {"LoadBalancerName": "a1b2", "VPCId": "vpc-9"},
+                        {"LoadBalancerName": "foreign", "VPCId": "vpc-9"},
+                    ]
+                },
+            ),
+            (
+                "elb",
+                "describe_tags",
+                {"LoadBalancerNames": ["a1b2", "foreign"]},
+                {
+                    "TagDescriptions": [
+                        {
+                            "LoadBalancerName": "a1b2",
+                            "Tags": [OWNED, {"Key": "kubernetes.io/service-name", "Value": "shop/old"}],
+                        },
+                        {"LoadBalancerName": "foreign"},
                     ]
                 },
             ),
         ],
     ),
     "target-groups": (
-        ["tg-20"],
+        ["tg-19 (ip)", "tg-20 (made by this stack)"],
         [
+            VPCS,
             (
                 "elbv2",
                 "describe_target_groups",
                 {},
                 {
                     "TargetGroups": [
-                        {"TargetGroupArn": f"arn:{n}", "TargetGroupName": f"tg-{n}"} for n in range(21)
+                        *({"TargetGroupArn": f"arn:{n}", "TargetGroupName": f"tg-{n}"} for n in range(19)),
+                        {
+                            "TargetGroupArn": "arn:19",
+                            "TargetGroupName": "tg-19",
+                            "TargetType": "ip",
+                            "VpcId": "vpc-1",
+                        },
+                        {"TargetGroupArn": "arn:20", "TargetGroupName": "tg-20"},
                     ]
                 },
             ),
@@ -239,7 +385,7 @@ LEFT: dict[str, tuple[list[str], list[Any]]] = {
                 "elbv2",
                 "describe_tags",
                 {"ResourceArns": [f"arn:{n}" for n in range(20)]},
-                {"TagDescriptions": []},
+                {"TagDescriptions": [{"ResourceArn": "arn:19"}]},
             ),
             (
                 "elbv2",
