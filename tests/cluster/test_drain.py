@@ -2,8 +2,9 @@
 
 import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ SHOP = {
         },
     },
 }
-BUDGET = {
+BUDGET: dict[str, Any] = {
     "apiVersion": "policy/v1",
     "kind": "PodDisruptionBudget",
     "metadata": SHOP["metadata"],
@@ -83,7 +84,7 @@ def ready_on(world: World) -> list[str]:
 
 
 @contextmanager
-def seen_behind_the_service(world: World) -> Iterator[list[list[str]]]:
+def seen_behind_the_service(world: World) -> Generator[list[list[str]]]:
     """Look at the Service's ready endpoints all the time; what was seen, in order."""
     seen: list[list[str]] = []
     stop = threading.Event()
