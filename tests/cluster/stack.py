@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import urllib3
 import yaml
 
 from tests.cluster import kubelet, machines
@@ -80,23 +81,32 @@ class Machines:
         self._of_instance: dict[str, dict[str, Any]] = {}
         self._activations: list[str] = []
         self._seen, self._ended = 0, threading.Event()
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching; raise what stopped it before."""
         self._ended.set()
         self._thread.join()
+        if self._failure:
+            raise self._failure
 
     def _watch(self) -> None:
-        while not self._ended.wait(_EVERY_S):
-            calls = self._stack.journal()[self._seen :]
-            self._seen += len(calls)
-            for call in calls:
-                if not call.failed:
-                    self._note(call)
-            # A server that is down for a moment is asked again, as a kubelet does.
-            self._waiting = [node for node in self._waiting if not self._register(node)]
+        try:
+            while not self._ended.wait(_EVERY_S):
+                self._look()
+        except Exception as error:
+            self._failure = error
+
+    def _look(self) -> None:
+        calls = self._stack.journal()[self._seen :]
+        self._seen += len(calls)
+        for call in calls:
+            if not call.failed:
+                self._note(call)
+        # A server that is down for a moment is asked again, as a kubelet does.
+        self._waiting = [node for node in self._waiting if not self._register(node)]
 
     def _note(self, call: Call) -> None:
         inputs = call.details.get("inputs", {})
@@ -125,7 +135,7 @@ class Machines:
             self._cluster.api.create(node)
         except RefusedError as error:
             return error.status == 409
-        except OSError:
+        except urllib3.exceptions.HTTPError:
             return False
         return True
 
