@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def render(text: str, sections: Mapping[str, Callable[[], str]]) -> str:
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
             raise ValueError(
-                f"README.md has no place for {name}: put <!-- {name} --> and <!-- /{name} --> where it belongs"
+                f"the document has no place for {name}: put <!-- {name} --> and <!-- /{name} --> where it belongs"
             )
         body = make()
         text = pattern.sub(lambda match, body=body: f"{match[1]}{body}\n{match[2]}", text)
@@ -49,37 +49,64 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def failures_table(only: Collection[str] = ()) -> str:
-    """What `ops doctor` knows: symptom, cause, fix; of all failures, or of some by their ids in that order."""
+def failures_table() -> str:
+    """What `ops doctor` knows: symptom, cause, fix."""
     from ops.doctor.failures import FAILURES, markdown_table
 
-    known = {failure.id: failure for failure in FAILURES}
-    return markdown_table([known[id_] for id_ in only] if only else FAILURES).rstrip()
+    return markdown_table(FAILURES).rstrip()
 
 
-# What people meet first; the whole table has a page of its own.
-COMMON_FAILURES = (
-    "nodeadm-too-old",
-    "node-ip-outside",
-    "activation-expired",
-    "list-access-entries-denied",
-    "endpoint-unreachable",
-    "packages-unreachable",
-    "pods-no-api",
-    "kubelet-unreachable",
-    "node-group-unhealthy",
-    "coredns-degraded",
-    "vpc-cni",
-    "webhook-pod-network",
-    "node-leftover",
-    "target-timeout",
-)
+def billed_table() -> str:
+    """What AWS bills of the dev stack, counted from its plan."""
+    from ops.plan.billing import billed
+    from ops.program.running import run_stack
+
+    rows = billed(run_stack("dev", {}).recording)
+    cells = [f"| {row.component} | {row.count} | {row.by} |" for row in rows]
+    return "\n".join(["| component | how many | billed by |", "|---|---|---|", *cells])
+
+
+def flows_table() -> str:
+    """Every network flow of the dev stack that `ops plan` proves, and what a reader sees without it."""
+    from ops.clients.stack_config import stack_config
+    from ops.plan.flows import Expectations
+    from ops.plan.flows.expected import flows
+
+    expectations = Expectations.from_config(stack_config(ROOT, "dev").values)
+    rows = [
+        f"| {flow.number} | {flow.source} | {flow.target} | {flow.protocol} {flow.port or ''} | {flow.breaks} |"
+        for flow in flows(expectations)
+    ]
+    return "\n".join(["| # | from | to | port | without it |", "|---|---|---|---|---|", *rows])
+
+
+def checks_table() -> str:
+    """Every check of `ops verify`, and what a pass proves."""
+    from ops.verify.catalogue import CHECKS
+
+    return "\n".join(
+        [
+            "| check | what a pass proves |",
+            "|---|---|",
+            *(f"| `{each.id}` | {_cell(each.proves)} |" for each in CHECKS),
+        ]
+    )
+
+
+def sample(name: str) -> str:
+    """A report as the tests expect it, word for word: a stand-in deployment with planted faults, no AWS account."""
+    return f"```text\n{(ROOT / name).read_text(encoding='utf-8').rstrip()}\n```"
+
 
 DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "README.md": {
-        "settings": settings_table,
-        "failures": lambda: failures_table(COMMON_FAILURES),
+    "README.md": {"billed": billed_table},
+    "docs/design.md": {"flows": flows_table},
+    "docs/settings.md": {"settings": settings_table},
+    "docs/verify.md": {
+        "checks": checks_table,
+        "sample": lambda: sample("tests/ops/verify/golden/faulty-pretty.txt"),
     },
+    "docs/doctor.md": {"sample": lambda: sample("tests/ops/doctor/golden/nodeadm-too-old-80.txt")},
     # Links to files of this repository lead from docs/ there.
     "docs/troubleshooting.md": {"failures": lambda: re.sub(r"\]\((?!https:)", "](../", failures_table())},
 }

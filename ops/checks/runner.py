@@ -1,7 +1,7 @@
 """Runs checks: side by side, after those they need, again while their state may still come about.
 
 A round asks every check once. With `wait_s`, those that failed but are declared eventually consistent (and what they
-blocked) are asked again in further rounds, each with fresh data. As soon as something fails that waiting cannot mend,
+blocked) are asked again in further rounds, each with fresh data. As soon as something fails that waiting cannot fix,
 waiting ends: it would only delay the answer.
 """
 
@@ -157,7 +157,7 @@ def run(
 
 
 def _worth_another_try(checks: Sequence[Check], results: dict[str, Result]) -> list[Check]:
-    """List the failed checks and what they block, if waiting may mend all of them; else nothing."""
+    """List the failed checks and what they block, if waiting may fix all of them; else nothing."""
     failed = [check for check in checks if results[check.id].outcome.status in (Status.FAIL, Status.ERROR)]
     if not all(check.eventually for check in failed):
         return []

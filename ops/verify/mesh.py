@@ -15,7 +15,7 @@ _SIDES_WHY = (
     "(each needs an ingress rule for the other side), or a peering route is missing"
 )
 _SIDES_FIX = (
-    "ops verify --only 'aws.(node-firewall|routes)' names the group or table; pulumi up --refresh mends it"
+    "ops verify --only 'aws.(node-firewall|routes)' names the group or table; pulumi up --refresh fixes it"
 )
 
 

@@ -58,7 +58,7 @@ class Expectations:
 
 
 def flows(expectations: Expectations) -> list[Flow]:
-    """Every flow that must be open. The numbers are those of the README's table; 3 and 12 stand for several."""
+    """Every flow that must be open. The numbers are those of docs/design.md; 3 and 12 stand for several."""
 
     def flow(number: str, source: str, target: str, protocol: str, port: int, breaks: str) -> Flow:
         return Flow(number=number, source=source, target=target, protocol=protocol, port=port, breaks=breaks)

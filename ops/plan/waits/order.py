@@ -169,7 +169,7 @@ RULES = (
     Rule(
         later=(NODE_GROUP,),
         earlier=(OBJECTS,),
-        because="a node group without a CNI fails after 15 to 30 minutes (DESIGN, order 4)",
+        because="a node group without a CNI fails after 15 to 30 minutes (docs/design.md, order 4)",
         concerns=_is_network,
     ),
     Rule(
@@ -187,13 +187,13 @@ RULES = (
     Rule(
         later=(INSTANCE,),
         earlier=(ROUTE,),
-        because="a hybrid node needs IAM and routes (DESIGN, order 4)",
+        because="a hybrid node needs IAM and routes (docs/design.md, order 4)",
         concerns=_way_to_control_plane,
     ),
     Rule(
         later=(INSTANCE,),
         earlier=(ACCESS_ENTRY,),
-        because="a hybrid node needs the ACTIVE cluster and the access entry (DESIGN, order 4)",
+        because="a hybrid node needs the ACTIVE cluster and the access entry (docs/design.md, order 4)",
     ),
     Rule(
         later=(ACTIVATION,),
@@ -209,30 +209,30 @@ RULES = (
     Rule(
         later=(INSTANCE,),
         earlier=POLICIES,
-        because="a hybrid node needs IAM and routes (DESIGN, order 4)",
+        because="a hybrid node needs IAM and routes (docs/design.md, order 4)",
         concerns=_hybrid_role,
     ),
     Rule(
         later=(ADDON,),
         earlier=(NODE_GROUP,),
-        because="CoreDNS hangs DEGRADED without nodes (DESIGN, order 5)",
+        because="CoreDNS hangs DEGRADED without nodes (docs/design.md, order 5)",
     ),
     Rule(
         later=(OBJECTS,),
         earlier=(NODE_GROUP,),
-        because="calico-kube-controllers comes after the managed nodes (DESIGN, order 5)",
+        because="calico-kube-controllers comes after the managed nodes (docs/design.md, order 5)",
         concerns=_is_controllers,
     ),
     Rule(
         later=(DEPLOYMENT,),
         earlier=(NODE_GROUP,),
-        because="a workload comes after the machines that it runs on (DESIGN, order 6)",
+        because="a workload comes after the machines that it runs on (docs/design.md, order 6)",
         concerns=lambda _plan, deployment, _group: not on_hybrid_nodes(deployment),
     ),
     Rule(
         later=(DEPLOYMENT,),
         earlier=(INSTANCE,),
-        because="a workload comes after the machines that it runs on (DESIGN, order 6)",
+        because="a workload comes after the machines that it runs on (docs/design.md, order 6)",
         concerns=lambda _plan, deployment, _node: on_hybrid_nodes(deployment),
     ),
     Rule(
