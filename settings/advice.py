@@ -78,13 +78,13 @@ def _standard_support(settings: Settings, today: date) -> Iterator[str]:
     when = (
         f"left EKS standard support on {ends}" if today > ends else f"leaves EKS standard support on {ends}"
     )
-    after = "costs six times as much"
+    after = "costs six times as much (supportType EXTENDED)"
     if settings.support_type == "STANDARD":
-        after = "is upgraded by EKS itself, without the nodes"
-    yield (
-        f"{full_key('kubernetesVersion')} {version} {when}; after it the control plane {after} (supportType"
-        f" {settings.support_type}). {_newer(settings)}"
-    )
+        after = (
+            "is upgraded by EKS itself, without the nodes (supportType STANDARD; at six times the price it keeps"
+            f" {version}: {set_command('supportType', 'EXTENDED')})"
+        )
+    yield f"{full_key('kubernetesVersion')} {version} {when}; after it the control plane {after}. {_newer(settings)}"
 
 
 def _newer(settings: Settings) -> str:

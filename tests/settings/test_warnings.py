@@ -97,7 +97,8 @@ def test_the_last_sixty_days_of_standard_support_are_warned_of_and_all_days_afte
         [
             (
                 f"eks-hybrid-calico:kubernetesVersion 1.36 {says}; after it the control plane is upgraded by EKS"
-                " itself, without the nodes (supportType STANDARD)."
+                " itself, without the nodes (supportType STANDARD; at six times the price it keeps 1.36:"
+                " pulumi config set supportType EXTENDED)."
                 " Upgrade (with a Calico that fits it: 3.33.x), e.g. pulumi config set kubernetesVersion 1.37"
             )
         ]
