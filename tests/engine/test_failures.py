@@ -82,9 +82,9 @@ def taken_back(given_up):
 
 
 @pytest.fixture(scope="module")
-def killed(taken_back):
-    """In the same stack a `pulumi up` whose engine is killed: first while the control plane is made, then in Calico."""
-    rig, *_ = taken_back
+def killed(new_rig):
+    """A first `pulumi up` whose engine is killed: while the control plane is made, and once more in Calico."""
+    rig = new_rig()
     # As an earlier release of this program named its rules.
     present, former = "rule.name, rule.former_name,", "rule.former_name, rule.former_name,"
     by_address, by_position = 'f"{rule.name}-{cidr}", former,', "former, former,"
@@ -98,7 +98,9 @@ def killed(taken_back):
     rig.stack.edit("infra/firewall.py", by_position, by_address)
     made = first.one("Create", CLUSTER)
     settled = rig.stack.step(
-        lambda: settle(rig.stack, "--import-pending-creates", f"{made.urn},{made.details['id']}")
+        lambda: settle(
+            rig.stack, *(f"--import-pending-creates={part}" for part in (made.urn, made.details["id"]))
+        )
     )
     # The API server has made this object without the engine's knowledge.
     rig.stack.order(unrecorded=[f"{ACCOUNT}::calico:kube-system/calico-node"])
