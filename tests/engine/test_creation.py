@@ -73,6 +73,10 @@ def test_the_cluster_is_created_without_aws_node_and_outside_the_wide_open_defau
         ((NODE_GROUP, ""), ("kubernetes:apps/v1:Deployment", "nw-check-managed")),
         ((NODE_GROUP, ""), ("aws:autoscaling/attachment:", "managed")),
         ((INSTANCE, ""), ("kubernetes:apps/v1:Deployment", "nw-check-hybrid")),
+        (
+            ("kubernetes:apps/v1:Deployment", "nw-check-hybrid"),
+            ("kubernetes:apps/v1:Deployment", "sample-app"),
+        ),
     ],
 )
 def test_one_is_ready_before_the_other_is_begun(created, first, then):
