@@ -34,6 +34,7 @@ calico_objects = manifest(
 account = look_up(
     region=config.region,
     profile=config.profile,
+    roles=config.roles,
     zones=config.availability_zones,
     default_tags=config.default_tags.tags,
 )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.credentials import Role
+
 # On everything that takes tags, beside the stack's aws:defaultTags: what `ops verify --destroyed` looks for.
 STACK_TAG = "eks-hybrid-calico:stack"
 
@@ -22,7 +24,8 @@ _FEWEST_ZONES = 2
 class Account:
     """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's.
 
-    `zones` are as many as the settings ask for; `default_tags` are those of `aws:defaultTags`.
+    `zones` are as many as the settings ask for; `profile` and `roles` say who signs in;
+    `default_tags` are those of `aws:defaultTags`.
     """
 
     partition: str
@@ -31,6 +34,7 @@ class Account:
     account_id: str
     zones: tuple[str, ...]
     profile: str | None
+    roles: tuple[Role, ...] = ()
     tags: Mapping[str, str]
     default_tags: Mapping[str, str]
 
@@ -51,7 +55,14 @@ class Account:
         return {**self.default_tags, **self.named(name)}
 
 
-def look_up(*, region: str, profile: str | None, zones: int, default_tags: Mapping[str, str]) -> Account:
+def look_up(
+    *,
+    region: str,
+    profile: str | None,
+    zones: int,
+    default_tags: Mapping[str, str],
+    roles: Sequence[Role] = (),
+) -> Account:
     """Ask the provider for what the settings cannot know. Creates nothing.
 
     Two stacks in one account are told apart by the tag, whatever names they gave their clusters.
@@ -73,6 +84,7 @@ def look_up(*, region: str, profile: str | None, zones: int, default_tags: Mappi
         account_id=aws.get_caller_identity().account_id,
         zones=enough_zones(seen.names, wanted=zones, region=region),
         profile=profile,
+        roles=tuple(roles),
         tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
         default_tags=default_tags,
     )

@@ -16,6 +16,7 @@ import pulumi_eks as eks
 import pulumi_kubernetes as kubernetes
 
 from infra.account import Account
+from infra.credentials import with_identity
 from infra.iam import HYBRID_NODE_POLICIES, hybrid_node_policy, hybrid_node_trust
 from infra.network import Vpc
 
@@ -93,7 +94,12 @@ class HybridCluster(pulumi.ComponentResource):
             # Otherwise the library opens the control plane's group to a node group that is not there.
             skip_default_security_groups=True,
             provider_credential_opts=(
-                eks.KubeconfigOptionsArgs(profile_name=account.profile) if account.profile else None
+                eks.KubeconfigOptionsArgs(
+                    profile_name=account.profile,
+                    role_arn=account.roles[-1]["RoleArn"] if account.roles else None,
+                )
+                if account.profile or account.roles
+                else None
             ),
             tags=account.tags,
             opts=pulumi.ResourceOptions.merge(
@@ -106,11 +112,18 @@ class HybridCluster(pulumi.ComponentResource):
             ),
         )
         self.name = self.control_plane.eks_cluster.name
-        self.kubeconfig = pulumi.Output.secret(self.control_plane.kubeconfig_json)
+        # The exported one is for every machine: it names the roles, which are the account's, and no profile.
+        self.kubeconfig = pulumi.Output.secret(
+            self.control_plane.kubeconfig_json.apply(
+                lambda document: with_identity(document, None, account.roles)
+            )
+        )
         self.kubernetes = kubernetes.Provider(
             name,
             kubeconfig=pulumi.Output.secret(
-                self.kubeconfig.apply(lambda document: with_profile(document, account.profile))
+                self.control_plane.kubeconfig_json.apply(
+                    lambda document: with_identity(document, account.profile, account.roles)
+                )
             ),
             # A stable identity: without it a changed kubeconfig would replace every Kubernetes resource.
             cluster_identifier=self.arn,
@@ -190,18 +203,6 @@ def remote_node_networks(cidrs: Sequence[str]) -> Transform:
         )
 
     return transform
-
-
-def with_profile(kubeconfig: str, profile: str | None) -> str:
-    """The kubeconfig (JSON), made to take its token with a named AWS profile.
-
-    pulumi_eks leaves the profile out of the kubeconfig it returns, even when it uses one itself.
-    """
-    if not profile:
-        return kubeconfig
-    document = json.loads(kubeconfig)
-    document["users"][0]["user"]["exec"]["args"] += ["--profile", profile]
-    return json.dumps(document)
 
 
 def public_access(

@@ -180,6 +180,7 @@ class HybridNode(pulumi.ComponentResource):
             cluster_name=cluster.hybrid_cluster_name,
             region=account.region,
             profile=account.profile,
+            roles=account.roles,
             opts=child,
         )
         self.activation_id = cleanup.activation_id
@@ -191,6 +192,7 @@ class HybridNode(pulumi.ComponentResource):
             cluster_name=cluster.hybrid_cluster_name,
             region=account.region,
             profile=account.profile,
+            roles=account.roles,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=cluster.control_plane),
         )
         # From the drain, so that the load balancer's target goes before it.

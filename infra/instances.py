@@ -16,6 +16,20 @@ _GRAVITON: Final = re.compile(r"a1|[a-z]+[0-9]+g[a-z]*")
 _TOO_SMALL: Final = frozenset({"nano", "micro"})
 
 
+# Why nothing of a family can be a node. Graviton 1 has ARMv8.0; Amazon Linux 2023 needs ARMv8.2 and panics at boot:
+# https://docs.aws.amazon.com/linux/al2023/ug/system-requirements.html. A mac instance is a dedicated host with macOS.
+_NO_NODES: Final = (
+    (re.compile(r"a1"), "has Graviton 1 processors, on which Amazon Linux 2023 does not boot"),
+    (re.compile(r"mac([0-9]+)?(-.*)?"), "is a Mac, for which there is no Linux image"),
+)
+
+
+def not_a_node(instance_type: str) -> str | None:
+    """Say why a machine of this type cannot be a node; None when nothing is known against it."""
+    family = instance_type.partition(".")[0]
+    return next((reason for form, reason in _NO_NODES if form.fullmatch(family)), None)
+
+
 def is_instance_type(name: str) -> bool:
     """Tell whether a name has the form of an EC2 instance type."""
     return _TYPE.fullmatch(name) is not None

@@ -10,12 +10,15 @@ stored in the instance. Credentials are looked up again at that moment.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.output import Unknown
+
+from infra.credentials import Role
 
 # Together they say which machine of which cluster is meant. `profile` only says how to sign in.
 _IDENTITY = ("activation_id", "cluster_name", "region")
@@ -49,7 +52,7 @@ class OnDeleteProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Replace when something else is meant; store all other changes, such as a moved class, in place."""
-        names = (*_IDENTITY, "profile", "node_name", "address", PROVIDER_KEY)
+        names = (*_IDENTITY, "profile", "roles", "node_name", "address", PROVIDER_KEY)
         changed = [key for key in names if _olds.get(key) != _news.get(key)]
         return DiffResult(
             changes=bool(changed),
@@ -81,12 +84,21 @@ class OnDeleteProvider(ResourceProvider):
                 cluster_name=_props["cluster_name"],
                 region=_props["region"],
                 profile=_props.get("profile") or None,
+                roles=_props.get("roles") or (),
             )
         except CleanupError as error:
             # The engine prints the whole traceback with the message at its end: keep it short.
             raise error.with_traceback(None) from None
 
-    def work(self, *, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+    def work(
+        self,
+        *,
+        activation_id: str,
+        cluster_name: str,
+        region: str,
+        profile: str | None,
+        roles: Sequence[Role] = (),
+    ) -> None:
         """Do what a delete is for."""
         raise NotImplementedError
 
@@ -104,15 +116,28 @@ class NodeCleanupProvider(OnDeleteProvider):
             cluster_name=props["cluster_name"],
             region=props["region"],
             profile=props.get("profile") or None,
+            roles=props.get("roles") or (),
         )
         return super().create(props)
 
-    def work(self, *, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+    def work(
+        self,
+        *,
+        activation_id: str,
+        cluster_name: str,
+        region: str,
+        profile: str | None,
+        roles: Sequence[Role] = (),
+    ) -> None:
         """Remove what the machine of this activation has left behind."""
         from infra.node_removal import sign_in_and_clean_up
 
         sign_in_and_clean_up(
-            activation_id=activation_id, cluster_name=cluster_name, region=region, profile=profile
+            activation_id=activation_id,
+            cluster_name=cluster_name,
+            region=region,
+            profile=profile,
+            roles=roles,
         )
 
 
@@ -120,7 +145,8 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
     """Stands between a hybrid node's activation and its instance, so that on destroy the instance goes first.
 
     The instance must consume the output `activation_id` (a live kubelet would put its Node back). `node_name` is the
-    node's in the settings, `profile` is `aws:profile`, or None. A change of these two is stored; a change of any other
+    node's in the settings, `profile` is `aws:profile`, or None, `roles` are those to take on top. A change of these
+    three is stored; a change of any other
     input replaces.
     """
 
@@ -135,6 +161,7 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
         cluster_name: pulumi.Input[str],
         region: pulumi.Input[str],
         profile: pulumi.Input[str] | None = None,
+        roles: Sequence[Role] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -143,5 +170,7 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
             "cluster_name": cluster_name,
             "region": region,
             "profile": profile,
+            # Only where there are some: a stack without has none in its state.
+            **({"roles": [dict(role) for role in roles]} if roles else {}),
         }
         super().__init__(NodeCleanupProvider(), name, props, opts)

@@ -4,20 +4,35 @@ In an `up` that replaces a node, the engine deletes nothing before all that is n
 node, and the sample app has moved. What then still runs on the old node is somebody else's workload.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 
+from infra.credentials import Role
 from infra.node_cleanup import OnDeleteProvider
 
 
 class NodeDrainProvider(OnDeleteProvider):
     """Cordons and drains. Pickled by reference as its base: infra.node_drain.NodeDrainProvider stays importable."""
 
-    def work(self, *, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+    def work(
+        self,
+        *,
+        activation_id: str,
+        cluster_name: str,
+        region: str,
+        profile: str | None,
+        roles: Sequence[Role] = (),
+    ) -> None:
         """Move the workloads off the machine of this activation."""
         from infra.node_draining import sign_in_and_drain
 
         sign_in_and_drain(
-            activation_id=activation_id, cluster_name=cluster_name, region=region, profile=profile
+            activation_id=activation_id,
+            cluster_name=cluster_name,
+            region=region,
+            profile=profile,
+            roles=roles,
         )
 
 
@@ -40,6 +55,7 @@ class NodeDrain(pulumi.dynamic.Resource, module="ekshybrid", name="NodeDrain"):
         cluster_name: pulumi.Input[str],
         region: pulumi.Input[str],
         profile: pulumi.Input[str] | None = None,
+        roles: Sequence[Role] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -48,5 +64,7 @@ class NodeDrain(pulumi.dynamic.Resource, module="ekshybrid", name="NodeDrain"):
             "cluster_name": cluster_name,
             "region": region,
             "profile": profile,
+            # Only where there are some: a stack without has none in its state.
+            **({"roles": [dict(role) for role in roles]} if roles else {}),
         }
         super().__init__(NodeDrainProvider(), name, props, opts)

@@ -6,9 +6,10 @@ first. Evictions respect disruption budgets, but not for ever: a budget that all
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from infra.credentials import Role
 from infra.node_objects import ClusterNodes
 from infra.node_registration import open_session
 from infra.node_removal import ACTIVATION_LABEL, to_engine
@@ -101,7 +102,9 @@ def _label(pod: Object) -> str:
     return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
-def sign_in_and_drain(*, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+def sign_in_and_drain(
+    *, activation_id: str, cluster_name: str, region: str, profile: str | None, roles: Sequence[Role] = ()
+) -> None:
     """Drain with credentials looked up now, and say each step on standard output.
 
     Raises:
@@ -109,6 +112,6 @@ def sign_in_and_drain(*, activation_id: str, cluster_name: str, region: str, pro
 
     """
     report = to_engine(f"drain for activation {activation_id}")
-    session = open_session(region=region, profile=profile)
+    session = open_session(region=region, profile=profile, roles=roles)
     nodes = ClusterNodes.signed_in(session, cluster_name, report)
     drain(activation_id=activation_id, nodes=nodes, report=report)

@@ -4,13 +4,16 @@ Every error that leaves this module is a `CleanupError` which says what to do: i
 `pulumi destroy` has just stopped.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore import exceptions
 from botocore.config import Config
+
+from infra import credentials
+from infra.credentials import Role
 
 # Many nodes are cleaned up at once, and SSM throttles early. "standard" waits up to 20 s between attempts.
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
@@ -42,10 +45,11 @@ class CleanupError(Exception):
     """A clean-up could not be finished. The message says why and what to do; repeating is always safe."""
 
 
-def open_session(*, region: str, profile: str | None) -> boto3.Session:
-    """Sign in anew: `profile` when the stack has one, else whatever credentials the process finds."""
+def open_session(*, region: str, profile: str | None, roles: Sequence[Role] = ()) -> boto3.Session:
+    """Sign in anew: `profile` when the stack has one, else whatever the process finds; then under its roles."""
     try:
-        return boto3.Session(region_name=region, profile_name=profile)
+        with explained("sts:AssumeRole"):
+            return credentials.session(region=region, profile=profile, roles=roles)
     except exceptions.ProfileNotFound:
         raise CleanupError(
             f"aws:profile {profile} is stored with this stack but not known on this machine. "
@@ -82,6 +86,8 @@ def explained(action: str) -> Generator[None, None, None]:
     # "from None": the engine prints the whole traceback, and botocore's part of it hides the message.
     try:
         yield
+    except exceptions.ProfileNotFound:
+        raise
     except exceptions.ClientError as error:
         detail = error.response["Error"]
         code, message = detail["Code"], detail.get("Message", "")

@@ -2,9 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from infra.credentials import Role
 from infra.node_objects import ClusterNodes
 from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
 
@@ -79,26 +80,34 @@ def forget_dead(
 
 
 def sign_in_and_forget_dead(
-    *, node_name: str, activation_id: str, cluster_name: str, region: str, profile: str | None
+    *,
+    node_name: str,
+    activation_id: str,
+    cluster_name: str,
+    region: str,
+    profile: str | None,
+    roles: Sequence[Role] = (),
 ) -> None:
     """Forget a dead machine with credentials looked up now. Best effort: the new machine is made in any case."""
     report = to_engine(f"before {node_name} is made")
     try:
-        session = open_session(region=region, profile=profile)
+        session = open_session(region=region, profile=profile, roles=roles)
         nodes = ClusterNodes.signed_in(session, cluster_name, report)
         forget_dead(node_name=node_name, activation_id=activation_id, nodes=nodes, report=report)
     except CleanupError as error:
         report(f"could not look for a dead machine of that name: {error}")
 
 
-def sign_in_and_clean_up(*, activation_id: str, cluster_name: str, region: str, profile: str | None) -> None:
+def sign_in_and_clean_up(
+    *, activation_id: str, cluster_name: str, region: str, profile: str | None, roles: Sequence[Role] = ()
+) -> None:
     """Clean up with credentials looked up now, and say each step on standard output.
 
     Raises:
         CleanupError: something is left, and somebody has to act.
 
     """
-    session = open_session(region=region, profile=profile)
+    session = open_session(region=region, profile=profile, roles=roles)
     report = to_engine(f"clean-up of activation {activation_id}")
     clean_up(
         activation_id=activation_id,

@@ -12,6 +12,7 @@ import pulumi
 
 from infra.account import Account
 from infra.cluster import HybridCluster
+from infra.credentials import update_kubeconfig
 from infra.hybrid_nodes import HybridNodes
 from infra.load_balancer import LoadBalancer
 from infra.managed_nodes import ManagedNodes
@@ -46,12 +47,9 @@ def export(args: OutputsArgs) -> None:
 
 
 def _outputs(args: OutputsArgs) -> dict[str, Any]:
-    command = pulumi.Output.concat(
-        "aws eks update-kubeconfig --region ",
-        args.account.region,
-        " --name ",
-        args.cluster.name,
-        f" --profile {args.account.profile}" if args.account.profile else "",
+    account = args.account
+    command = args.cluster.name.apply(
+        lambda name: update_kubeconfig(account.region, name, account.profile, account.roles)
     )
     shown: dict[str, Any] = {
         "clusterName": args.cluster.name,
@@ -82,6 +80,7 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         "region": account.region,
         "accountId": account.account_id,
         "profile": account.profile or "",
+        "roles": [dict(role) for role in account.roles],
         "vpcId": args.vpc.id,
         "vpcCidr": args.vpc.cidr,
         "onPremVpcId": args.on_prem.id,

@@ -6,7 +6,7 @@ Pure: importing this package imports no pulumi package; `load` does so when call
 from settings.advice import warnings
 from settings.model import HybridNode, ManagedNodes, NodeadmSha256, Settings
 from settings.problems import PROJECT, SettingsError
-from settings.reading import load, parse, schema_defaults
+from settings.reading import load, parse, roles, schema_defaults
 
 __all__ = [
     "PROJECT",
@@ -17,6 +17,7 @@ __all__ = [
     "SettingsError",
     "load",
     "parse",
+    "roles",
     "schema_defaults",
     "warnings",
 ]

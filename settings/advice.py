@@ -20,6 +20,7 @@ def warnings(settings: Settings, today: date) -> list[str]:
     """Say what a person should know about these settings today; each text names its setting and what to do."""
     return [
         *_open_to_the_world(settings),
+        *_other_partition(settings),
         *_too_many_nodes(settings),
         *_nodeadm(settings, today),
         *_standard_support(settings, today),
@@ -42,6 +43,22 @@ def _open_to_the_world(settings: Settings) -> Iterator[str]:
                 f"{full_key(path)} {EVERYWHERE} lets the whole internet reach {what}."
                 f" Narrow it, e.g. {set_command(path, EXAMPLE_PUBLIC)}"
             )
+
+
+def _other_partition(settings: Settings) -> Iterator[str]:
+    # A text of AWS of 2026-08-18, and https://github.com/aws/eks-hybrid (internal/aws/partition.go) since 2026-07.
+    region = settings.region
+    if not region.startswith(("cn-", "us-gov-")):
+        return
+    start = f"aws:region {region}: AWS says (2026-08-18) that EKS Hybrid Nodes are not offered in "
+    if region.startswith("us-gov-"):
+        yield f"{start}GovCloud, and this program was not tried there"
+    else:
+        yield (
+            f"{start}China, while aws/eks-hybrid has had code for China since 2026-07; this program was not tried"
+            " there. nodeadm comes from eks-hybrid-assets.awsstatic.cn; images come from quay.io, ghcr.io and"
+            " Docker Hub, which the nodes must reach"
+        )
 
 
 def _too_many_nodes(settings: Settings) -> Iterator[str]:

@@ -5,12 +5,14 @@ the two equal. What concerns two settings at once is in `settings.checks`. A fie
 the sentence "VALUE is not ..."; a text at the top has none, because Pulumi passes nothing but text there.
 """
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra import addressing, instances, versions
+from infra.credentials import SESSION_NAME
 from settings.values import (
     EVERYWHERE,
     EXAMPLE_PUBLIC,
@@ -106,6 +108,57 @@ class DefaultTags(_Model):
     tags: dict[str, str] = Field({}, description="a map of tags")
 
 
+class AssumeRole(_Model):
+    """One step of Pulumi's own `aws:assumeRoles`: a role that the AWS provider takes, and everything else with it."""
+
+    role_arn: Annotated[
+        str,
+        matching(
+            r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+",
+            what="the ARN of a role",
+            example="arn:aws:iam::123456789012:role/deployer",
+        ),
+    ] = Field(description="the ARN of a role", examples=["arn:aws:iam::123456789012:role/deployer"])
+    # What IAM takes: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    session_name: Annotated[
+        str, matching(r"[\w+=,.@-]{2,64}", what="a session name of 2 to 64 characters", example=SESSION_NAME)
+    ] = Field(SESSION_NAME, description="the name of a session")
+    external_id: Annotated[
+        str | None,
+        matching(r"[\w+=,.@:/-]{2,1224}", what="an external id of 2 to 1224 characters", example="the-id"),
+        optional,
+    ] = Field(None, description="an external id", examples=["the-id"])
+    duration: Annotated[
+        str | None,
+        matching(
+            r"(?=.)(?:(\d{1,2})h)?(?:(\d{1,3})m)?(?:(\d{1,5})s)?",
+            what="a duration such as 1h or 30m",
+            example="1h",
+        ),
+        optional,
+    ] = Field(None, description="a duration", examples=["1h"])
+    source_identity: Annotated[
+        str | None,
+        matching(r"[\w+=,.@-]{2,64}", what="a source identity of 2 to 64 characters", example="pulumi"),
+        optional,
+    ] = Field(None, description="a source identity", examples=["pulumi"])
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The request of sts:AssumeRole."""
+        found: dict[str, Any] = {"RoleArn": self.role_arn, "RoleSessionName": self.session_name}
+        if self.external_id:
+            found["ExternalId"] = self.external_id
+        if self.duration:
+            found["DurationSeconds"] = sum(
+                int(number) * {"h": 3600, "m": 60, "s": 1}[unit]
+                for number, unit in re.findall(r"(\d+)([hms])", self.duration)
+            )
+        if self.source_identity:
+            found["SourceIdentity"] = self.source_identity
+        return found
+
+
 class Settings(_Model):
     """All settings of a stack, as `settings.parse` made them; sizes in GiB, CIDRs in canonical form."""
 
@@ -114,6 +167,13 @@ class Settings(_Model):
         matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", what="the name of an AWS region", example="ap-northeast-1"),
     ] = Field(alias="aws:region", description="the AWS region to build in", examples=["ap-northeast-1"])
     profile: Annotated[str | None, optional] = Field(None, alias="aws:profile")
+    assume_roles: Annotated[tuple[AssumeRole, ...], structured] = Field(
+        (),
+        alias="aws:assumeRoles",
+        description="a list of roles",
+        examples=["arn:aws:iam::123456789012:role/deployer"],
+        json_schema_extra={"part": "[0].roleArn"},
+    )
     default_tags: Annotated[DefaultTags, structured] = Field(
         DefaultTags(),
         alias="aws:defaultTags",
@@ -262,6 +322,11 @@ class Settings(_Model):
         examples=["audit"],
         json_schema_extra={"part": "[0]"},
     )
+
+    @property
+    def roles(self) -> tuple[dict[str, Any], ...]:
+        """The requests of sts:AssumeRole, in the order in which the roles are taken."""
+        return tuple(role.request for role in self.assume_roles)
 
     @property
     def calico_release(self) -> versions.CalicoRelease:

@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from settings.checks import problems_between
-from settings.model import DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings
+from settings.credentials import unsupported_credentials
+from settings.model import AssumeRole, DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings
 from settings.problems import (
     PROJECT,
     Problem,
@@ -24,7 +25,7 @@ from settings.problems import (
 from settings.values import REJECTED
 
 # Pulumi's own settings that the program needs.
-_FOREIGN: Final = ("aws:region", "aws:profile", "aws:defaultTags")
+_FOREIGN: Final = ("aws:region", "aws:profile", "aws:defaultTags", "aws:assumeRoles")
 
 # Stands in for a region that was rejected, so that what else is wrong is found in the same run.
 _ANY_REGION: Final = {"aws:region": "ap-northeast-1"}
@@ -34,6 +35,7 @@ _INNER_MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "hybridNodes": HybridNode,
     "nodeadmSha256": NodeadmSha256,
     "aws:defaultTags": DefaultTags,
+    "aws:assumeRoles": AssumeRole,
 }
 
 
@@ -74,7 +76,7 @@ def parse(raw: Mapping[str, str]) -> Settings:
     given = {
         key.removeprefix(own): value for key, value in raw.items() if key.startswith(own) or key in _FOREIGN
     }
-    problems: list[str] = []
+    problems = list(unsupported_credentials(raw))
     unusable: set[str] = set()
     try:
         settings = Settings.model_validate(given)
@@ -88,6 +90,20 @@ def parse(raw: Mapping[str, str]) -> Settings:
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def roles(raw: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
+    """Read the roles that everything takes (`aws:assumeRoles`) alone; none where they cannot be read.
+
+    For commands that must work when other settings are what is wrong.
+    """
+    try:
+        settings = Settings.model_validate(
+            {**_ANY_REGION, "aws:assumeRoles": raw.get("aws:assumeRoles") or "[]"}
+        )
+    except ValidationError:
+        return ()
+    return settings.roles
 
 
 def schema_defaults(pulumi_yaml: Path) -> dict[str, str]:

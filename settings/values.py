@@ -149,7 +149,7 @@ def matching(pattern: str, *, what: str, example: str) -> AfterValidator:
     form = re.compile(pattern)
 
     def check(text: str) -> str:
-        if form.fullmatch(text) is None:
+        if text is not None and form.fullmatch(text) is None:
             raise rejected(f"is not {what}", "Set one", example=example)
         return text
 
@@ -194,6 +194,8 @@ def _instance_type(text: str) -> str:
         raise rejected("is not an EC2 instance type", "Write family.size", example="t4g.medium")
     if instances.is_too_small(text):
         raise rejected("is too small for a node", "Choose 2 GiB of memory or more", example="t4g.medium")
+    if reason := instances.not_a_node(text):
+        raise rejected(reason, "Choose another type", example="t4g.medium")
     return text
 
 

@@ -223,6 +223,8 @@ fetch() {
 digest=''
 download_nodeadm() {
     local url=https://hybrid-assets.eks.amazonaws.com/releases
+    # aws/eks-hybrid, hack/validate-release.sh and internal/aws/manifest.go.
+    [[ $REGION == cn-* ]] && url=https://eks-hybrid-assets.awsstatic.cn/releases
     url+=/$NODEADM_VERSION/bin/linux/$ARCHITECTURE/nodeadm
     local new=$binary.new want=${NODEADM_SHA256,,} source='pinned digest'
     mkdir -p "${binary%/*}"

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 
+from infra import credentials
 from ops.clients.errors import AskError
 
 Object = dict[str, Any]
@@ -27,12 +27,22 @@ _NO_GROUP = ("TargetGroupNotFound",)
 
 
 class AwsClient:
-    """boto3 clients with our time-outs, and its errors in our words."""
+    """boto3 clients with our time-outs, and its errors in our words. `roles` are the stack's, taken at once."""
 
-    def __init__(self, *, region: str, profile: str | None, timeout_s: float, retries: int) -> None:
+    def __init__(
+        self,
+        *,
+        region: str,
+        profile: str | None,
+        timeout_s: float,
+        retries: int,
+        roles: Sequence[credentials.Role] = (),
+    ) -> None:
         try:
-            self._session = boto3.Session(profile_name=profile, region_name=region)
-        except BotoCoreError as error:
+            self._session = credentials.session(region=region, profile=profile, roles=roles)
+        except (ClientError, BotoCoreError) as error:
+            if not isinstance(error, ProfileNotFound):
+                raise _explained("sts assume_role", error) from None
             raise AskError(
                 f"AWS: {error}",
                 why="this machine's AWS configuration has no such profile (from --profile, aws:profile or AWS_PROFILE)",

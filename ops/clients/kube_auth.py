@@ -15,6 +15,8 @@ from typing import Any
 from ops.clients import tools
 from ops.clients.errors import AskError
 
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
 
 class ExecCredentials:
     """A token that is renewed shortly before it ends. Several threads may ask for it."""
@@ -22,8 +24,10 @@ class ExecCredentials:
     def __init__(self, plugin: dict[str, Any], *, profile: str | None) -> None:
         self._command = [plugin["command"], *(plugin.get("args") or [])]
         self._api_version = plugin["apiVersion"]
-        # The exported kubeconfig names no AWS profile; the stack's own profile goes in by the environment.
+        # The exported kubeconfig names no AWS profile; the stack's own profile goes in by the environment, where keys
+        # would win over it: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
         self._environment = {"AWS_PROFILE": profile} if profile else {}
+        self._without = _KEYS if profile else ()
         self._environment |= {item["name"]: item["value"] for item in plugin.get("env") or []}
         self._lock = threading.Lock()
         self._token = ""
@@ -48,6 +52,7 @@ class ExecCredentials:
         done = tools.run(
             self._command,
             environment={**self._environment, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+            without=self._without,
             timeout_s=60,
             install="install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
         )

@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import settings
 from ops.clients import stack_outputs, tools
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names
@@ -16,10 +18,11 @@ from ops.clients.stack_file import StackFileError
 
 @dataclass(frozen=True, kw_only=True)
 class LookedUp:
-    """The names, and the AWS profile to look with (None: the environment's)."""
+    """The names, and who to look as: an AWS profile (None: the environment's), and roles to take on top."""
 
     names: Names
     profile: str | None
+    roles: tuple[Mapping[str, Any], ...] = ()
 
 
 def look_up(
@@ -40,7 +43,7 @@ def look_up(
             region=region or expected.region,
             cluster=cluster or deployed.cluster_name,
         )
-        return LookedUp(names=names, profile=profile or expected.profile or None)
+        return LookedUp(names=names, profile=profile or expected.profile or None, roles=expected.roles)
     full = stack or _selected()
     stack, here = full.rpartition("/")[2], Path.cwd()
     name, values = project_name(here), _settings(here, full)
@@ -56,7 +59,9 @@ def look_up(
             "--cluster-name NAME",
         )
     names = Names(project=name, stack=stack, region=region, cluster=cluster)
-    return LookedUp(names=names, profile=profile or values.get("aws:profile") or None)
+    return LookedUp(
+        names=names, profile=profile or values.get("aws:profile") or None, roles=settings.roles(values)
+    )
 
 
 def _settings(folder: Path, stack: str) -> Mapping[str, str]:

@@ -87,6 +87,7 @@ class Expected(_Output):
     project: str
     stack: str
     profile: str = ""
+    roles: tuple[dict[str, Any], ...] = ()
 
     @property
     def sts_host(self) -> str:

@@ -23,8 +23,15 @@ class Ran:
         return f"Ran(exit_code={self.exit_code})"
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], timeout_s: float, install: str) -> Ran:
-    """Run a program without a terminal, `environment` on top of our own.
+def run(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    install: str,
+    without: Sequence[str] = (),
+) -> Ran:
+    """Run a program without a terminal, `environment` on top of our own, which is passed on but for `without`.
 
     Raises:
         AskError: the program is not installed (`install` says how to get it) or did not end in time.
@@ -37,7 +44,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], timeout_s: fl
             capture_output=True,
             text=True,
             errors="replace",
-            env={**os.environ, **environment},
+            env={**{key: value for key, value in os.environ.items() if key not in without}, **environment},
             check=False,
             timeout=timeout_s,
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from infra.credentials import with_identity
 from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 from ops.clients.kube import Kube
@@ -47,7 +49,7 @@ def run(request: Request) -> Diagnosis:
         bundle.check(request.bundle)
     found = subject.find(stack=request.stack, outputs=request.outputs)
     profile = request.profile or found.profile
-    cloud = Aws(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
+    cloud = Aws(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES, roles=found.roles)
     return examine(
         found,
         cloud,
@@ -113,7 +115,7 @@ def described_kubeconfig(found: Subject, cluster: Mapping[str, Any] | None) -> O
         "args": [*arguments, "--output", "json"],
     }
     server = {"server": endpoint, **({"certificate-authority-data": authority} if authority else {})}
-    return {
+    kubeconfig = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "eks", "cluster": server}],
@@ -121,3 +123,4 @@ def described_kubeconfig(found: Subject, cluster: Mapping[str, Any] | None) -> O
         "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}],
         "current-context": "eks",
     }
+    return json.loads(with_identity(json.dumps(kubeconfig), None, found.roles))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import settings
 from ops.clients.errors import AskError
 from ops.clients.stack_config import project_name, stack_config
 from ops.clients.stack_file import StackFileError
@@ -78,6 +79,7 @@ class Subject:
     kubeconfig: Mapping[str, Any] | None = field(default=None, repr=False)
     state: State | None = None
     notes: tuple[str, ...] = ()
+    roles: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def tag(self) -> str:
@@ -128,6 +130,7 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
         stack=short,
         region=region,
         profile=_text(checks.get("profile")) or config.get("aws:profile") or None,
+        roles=tuple(_mappings(checks.get("roles"))) or settings.roles(config),
         cluster_name=cluster,
         machines=_machines(values, config.get(f"{project}:hybridNodes", "")),
         target_groups={

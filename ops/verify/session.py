@@ -44,7 +44,11 @@ def verify(request: Request, checks: Sequence[Check]) -> Run:
     deployment = stack_outputs.deployment(outputs=request.outputs, stack=request.stack)
     profile = request.profile or deployment.checks.profile or None
     aws = Aws(
-        region=deployment.checks.region, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries
+        region=deployment.checks.region,
+        profile=profile,
+        timeout_s=limits.timeout_s,
+        retries=limits.retries,
+        roles=deployment.checks.roles,
     )
     kube = Kube(deployment.kubeconfig, profile=profile, timeout_s=limits.timeout_s, retries=limits.retries)
     http = Http(timeout_s=limits.timeout_s, connections=limits.concurrency)
@@ -74,6 +78,7 @@ def leftovers(request: Request, checks: Sequence[Check]) -> Run:
     aws = LeftoversAws(
         region=looked_up.names.region,
         profile=looked_up.profile,
+        roles=looked_up.roles,
         timeout_s=request.limits.timeout_s,
         retries=request.limits.retries,
     )

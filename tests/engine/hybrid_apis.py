@@ -24,7 +24,8 @@ _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
 )
 
-Answer = tuple[int, dict[str, Any]]
+# HTTP status, and the body: JSON as data, or a text.
+Answer = tuple[int, Any]
 
 
 class HybridApis:
@@ -149,7 +150,7 @@ def _serve(
         def respond(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, document = answer(self.command, self.path, self.headers, body)
-            data = json.dumps(document).encode()
+            data = document.encode() if isinstance(document, str) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))

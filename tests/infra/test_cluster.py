@@ -10,8 +10,9 @@ from pulumi.runtime.proto import callback_pb2, resource_pb2
 from pulumi.runtime.rpc import deserialize_properties, serialize_properties
 
 from infra import iam
-from infra.cluster import remote_node_networks, with_profile
+from infra.cluster import remote_node_networks
 from infra.core_dns import configuration
+from infra.credentials import with_identity
 
 ROLE = "aws:iam/role:Role"
 CLUSTER_ARN = "arn:aws:eks:ap-northeast-1:123456789012:cluster/eks-hybrid"
@@ -115,7 +116,7 @@ def test_a_profile_reaches_the_programs_own_provider_and_not_the_exported_kubeco
 
 
 def test_a_kubeconfig_without_a_profile_is_left_as_it_is():
-    assert with_profile("{not even json", None) == "{not even json"
+    assert with_identity("{not even json", None) == "{not even json"
 
 
 def test_the_kubernetes_provider_has_an_identity_that_outlives_its_kubeconfig(dev):

@@ -17,13 +17,14 @@ ALLOWED = {
     "infra/hybrid_nodes.py": {"infra", "userdata"},
     "k8s": {"k8s", "infra.versions", "userdata.labels"},
     "userdata": {"userdata"},
-    "settings": {"settings", "infra.versions", "infra.addressing", "infra.instances"},
+    "settings": {"settings", "infra.versions", "infra.addressing", "infra.instances", "infra.credentials"},
 }
 PURE = [
     "settings",
     "infra.versions",
     "infra.addressing",
     "infra.instances",
+    "infra.credentials",
     "infra.flows",
     "infra.iam",
     "userdata.cloud_config",

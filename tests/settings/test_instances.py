@@ -53,6 +53,23 @@ def test_other_texts_are_not_taken_for_instance_types(name):
     assert not instances.is_instance_type(name)
 
 
+@pytest.mark.parametrize("name", ["a1.large", "a1.metal"])
+def test_graviton_1_cannot_be_a_node(name):
+    assert "Graviton 1" in (instances.not_a_node(name) or "")
+
+
+@pytest.mark.parametrize(
+    "name", ["mac1.metal", "mac2.metal", "mac2-m1ultra.metal", "mac-m4.metal", "mac-m4pro.metal"]
+)
+def test_a_mac_cannot_be_a_node(name):
+    assert "no Linux image" in (instances.not_a_node(name) or "")
+
+
+@pytest.mark.parametrize("name", ["t4g.medium", "m6g.large", "a10.large", "m7i.large", "machine1.large"])
+def test_other_types_may_be_nodes(name):
+    assert instances.not_a_node(name) is None
+
+
 def test_nano_and_micro_are_too_small_and_small_is_not():
     assert instances.is_too_small("t4g.nano")
     assert instances.is_too_small("t3.micro")

@@ -172,6 +172,22 @@ def test_numbers_out_of_their_bounds_are_rejected(rejects, name, value, message)
             ),
         ),
         (
+            "managedNodes",
+            {"instanceType": "a1.large"},
+            (
+                "managedNodes.instanceType a1.large has Graviton 1 processors, on which Amazon Linux 2023 does not"
+                " boot. Choose another type, e.g. pulumi config set --path managedNodes.instanceType t4g.medium"
+            ),
+        ),
+        (
+            "hybridNodes",
+            [{"name": "a", "instanceType": "mac2.metal"}],
+            (
+                "hybridNodes[0].instanceType mac2.metal is a Mac, for which there is no Linux image. Choose another"
+                " type, e.g. pulumi config set --path 'hybridNodes[0].instanceType' t4g.medium"
+            ),
+        ),
+        (
             "hybridNodes",
             [{"name": "a", "instanceType": "t4g.nano"}],
             (

@@ -156,3 +156,14 @@ def test_several_warnings_come_together(warned):
         "eks-hybrid-calico:nodeadmVersion",
         "eks-hybrid-calico:kubernetesVersion",
     ]
+
+
+@pytest.mark.parametrize(
+    ("region", "says"),
+    [("cn-north-1", "nodeadm comes from eks-hybrid-assets.awsstatic.cn"), ("us-gov-west-1", "GovCloud")],
+)
+def test_a_partition_in_which_hybrid_nodes_are_doubtful_is_warned_of(warned, region, says):
+    (warning,) = warned(**{"aws:region": region})
+    assert warning.startswith(f"aws:region {region}: AWS says (2026-08-18)")
+    assert says in warning
+    assert "not tried" in warning

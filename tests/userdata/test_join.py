@@ -134,6 +134,13 @@ def test_the_release_for_the_machine_is_downloaded_and_made_executable(
     assert sorted(path.name for path in binary.parent.iterdir()) == ["kubectl", "nodeadm"]
 
 
+def test_in_china_nodeadm_comes_from_the_host_of_that_partition(boot_machine) -> None:
+    machine = boot_machine(region="cn-north-1")
+    machine.boot()
+    asked = next(call.split()[-1] for call in machine.calls if call.startswith("curl"))
+    assert asked == "https://eks-hybrid-assets.awsstatic.cn/releases/v1.0.20/bin/linux/arm64/nodeadm.sha256"
+
+
 def test_a_download_may_be_compressed_on_its_way(machine) -> None:
     machine.boot()
     assert [call for call in machine.calls if call.startswith("curl") and "--compressed" not in call] == []
