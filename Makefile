@@ -83,11 +83,19 @@ format: $(VENV)/.dev ## Format the code
 ready: $(VENV)/.runtime
 	@STACK=$(STACK) ops/ready.sh
 
+# Pulumi writes what it does to a file too, as it does for its Automation API: `make doctor` reads it.
+define run
+  umask 077; mkdir -p .cache/runs; \
+  PULUMI_DEBUG_COMMANDS=true pulumi $(1) --stack $(STACK) --event-log .cache/runs/$(notdir $(STACK)).events $(ARGS) || \
+    { code=$$?; echo "pulumi $(1) did not end well. Why: make doctor STACK=$(STACK)" >&2; exit $$code; }
+endef
+
 up: ready ## Build the stack (asks before it does)
-	@pulumi up --stack $(STACK) $(ARGS)
+	@$(call run,up)
 
 down: ready ## Remove everything that the stack built (asks before it does)
-	@pulumi destroy --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m ops before-down --stack $(STACK)
+	@$(call run,destroy)
 
 verify: $(VENV)/.runtime ## Prove a deployed network, or say what is wrong with it
 	@$(BIN)/python -m ops verify --stack $(STACK) $(ARGS)

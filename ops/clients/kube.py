@@ -58,6 +58,7 @@ class Kube:
         self._api = api = api_client(self._configuration)
         self._core = client.CoreV1Api(api)
         self._apps = client.AppsV1Api(api)
+        self._networking = client.NetworkingV1Api(api)
         self._custom = client.CustomObjectsApi(api)
         self._version = client.VersionApi(api)
 
@@ -90,6 +91,18 @@ class Kube:
     def deployment(self, namespace: str, name: str) -> Object | None:
         """Read a Deployment."""
         return self._one(self._apps.read_namespaced_deployment, name, namespace)
+
+    def services(self) -> list[Object]:
+        """List the Services of all namespaces."""
+        return self._list(self._core.list_service_for_all_namespaces)
+
+    def ingresses(self) -> list[Object]:
+        """List the Ingresses of all namespaces."""
+        return self._list(self._networking.list_ingress_for_all_namespaces)
+
+    def volumes(self) -> list[Object]:
+        """List PersistentVolumes."""
+        return self._list(self._core.list_persistent_volume)
 
     def service(self, namespace: str, name: str) -> Object | None:
         """Read a Service."""

@@ -211,9 +211,11 @@ def _ranked(known: Sequence[Finding], unknown: Sequence[Finding]) -> Iterable[Fi
             first.append(finding)
     removing = next((one for one in first if one.id == "destroy-incomplete"), None)
     if removing is not None:
-        rest = [one for one in (*first, *unknown, *consequences) if one is not removing]
+        # What else Pulumi itself says is about the destroy too: a lock, what holds the VPC.
+        own = [one for one in first if one.failure and one.failure.group == "stack"]
+        rest = [one for one in (*first, *unknown, *consequences) if one not in own]
         return (
-            removing,
+            *own,
             *(Finding(failure=one.failure, seen=one.seen, place=one.place, consequence=True) for one in rest),
         )
     first.sort(key=lambda one: _ORDER[one.id])

@@ -1,6 +1,7 @@
 """Explains saved texts without asking anybody: a console, the output of pulumi, kubectl describe, JSON of the AWS CLI.
 
-A text may hold several of these. Each line is one statement, and so is each message in JSON.
+A text may hold several of these. Each line is one statement, and so is each message in JSON. The events that `make up`
+and `make down` keep are such a text too: the engine's own record, JSON lines whose secrets it has left out.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _title(name: str) -> str:
 def section(title: str, text: str) -> Section:
     """Look at one saved text, cleaned and redacted already."""
     notes = Notes(title)
-    messages, rest = _json(text)
+    messages, rest = (_errors(text), "") if text.startswith('{"sequence":') else _json(text)
     lines = rest.splitlines()
     begin, end = _machine_part(lines) if console.is_console(rest) else (0, 0)
     others = [line.strip() for line in (*lines[:begin], *lines[end:]) if line.strip()]
@@ -93,7 +94,8 @@ def section(title: str, text: str) -> Section:
         notes.symptoms.append(Symptom(place=Place.TEXT, subject=title, statements=statements, quotes=shown))
     if len(quotes) > len(shown):
         notes.note(title, f"{len(quotes) - len(shown)} more lines look like errors and are not quoted")
-    notes.tails.append(Tail(subject=title, lines=tuple(console.tail(text, _TAIL_LINES))))
+    if rest.strip():
+        notes.tails.append(Tail(subject=title, lines=tuple(console.tail(rest, _TAIL_LINES))))
     return notes.section()
 
 
@@ -159,6 +161,42 @@ def _console(title: str, text: str, notes: Notes) -> bool:
         )
     )
     return False
+
+
+def last_run(path: Path) -> Section | None:
+    """Look at what `make up` or `make down` kept of its last run, if that failed.
+
+    The file is the engine's event log: https://pkg.go.dev/github.com/pulumi/pulumi/sdk/v3/go/common/apitype#EngineEvent
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    events = [_parsed(line) for line in text.splitlines()]
+    ended = [event["summaryEvent"] for event in events if isinstance(event.get("summaryEvent"), dict)]
+    if not events or (ended and ended[-1].get("result") == "succeeded"):
+        return None
+    return section(f"last run ({path.name})", Redactor().text(text))
+
+
+def _errors(text: str) -> tuple[str, ...]:
+    """Give the errors of an event log, whose colours are written <{%reset%}>."""
+    found = [event.get("diagnosticEvent") for event in map(_parsed, text.splitlines())]
+    errors = [
+        str(one.get("message", ""))
+        for one in found
+        if isinstance(one, dict) and one.get("severity") == "error"
+    ]
+    plain = (console.clean(re.sub(r"<\{%[^%]*%\}>", "", error)).strip() for error in errors)
+    return tuple(dict.fromkeys(error for error in plain if error and not _QUIET.fullmatch(error)))
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _json(text: str) -> tuple[tuple[str, ...], str]:

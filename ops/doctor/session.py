@@ -14,7 +14,7 @@ from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 from ops.clients.kube import Kube
 from ops.clients.pool import Pool
-from ops.doctor import bundle, collectors, subject
+from ops.doctor import bundle, collectors, saved, subject
 from ops.doctor.diagnosis import Diagnosis, diagnose
 from ops.doctor.facts import Facts, gather
 from ops.doctor.redaction import Redactor, kubeconfig_secrets
@@ -25,6 +25,8 @@ Object = dict[str, Any]
 TIMEOUT_S = 10.0
 RETRIES = 1
 CONCURRENCY = 8
+# Where the Makefile lets pulumi write what it does.
+KEPT = subject.PROJECT_DIR / ".cache" / "runs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +71,11 @@ def examine(
 ) -> Diagnosis:
     """Ask, look, match; write the bundle if one is wanted. The arguments are what tests replace."""
     redactor = Redactor(kubeconfig_secrets(found.kubeconfig))
+    kept = saved.last_run(KEPT / f"{found.stack}.events")
     facts: Facts = gather(found, cloud, connecting, pool=Pool(CONCURRENCY), redactor=redactor, now=now)
     notes = [redactor.text(note) for note in found.notes]
     diagnosis = diagnose(
-        collectors.sections(facts),
+        (*collectors.sections(facts), *([kept] if kept else [])),
         subject=found.title,
         notes=notes,
         urns=found.state.urns if found.state else (),

@@ -160,3 +160,13 @@ def test_exit_codes_tell_nothing_wrong_from_findings_and_from_not_seen() -> None
     assert diagnose([_section()], subject=SUBJECT).exit_code == 0
     assert diagnose([_section(gaps=(GAP,))], subject=SUBJECT).exit_code == 2
     assert diagnose([_section(TOO_OLD, gaps=(GAP,))], subject=SUBJECT).exit_code == 1
+
+
+def test_what_pulumi_says_of_a_destroy_that_stopped_is_a_cause_beside_it() -> None:
+    state = _symptom(Place.STATE, "the last destroy did not come to its end: 41 resources are left")
+    held = _symptom(
+        Place.TEXT, "DependencyViolation: The vpc 'vpc-1' has dependencies and cannot be deleted."
+    )
+    found = diagnose([_section(state, held, NO_NODE)], subject=SUBJECT)
+    assert [one.id for one in found.causes] == ["destroy-incomplete", "destroy-dependency"]
+    assert "ops verify --destroyed" in fix_for(found.causes[1], found)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from ops.cli import app
-from ops.doctor import console, saved
+from ops.doctor import console, saved, session
 from ops.doctor.diagnosis import Diagnosis, diagnose
 from ops.doctor.redaction import Redactor
 
@@ -304,3 +305,66 @@ def test_options_that_ask_somebody_do_not_go_with_a_saved_text(ops: Any) -> None
     result = ops("error: x", arguments=("--stack", "dev"))
     assert result.exit_code == 2
     assert "--from asks nobody" in result.stderr
+
+
+def _events(*errors: str, result: str = "failed") -> str:
+    """An event log as the engine writes it."""
+    lines: list[dict[str, Any]] = [
+        {"preludeEvent": {"config": {"p:token": "[secret]"}}},
+        {"diagnosticEvent": {"message": "beginning rpc: failed to be quiet\n", "severity": "debug"}},
+        *(
+            {
+                "diagnosticEvent": {
+                    "prefix": "error: ",
+                    "message": f"<{{%reset%}}>{one}\n",
+                    "severity": "error",
+                }
+            }
+            for one in errors
+        ),
+        {"summaryEvent": {"isPreview": False, "result": result}},
+    ]
+    return "".join(
+        f"{json.dumps({'sequence': number, **line}, separators=(',', ':'))}\n"
+        for number, line in enumerate(lines)
+    )
+
+
+def test_the_events_of_a_run_are_a_text_too() -> None:
+    found = explain(
+        _events("update failed", "creating EC2 EIP: AddressLimitExceeded: The maximum", "nobody met this")
+    )
+    assert [finding.id for finding in found.causes] == ["elastic-ip-quota"]
+    assert quotes(found) == "nobody met this"
+
+
+def test_what_make_kept_of_a_failed_run_stands_in_the_report(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "KEPT", tmp_path)
+    assert world.causes() == []
+    (tmp_path / "dev.events").write_text(_events("api error VpcLimitExceeded: The maximum number of VPCs"))
+    assert world.causes() == ["vpc-quota"]
+    assert world.seen("vpc-quota")[0].startswith("last run (dev.events): ")
+    (tmp_path / "dev.events").write_text(_events("api error VpcLimitExceeded", result="succeeded"))
+    assert world.causes() == []
+
+
+@pytest.mark.parametrize(("target", "command"), [("up", "up"), ("down", "destroy")])
+def test_make_keeps_its_runs_where_doctor_reads_them_and_names_doctor(target: str, command: str) -> None:
+    folder = session.KEPT.parents[1]
+    make = [
+        "make",
+        "--dry-run",
+        "--old-file",
+        "ready",
+        "--old-file",
+        ".venv/.runtime",
+        target,
+        "STACK=acme/p/dev",
+    ]
+    said = subprocess.run(make, cwd=folder, capture_output=True, text=True, check=True).stdout
+    kept = session.KEPT.relative_to(folder) / "dev.events"
+    assert f"pulumi {command} --stack acme/p/dev --event-log {kept}" in said
+    assert "make doctor STACK=acme/p/dev" in said
+    assert ("ops before-down" in said) is (target == "down")

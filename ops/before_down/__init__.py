@@ -1,0 +1,1 @@
+"""Before `down`: what would outlive the stack."""
