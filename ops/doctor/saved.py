@@ -17,7 +17,7 @@ from ops.clients.errors import AskError
 from ops.doctor import console
 from ops.doctor.diagnosis import Diagnosis, diagnose
 from ops.doctor.redaction import Redactor
-from ops.doctor.symptoms import Line, Notes, Place, Section, State, Symptom, Tail
+from ops.doctor.symptoms import Line, Notes, Place, Section, State, Symptom
 
 _TAIL_LINES = 8
 _MOST_QUOTED = 12
@@ -94,8 +94,6 @@ def section(title: str, text: str) -> Section:
         notes.symptoms.append(Symptom(place=Place.TEXT, subject=title, statements=statements, quotes=shown))
     if len(quotes) > len(shown):
         notes.note(title, f"{len(quotes) - len(shown)} more lines look like errors and are not quoted")
-    if rest.strip():
-        notes.tails.append(Tail(subject=title, lines=tuple(console.tail(rest, _TAIL_LINES))))
     return notes.section()
 
 
