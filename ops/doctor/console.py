@@ -124,7 +124,7 @@ def tail(text: str, lines: int) -> list[str]:
 
 def _script(said: str) -> bool:
     """Tell a line of the join script, or of the nodeadm that it runs."""
-    return said.startswith(("join: ", '{"level":"'))
+    return said.startswith(("join: ", "nodeadm: ", '{"level":"'))
 
 
 def _last_run(said: Sequence[str]) -> tuple[int, int | None]:

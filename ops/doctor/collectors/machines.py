@@ -86,8 +86,9 @@ class _Way:
             return f"joined as {name}, but not Ready"
         if join is None:
             return "not joined" if self.facts.known("nodes") else "not known to have joined"
+        again = "; it tries again by itself" if join.goes_on else ""
         said = {
-            "failed": f"the join script failed at step {join.step} {join.text}",
+            "failed": f"the join script failed at step {join.step} {join.text}{again}",
             "running": f"the join script is in step {join.step}{self._since(join.at)}",
             "done": f"the join script ended well: {join.text}",
             "absent": "the join script has not spoken on the console",

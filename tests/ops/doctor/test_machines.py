@@ -115,6 +115,17 @@ def test_a_join_that_fails_for_an_unknown_reason_shows_its_step(world: Any, make
     assert "failed at step 6/7 join the cluster" in world.seen("unknown")[0]
 
 
+def test_a_join_that_failed_and_goes_on_by_itself_says_so(world: Any, make: Any) -> None:
+    said = make.joined.partition("2026-11-23T15:03:12Z")[0]
+    world.lost(
+        1,
+        f"{said}2026-11-23T15:04:00Z join: at step 6/7: attempt 2 failed, the next one is in 20 s; at once: x\n"
+        "2026-11-23T15:04:00Z join: failed at step 6/7 join the cluster: eks cluster is not active\n",
+    )
+    assert world.causes() == ["cluster-not-active"]
+    assert _line(world).text.endswith("eks cluster is not active; it tries again by itself")
+
+
 def test_a_refusal_that_passed_before_the_last_attempt_is_not_the_cause(world: Any, make: Any) -> None:
     old = "not authorized to perform: eks:ListAccessEntries"
     new = "node IP 10.91.0.4 is not in any of the remote network CIDR blocks"

@@ -368,3 +368,36 @@ def test_make_keeps_its_runs_where_doctor_reads_them_and_names_doctor(target: st
     assert f"pulumi {command} --stack acme/p/dev --event-log {kept}" in said
     assert "make doctor STACK=acme/p/dev" in said
     assert ("ops before-down" in said) is (target == "down")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["[   21.412345] eks-hybrid-join[812]: ", "Nov 25 15:51:00 ip-10-90-1-5 eks-hybrid-join[812]: "]
+)
+def test_a_console_is_read_behind_what_systemd_puts_before_its_lines(prefix: str) -> None:
+    for case in (CONSOLES[0], CONSOLES[-1]):
+        found = explain("".join(f"{prefix}{line}\n" for line in _console(case).splitlines()))
+        assert [finding.id for finding in found.causes] == case["causes"]
+
+
+def test_a_remark_tells_the_step_when_its_first_line_has_scrolled_out() -> None:
+    found = explain(
+        "2026-11-25T15:00:01Z nodeadm: Downloading kubelet\n"
+        "2026-11-25T15:00:02Z join: at step 4/7: apt-get update failed, but apt has containerd: going on\n"
+    )
+    assert "still in step 4/7" in quotes(found)
+
+
+def test_a_run_that_was_ended_says_so(make: Any) -> None:
+    text = make.joined.partition("2026-11-23T15:03:12Z")[0]
+    found = explain(
+        f"{text}2026-11-23T15:09:00Z join: failed at step 6/7 join the cluster: ended by SIGTERM\n"
+    )
+    assert not found.causes
+    assert "ended by SIGTERM" in quotes(found)
+
+
+def test_several_runs_of_the_unit_are_judged_by_the_last() -> None:
+    first, last = _console(CONSOLES[0]), _console(CONSOLES[-1])
+    assert [finding.id for finding in explain(first + last).causes] == CONSOLES[-1]["causes"]
+    begun = "2026-11-25T16:00:00Z join: step 1/7 look whether this machine has joined\n"
+    assert not explain(first + begun).causes
