@@ -37,6 +37,7 @@ class FixedSettingsProvider(ResourceProvider):
                 name=_olds["clusterName"],
                 region=_olds["region"],
                 profile=news.get("profile") or None,
+                roles=news.get("roles") or (),
                 tag=(STACK_TAG, _olds["stack"]),
                 unknown=_olds["kubernetesVersion"],
             )
@@ -46,7 +47,7 @@ class FixedSettingsProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Remember in place what was allowed to change; replace never."""
-        names = (*REMEMBERED, "profile", "stack", PROVIDER_KEY)
+        names = (*REMEMBERED, "profile", "roles", "stack", PROVIDER_KEY)
         return DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in names), replaces=[])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -91,6 +92,7 @@ class FixedSettings(pulumi.ComponentResource):
                 "region": account.region,
                 "account_id": account.account_id,
                 "profile": account.profile,
+                **({"roles": [dict(role) for role in account.roles]} if account.roles else {}),
                 "stack": account.tags[STACK_TAG],
             },
             opts=pulumi.ResourceOptions(parent=self),

@@ -125,13 +125,15 @@ def test_the_provider_refuses_in_check_and_remembers_in_place(monkeypatch):
     asked = []
     monkeypatch.setattr(living_cluster, "kubernetes_version", lambda **given: asked.append(given) or "1.34")
     old = {**OLD, "stack": STACK, "profile": None, PROVIDER_KEY: "p"}
-    new = {**old, "podCidr": "10.0.0.0/8", "profile": "team"}
+    new = {**old, "podCidr": "10.0.0.0/8", "profile": "team", "roles": [{"RoleArn": "r"}]}
     provider = FixedSettingsProvider()
     (failure,) = provider.check(old, new).failures
     assert failure.property == "podCidr"
     (question,) = asked
     assert question["name"] == "eks-hybrid"
     assert question["profile"] == "team"
+    # Without them the answer would come from another account, where there is no such cluster.
+    assert question["roles"] == [{"RoleArn": "r"}]
     assert question["tag"] == ("eks-hybrid-calico:stack", STACK)
     assert provider.check(old, old).failures == []
     assert provider.check({}, new).failures == []
@@ -175,7 +177,12 @@ class Session:
 def test_a_cluster_is_the_stacks_own_or_none_and_no_answer_means_there_is_one(monkeypatch, answer, version):
     monkeypatch.setattr(living_cluster, "open_session", lambda **_: Session(answer))
     found = living_cluster.kubernetes_version(
-        name="it", region="ap-northeast-1", profile=None, tag=("k", STACK), unknown="remembered"
+        name="it",
+        region="ap-northeast-1",
+        profile=None,
+        roles=(),
+        tag=("k", STACK),
+        unknown="remembered",
     )
     assert found == version
 
