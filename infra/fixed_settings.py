@@ -88,7 +88,8 @@ class FixedSettings(pulumi.ComponentResource):
         memory = Memory(
             name,
             values={
-                **{key: value for key, value in args.values.items() if key in REMEMBERED},
+                # As texts: the engine hands numbers to the provider as floats, and a message would say 2.0.
+                **{key: str(value) for key, value in args.values.items() if key in REMEMBERED},
                 "region": account.region,
                 "account_id": account.account_id,
                 "profile": account.profile,

@@ -18,7 +18,7 @@ def kinds(step, *wanted):
         (
             call.kind,
             call.type,
-            call.name.rsplit("-", 1)[0] if call.type in (INSTANCE, ACTIVATION) else call.name,
+            call.name.partition(".")[0] if call.type in (INSTANCE, ACTIVATION) else call.name,
         )
         for call in step.calls
         if call.kind in wanted
@@ -131,7 +131,7 @@ def test_a_node_that_goes_is_drained_after_the_workload_has_moved_and_before_its
         activation = activation_of(call, request.getfixturevalue("rig"))
         (cordon,) = [each for each in done.of("Cordon") if each.details["activation"] == activation]
         (evicted,) = [each for each in done.of("Evict") if each.details["activation"] == activation]
-        target = done.one("Delete", ATTACHMENT, f"hybrid-{call.name.rsplit('-', 1)[0]}")
+        target = done.one("Delete", ATTACHMENT, f"hybrid-{call.name.partition('.')[0]}")
         assert max(each.ended for each in moved) <= target.started
         assert target.ended <= cordon.started
         assert cordon.ended <= evicted.started

@@ -16,7 +16,7 @@ OLD = {
     "account_id": "123456789012",
     "vpcCidr": "10.10.0.0/16",
     "onPremVpcCidr": "10.90.0.0/16",
-    "availabilityZones": 2,
+    "availabilityZones": "2",
     "clusterName": "eks-hybrid",
     "podCidr": "192.168.0.0/16",
     "serviceCidr": "172.16.0.0/16",
@@ -200,7 +200,7 @@ def test_the_memory_holds_the_settings_and_no_secret(dev):
     memory = dev.one(MEMORY)
     assert {key: memory.inputs[key] for key in ("podCidr", "availabilityZones", "region", "stack")} == {
         "podCidr": "192.168.0.0/16",
-        "availabilityZones": 2,
+        "availabilityZones": "2",
         "region": "ap-northeast-1",
         "stack": STACK,
     }
