@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 STACK ?= dev
 ARGS ?=
+READY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -80,8 +81,8 @@ format: $(VENV)/.dev ## Format the code
 
 # --- with an account ----------------------------------------------------------------------------
 
-ready: $(VENV)/.runtime
-	@STACK=$(STACK) ops/ready.sh
+ready: $(VENV)/.runtime ## Say what this machine and the account lack for a deployment
+	@$(BIN)/python -m ops ready --stack $(STACK) $(READY)
 
 # Pulumi writes what it does to a file too, as it does for its Automation API: `make doctor` reads it.
 define run
@@ -90,10 +91,11 @@ define run
     { code=$$?; echo "pulumi $(1) did not end well. Why: make doctor STACK=$(STACK)" >&2; exit $$code; }
 endef
 
-up: ready ## Build the stack (asks before it does)
+up: ready ## Build the stack (asks before it does; READY='--skip RE' leaves checks out)
 	@$(call run,up)
 
-down: ready ## Remove everything that the stack built (asks before it does)
+down: $(VENV)/.runtime ## Remove everything that the stack built (asks before it does)
+	@$(BIN)/python -m ops ready --stack $(STACK) --only '^(tools|who)'
 	@$(BIN)/python -m ops before-down --stack $(STACK)
 	@$(call run,destroy)
 

@@ -8,6 +8,7 @@ from ops.before_down.command import before_down
 from ops.doctor.command import doctor
 from ops.pin.command import pin
 from ops.plan.command import plan
+from ops.ready.command import ready
 from ops.verify.command import verify
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 
 # One line per command, in the order of use.
+app.command("ready")(ready)
 app.command("plan")(plan)
 app.command("verify")(verify)
 app.command("doctor")(doctor)

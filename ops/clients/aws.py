@@ -6,15 +6,18 @@ Everything here reads, and follows pagination to its end. A missing single thing
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.parsers import ResponseParserError
 
 from infra import credentials
-from ops.clients.errors import AskError
+from ops.clients.errors import AskError, NotAllowedError
 
 Object = dict[str, Any]
 
@@ -22,7 +25,12 @@ Object = dict[str, Any]
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
 _NO_LATEST = ("UnsupportedOperation", "InvalidParameterCombination", "InvalidParameterValue")
 _NO_INSTANCE = ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed")
+# The last one: what answers is not AWS, but for instance a proxy with a page of its own.
+_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure")
 _NO_RESOURCE = ("ResourceNotFoundException",)
+# Services that answer in one region for all.
+_ONE_REGION = {"freetier": "us-east-1"}
 _NO_GROUP = ("TargetGroupNotFound",)
 
 
@@ -63,7 +71,10 @@ class AwsClient:
         # A session makes clients on one thread at a time only; the clients themselves may be shared.
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self._session.client(service, config=self._config)
+                region = _ONE_REGION.get(service)
+                self._clients[service] = self._session.client(
+                    service, region_name=region, config=self._config
+                )
             return self._clients[service]
 
     def ask(self, service: str, operation: str, *, missing: Iterable[str] = (), **arguments: object) -> Any:
@@ -75,7 +86,7 @@ class AwsClient:
         """
         try:
             return getattr(self.client(service), operation)(**arguments)
-        except (ClientError, BotoCoreError) as error:
+        except _ERRORS as error:
             if isinstance(error, ClientError) and _code(error) in set(missing):
                 return None
             raise _explained(f"{service} {operation}", error) from None
@@ -85,8 +96,19 @@ class AwsClient:
         pages = self.client(service).get_paginator(operation).paginate(**arguments)
         try:
             return list(itertools.chain.from_iterable(page.get(key) or [] for page in pages))
-        except (ClientError, BotoCoreError) as error:
+        except _ERRORS as error:
             raise _explained(f"{service} {operation}", error) from None
+
+    def expires_at(self) -> datetime | None:
+        """Give the moment when the credentials end; None when they do not, or do not say."""
+        credentials = self._session.get_credentials()
+        # What botocore renews by itself (an SSO session, a role of a profile) still ends with what it renews from.
+        ends = getattr(credentials, "_expiry_time", None)
+        said = os.environ.get("AWS_CREDENTIAL_EXPIRATION") if ends is None else None
+        try:
+            return datetime.fromisoformat(said) if said else ends
+        except ValueError:
+            return None
 
     def account(self) -> str:
         """Give the account id of the credentials."""
@@ -225,10 +247,10 @@ def _code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
-def _explained(call: str, error: ClientError | BotoCoreError) -> AskError:
+def _explained(call: str, error: Exception) -> AskError:
     """Say a refusal of AWS, or that there was no answer, in our words."""
     code = _code(error) if isinstance(error, ClientError) else ""
-    if code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"):
+    if code in _DENIED:
         why = "these credentials may not ask this"
         fix = f"allow {call} (the AWS policy ReadOnlyAccess is enough for all of ops verify)"
     elif "Token" in code or "Credential" in code or code in ("InvalidClientTokenId", "SignatureDoesNotMatch"):
@@ -242,4 +264,5 @@ def _explained(call: str, error: ClientError | BotoCoreError) -> AskError:
     else:
         why = "AWS cannot be reached from here, or not in this region"
         fix = "check the network and the region, or raise --timeout and --retry"
-    return AskError(f"{call}: {error}", why=why, fix=fix)
+    kind = NotAllowedError if code in _DENIED else AskError
+    return kind(f"{call}: {error}", why=why, fix=fix)

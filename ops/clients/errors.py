@@ -20,3 +20,7 @@ class AskError(Exception):
     def __init__(self, seen: str, *, why: str, fix: str) -> None:
         super().__init__(seen)
         self.problem = Problem(seen=seen, why=why, fix=fix)
+
+
+class NotAllowedError(AskError):
+    """The service answered that these credentials may not ask."""

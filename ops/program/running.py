@@ -28,12 +28,14 @@ class UnknownStackError(Exception):
 class Evaluated:
     """What the program asks for, the configuration it was given, and `notes`.
 
-    `notes` say what a reader of the recording must know, such as that something could not be had.
+    `notes` say what a reader of the recording must know, such as that something could not be had; one of them is
+    `manifest_missing`: why Calico's manifest could not be fetched.
     """
 
     recording: Recording
     config: StackConfig
     notes: tuple[str, ...]
+    manifest_missing: str = ""
 
 
 def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = PROJECT_DIR) -> Evaluated:
@@ -57,12 +59,13 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
     if manifest and not values.get(f"{PROJECT}:calicoManifest"):
         values[f"{PROJECT}:calicoManifest"] = manifest
     cloud = FakeCloud(region=values.get("aws:region", ""))
-    notes = config.notes
+    notes, missing = config.notes, ""
     try:
         try:
             recording = evaluate(project_dir, stack, values, cloud=cloud)
         except CalicoManifestUnavailableError as error:
-            notes = (f"Shown without Calico's own objects. {config.concealed(str(error))}", *notes)
+            missing = config.concealed(str(error))
+            notes = (f"Shown without Calico's own objects. {missing}", *notes)
             with _without_calico_objects():
                 recording = evaluate(project_dir, stack, values, cloud=cloud)
     except SettingsError as error:
@@ -70,7 +73,7 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
         raise SettingsError([*problems, *config.unseen]) from None
     except CalicoManifestError as error:
         raise CalicoManifestError(config.concealed(str(error))) from None
-    return Evaluated(recording=recording, config=config, notes=notes)
+    return Evaluated(recording=recording, config=config, notes=notes, manifest_missing=missing)
 
 
 @contextmanager

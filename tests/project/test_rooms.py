@@ -20,6 +20,7 @@ ALLOWED = {
     "settings": {"settings", "infra.versions", "infra.addressing", "infra.instances", "infra.credentials"},
 }
 PURE = [
+    "infra.credentials",
     "settings",
     "infra.versions",
     "infra.addressing",

@@ -34,6 +34,11 @@ _CATEGORIES = {
     "net": "between pods, from every node to every node",
     "lb": "through the load balancer",
     "leftovers": "nothing is left",
+    "tools": "what this machine needs",
+    "plan": "what the settings ask for",
+    "who": "who signs in",
+    "account": "the account against the plan",
+    "machine": "the machine that deploys",
 }
 
 

@@ -1,0 +1,533 @@
+"""Who signs in, and what the account has against what the program asks for. Everything here reads, or is a dry run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ops.checks.model import Check, Findings, Outcome, listed, skipped
+from ops.clients.errors import AskError, NotAllowedError
+from ops.ready.context import STACK_TAG, Context, noted
+
+# An `up` takes about a quarter of an hour; twice that is enough for a slow one.
+_LONG_ENOUGH: Final = timedelta(minutes=30)
+# EKS does not place control planes in these zones (infra/account.py, whose import would start pulumi).
+_ZONES_WITHOUT_EKS: Final = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
+_QUOTAS = "https://console.aws.amazon.com/servicequotas"
+_SERVICE_ROLES: Final = {
+    "AWSServiceRoleForAmazonEKS": "eks.amazonaws.com",
+    "AWSServiceRoleForAmazonEKSNodegroup": "eks-nodegroup.amazonaws.com",
+    "AWSServiceRoleForElasticLoadBalancing": "elasticloadbalancing.amazonaws.com",
+    "AWSServiceRoleForAutoScaling": "autoscaling.amazonaws.com",
+}
+_SPOT_ROLE: Final = {"AWSServiceRoleForEC2Spot": "spot.amazonaws.com"}
+_DRY_RUN_SAYS_YES: Final = "DryRunOperation"
+# Without a default VPC a dry run cannot be put, which says nothing about a policy.
+_NO_PLACE: Final = ("MissingInput", "VPCIdNotSpecified", "InvalidSubnetID.NotFound", "no image")
+
+
+def _identity(context: Context) -> Outcome:
+    findings = Findings()
+    try:
+        who = context.ask("sts", "get_caller_identity")
+    except AskError as error:
+        findings.problems.append(error.problem)
+        return findings.outcome("")
+    config = {} if isinstance(context.program, Exception) else context.program.config.values
+    allowed, forbidden = (_ids(config.get(f"aws:{name}AccountIds")) for name in ("allowed", "forbidden"))
+    if (allowed and who["Account"] not in allowed) or who["Account"] in forbidden:
+        findings.fail(
+            f"account {who['Account']} is not one that the stack may be built in",
+            why=f"aws:allowedAccountIds is {listed(allowed) or 'not set'}, "
+            f"aws:forbiddenAccountIds {listed(forbidden) or 'not set'}",
+            fix="sign in to the right account: aws sso login, or pulumi config set aws:profile NAME",
+        )
+    return findings.outcome(f"account {who['Account']} as {who['Arn']}")
+
+
+def _ids(raw: str | None) -> list[str]:
+    try:
+        value = json.loads(raw or "[]")
+    except ValueError:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def _lifetime(context: Context) -> Outcome:
+    findings = Findings()
+    ends = context.aws.expires_at()
+    if ends is None:
+        return findings.outcome("the credentials do not end, or do not say when")
+    left = ends - context.now()
+    if left < _LONG_ENOUGH:
+        findings.warn(
+            f"the credentials end in {max(0, round(left.total_seconds() / 60))} minutes",
+            why="an up takes about a quarter of an hour, and stops half way without them",
+            fix="sign in again first: aws sso login",
+        )
+    return findings.outcome(f"the credentials are good until {ends.astimezone(UTC):%H:%M} UTC")
+
+
+def _zones(context: Context) -> Outcome:
+    findings, asked = Findings(), context.wanted.zones
+    found = _usable_zones(context)
+    if len(found) < asked:
+        findings.fail(
+            f"{len(found)} zones of {context.wanted.region} can hold a control plane: {listed(found) or 'none'}",
+            why=f"availabilityZones asks for {asked}",
+            fix=f"pulumi config set availabilityZones {len(found)}"
+            if len(found) >= 2
+            else "pulumi config set aws:region ap-northeast-1",
+        )
+    return findings.outcome(f"{len(found)} zones can hold a control plane: {listed(found)}")
+
+
+def _usable_zones(context: Context) -> list[str]:
+    """Name the zones that the program takes, in its order."""
+    filters = [
+        {"Name": "state", "Values": ["available"]},
+        {"Name": "opt-in-status", "Values": ["opt-in-not-required"]},
+    ]
+    answer = context.ask("ec2", "describe_availability_zones", Filters=filters)
+    zones = [each for each in answer["AvailabilityZones"] if each["ZoneId"] not in _ZONES_WITHOUT_EKS]
+    return sorted(each["ZoneName"] for each in zones)
+
+
+def _types(context: Context) -> Outcome:
+    findings, wanted = Findings(), context.wanted
+    zones = _usable_zones(context)[: wanted.zones]
+    offered = {(each["InstanceType"], each["Location"]) for each in _offerings(context)}
+    known = _described(context)
+    for type_ in wanted.types:
+        # Hybrid nodes are in the first zone; one zone of the others is enough for an auto-scaling group.
+        needed = zones[:1] if type_ in wanted.hybrid else zones
+        there = [zone for zone in needed if (type_, zone) in offered]
+        setting = "hybridNodes[0].instanceType" if type_ in wanted.hybrid else "managedNodes.instanceType"
+        fix = (
+            f"pulumi config set --path '{setting}' TYPE; aws ec2 describe-instance-type-offerings lists them"
+        )
+        if not there:
+            findings.fail(f"{type_} is not offered in {listed(needed)}", why="AWS has none there", fix=fix)
+        elif type_ in known and not _fits(known[type_], arm64=_arm64(type_)):
+            findings.fail(f"{type_} does not run the image", why="its architecture is another", fix=fix)
+    return findings.outcome(f"{listed(wanted.types)} can be had in {listed(zones)}")
+
+
+def _offerings(context: Context) -> list[dict[str, Any]]:
+    return context.pages(
+        "ec2",
+        "describe_instance_type_offerings",
+        "InstanceTypeOfferings",
+        LocationType="availability-zone",
+        Filters=[{"Name": "instance-type", "Values": list(context.wanted.types)}],
+    )
+
+
+def _described(context: Context) -> dict[str, dict[str, Any]]:
+    wanted = [{"Name": "instance-type", "Values": list(context.wanted.types)}]
+    found = context.pages("ec2", "describe_instance_types", "InstanceTypes", Filters=wanted)
+    return {each["InstanceType"]: each for each in found}
+
+
+def _arm64(type_: str) -> bool:
+    return re.fullmatch(r"a1|[a-z]+[0-9]+g[a-z]*", type_.partition(".")[0]) is not None
+
+
+def _fits(type_: dict[str, Any], *, arm64: bool) -> bool:
+    return ("arm64" if arm64 else "x86_64") in type_["ProcessorInfo"]["SupportedArchitectures"]
+
+
+def _free_plan(context: Context) -> Outcome:
+    findings = Findings()
+    try:
+        plan = context.ask("freetier", "get_account_plan_state", missing=("ResourceNotFoundException",))
+    except NotAllowedError:
+        raise
+    except AskError as error:
+        return skipped(f"not known: {_one_line(error)}")
+    if not plan or plan.get("accountPlanType") != "FREE":
+        return findings.outcome("the account may start every type")
+    known = _described(context)
+    refused = [each for each in context.wanted.types if not known.get(each, {}).get("FreeTierEligible")]
+    if refused:
+        findings.fail(
+            f"{listed(refused)} may not be started",
+            why="the account is on the free plan, which allows only some types",
+            fix="aws ec2 describe-instance-types --filters Name=free-tier-eligible,Values=true lists them; set"
+            " managedNodes.instanceType and hybridNodes[].instanceType, or upgrade the plan",
+        )
+    return findings.outcome("the account's free plan allows the types")
+
+
+def _one_line(error: AskError) -> str:
+    return " ".join(error.problem.seen.split())[:120]
+
+
+def _quota(context: Context, service: str, code: str) -> float:
+    """Read a quota: the account's own value, else AWS's default."""
+    missing = ("NoSuchResourceException",)
+    arguments = {"ServiceCode": service, "QuotaCode": code}
+    found = context.ask("service-quotas", "get_service_quota", missing=missing, **arguments)
+    found = found or context.ask("service-quotas", "get_aws_default_service_quota", **arguments)
+    return float(found["Quota"]["Value"])
+
+
+def _against(
+    what: str, service: str, code: str, used: Callable[[Context], int], wanted: Callable[[Context], int]
+) -> Callable[[Context], Outcome]:
+    """Make a check of a quota: what is in use and what is asked for must fit."""
+
+    def check(context: Context) -> Outcome:
+        findings = Findings()
+        if context.is_up:
+            return findings.outcome("this stack is there already; what it needs is in use")
+        now, more = used(context), wanted(context)
+        try:
+            limit = _quota(context, service, code)
+        except AskError as error:
+            return skipped(f"{now} in use, {more} more; the quota cannot be read: {_one_line(error)}")
+        if now + more > limit:
+            findings.fail(
+                f"{what}: {now} in use and {more} more are above the quota of {limit:g}",
+                why=f"the account's quota {code} of {service} in {context.wanted.region}",
+                fix=f"aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code}"
+                f" --desired-value {now + more} --region {context.wanted.region}",
+            )
+        return findings.outcome(f"{what}: {now} in use, {more} more, quota {limit:g}")
+
+    return noted(check)
+
+
+def _count(service: str, operation: str, key: str, **arguments: object) -> Callable[[Context], int]:
+    return lambda context: len(context.pages(service, operation, key, **arguments))
+
+
+def _addresses_in_use(context: Context) -> int:
+    return len(context.ask("ec2", "describe_addresses")["Addresses"])
+
+
+def _gateways_in_a_zone(context: Context) -> int:
+    """Count the NAT gateways of the fullest of our zones; the quota is one of each zone."""
+    live = [{"Name": "state", "Values": ["pending", "available"]}]
+    gateways = context.pages("ec2", "describe_nat_gateways", "NatGateways", Filter=live)
+    subnets = context.pages("ec2", "describe_subnets", "Subnets")
+    zone_of = {each["SubnetId"]: each["AvailabilityZone"] for each in subnets}
+    zones = [zone_of.get(each.get("SubnetId", "")) for each in gateways]
+    return max((zones.count(zone) for zone in _usable_zones(context)[: context.wanted.zones]), default=0)
+
+
+def _balancers(context: Context) -> int:
+    found = context.pages("elbv2", "describe_load_balancers", "LoadBalancers")
+    return sum(each["Type"] == "application" for each in found)
+
+
+def _running_vcpus(*, spot: bool) -> Callable[[Context], int]:
+    """Count the vCPUs of the standard families (A, C, D, H, I, M, R, T, Z) that run."""
+
+    def count(context: Context) -> int:
+        running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+        found = context.pages("ec2", "describe_instances", "Reservations", Filters=running)
+        machines = [each for reservation in found for each in reservation["Instances"]]
+        return sum(
+            each["CpuOptions"]["CoreCount"] * each["CpuOptions"]["ThreadsPerCore"]
+            for each in machines
+            if each["InstanceType"][0] in "acdhimrtz" and (each.get("InstanceLifecycle") == "spot") is spot
+        )
+
+    return count
+
+
+def _wanted_vcpus(*, spot: bool) -> Callable[[Context], int]:
+    def count(context: Context) -> int:
+        wanted, known = context.wanted, _described(context)
+        machines = {} if spot else dict(wanted.hybrid)
+        if wanted.spot is spot and wanted.managed_types:
+            first = wanted.managed_types[0]
+            machines[first] = machines.get(first, 0) + wanted.managed
+        return sum(
+            number * known[type_]["VCpuInfo"]["DefaultVCpus"]
+            for type_, number in machines.items()
+            if type_ in known
+        )
+
+    return count
+
+
+def _key(context: Context) -> Outcome:
+    findings = Findings()
+    key = context.ask("ec2", "get_ebs_default_kms_key_id")["KmsKeyId"]
+    if key.endswith("alias/aws/ebs"):
+        return findings.outcome("disks are encrypted with AWS's own key")
+    described = context.ask("kms", "describe_key", KeyId=key)["KeyMetadata"]
+    if described["KeyState"] != "Enabled":
+        findings.fail(
+            f"the account's default EBS key {key} is {described['KeyState']}",
+            why="no instance with an encrypted disk starts",
+            fix=f"aws kms enable-key --key-id {key}, or aws ec2 reset-ebs-default-kms-key-id",
+        )
+        return findings.outcome("")
+    if described.get("KeyManager") == "AWS":
+        return findings.outcome("disks are encrypted with AWS's own key")
+    policy = context.ask("kms", "get_key_policy", KeyId=described["KeyId"], PolicyName="default")["Policy"]
+    grants = context.pages("kms", "list_grants", "Grants", KeyId=described["KeyId"])
+    if "AWSServiceRoleForAutoScaling" not in policy + json.dumps(grants, default=str):
+        findings.warn(
+            f"the default EBS key {key} names no Auto Scaling service role",
+            why="Auto Scaling may then not start the managed nodes (Client.InvalidKMSKey.InvalidState)",
+            fix="allow AWSServiceRoleForAutoScaling in the key's policy, or aws ec2 reset-ebs-default-kms-key-id",
+        )
+    return findings.outcome(f"the default EBS key {key} may be used by Auto Scaling")
+
+
+def _public_access(context: Context) -> Outcome:
+    findings = Findings()
+    answer = context.ask("ec2", "describe_vpc_block_public_access_options")
+    mode = answer["VpcBlockPublicAccessOptions"].get("InternetGatewayBlockMode", "off")
+    fix = "aws ec2 modify-vpc-block-public-access-options --internet-gateway-block-mode off, or an exclusion"
+    if mode == "block-bidirectional":
+        findings.fail(
+            f"VPC Block Public Access is {mode}",
+            why="no node reaches the internet, through no gateway",
+            fix=fix,
+        )
+    elif mode == "block-ingress":
+        findings.warn(f"VPC Block Public Access is {mode}", why="nobody reaches the load balancer", fix=fix)
+    return findings.outcome("VPC Block Public Access is off")
+
+
+def _service_roles(context: Context) -> Outcome:
+    findings = Findings()
+    roles = _SERVICE_ROLES | (_SPOT_ROLE if context.wanted.spot else {})
+    absent = [
+        role
+        for role in roles
+        if context.ask("iam", "get_role", missing=("NoSuchEntity",), RoleName=role) is None
+    ]
+    if absent and _may_make_service_roles(context) is False:
+        findings.fail(
+            f"there is no service-linked role {listed(absent)}",
+            why="the first use makes it, but these credentials may not: iam:CreateServiceLinkedRole",
+            fix="an administrator: "
+            + "; ".join(
+                f"aws iam create-service-linked-role --aws-service-name {roles[each]}" for each in absent
+            ),
+        )
+    made = f"; the first use makes {listed(absent)}" if absent else ""
+    return findings.outcome(f"{len(roles) - len(absent)} service-linked roles are there{made}")
+
+
+def _may_make_service_roles(context: Context) -> bool | None:
+    """Ask IAM's simulator; None where it cannot tell. It wants the ARN of a role, not that of its session."""
+    arn = context.ask("sts", "get_caller_identity")["Arn"]
+    session = re.fullmatch(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.*", arn)
+    source = f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else arn
+    asked = {"PolicySourceArn": source, "ActionNames": ["iam:CreateServiceLinkedRole"]}
+    try:
+        found = context.ask("iam", "simulate_principal_policy", **asked)
+    except AskError:
+        return None
+    return all(each["EvalDecision"] == "allowed" for each in found["EvaluationResults"])
+
+
+def _images(context: Context) -> Outcome:
+    findings = Findings()
+    for name in context.wanted.images:
+        if context.ask("ssm", "get_parameter", missing=("ParameterNotFound",), Name=name) is None:
+            findings.fail(
+                f"there is no image parameter {name} in {context.wanted.region}",
+                why="the region has no such image",
+                fix="another hybridNodes[].os, or another aws:region",
+            )
+    return findings.outcome(f"{len(context.wanted.images)} images are there")
+
+
+def _names(context: Context) -> Outcome:
+    findings, wanted = Findings(), context.wanted
+    answer = context.ask(
+        "eks", "describe_cluster", missing=("ResourceNotFoundException",), name=wanted.cluster
+    )
+    if answer is not None:
+        owner = (answer["cluster"].get("tags") or {}).get(STACK_TAG)
+        if owner != wanted.stack_tag:
+            findings.fail(
+                f"there is a cluster {wanted.cluster} in {wanted.region} already, of {owner or 'somebody else'}",
+                why="a name can be had once",
+                fix=f"pulumi config set clusterName {wanted.cluster}-2",
+            )
+    ours = answer is not None and not findings.problems
+    for name in [] if ours else wanted.log_groups:
+        groups = context.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=name)
+        if name in {each["logGroupName"] for each in groups} and not context.is_up:
+            findings.fail(
+                f"there is a log group {name} already",
+                why="an earlier cluster of this name left it",
+                fix=f"aws logs delete-log-group --log-group-name {name}, once nobody needs its logs",
+            )
+    return findings.outcome(f"{wanted.cluster} is {'this stack' if ours else 'free'}")
+
+
+def _version(context: Context) -> Outcome:
+    findings, wanted = Findings(), context.wanted
+    versions = context.pages("eks", "describe_cluster_versions", "clusterVersions")
+    offered = {each["clusterVersion"]: each for each in versions}
+    version = offered.get(wanted.kubernetes)
+    if version is None:
+        names = sorted(offered, key=lambda each: int(each.partition(".")[2]))
+        findings.fail(
+            f"EKS does not offer Kubernetes {wanted.kubernetes} in {wanted.region}",
+            why=f"it offers {listed(names, most=9)}",
+            fix=f"pulumi config set kubernetesVersion {names[-1] if names else 'VERSION'}",
+        )
+        return findings.outcome("")
+    end = version.get("endOfStandardSupportDate")
+    if isinstance(end, datetime) and end.astimezone(UTC) < context.now():
+        findings.warn(
+            f"Kubernetes {wanted.kubernetes} left standard support on {end:%Y-%m-%d}",
+            why="the control plane costs six times as much",
+            fix="pulumi config set kubernetesVersion NEWER",
+        )
+    for add_on in wanted.add_ons:
+        found = context.pages(
+            "eks", "describe_addon_versions", "addons", kubernetesVersion=wanted.kubernetes, addonName=add_on
+        )
+        if not any(each.get("addonVersions") for each in found):
+            findings.fail(
+                f"EKS has no add-on {add_on} for Kubernetes {wanted.kubernetes}",
+                why="its region may not have it yet",
+                fix="another kubernetesVersion",
+            )
+    support = f", in standard support until {end:%Y-%m-%d}" if isinstance(end, datetime) else ""
+    return findings.outcome(f"Kubernetes {wanted.kubernetes} is offered{support}")
+
+
+def _dry_run(context: Context) -> Outcome:
+    findings, wanted = Findings(), context.wanted
+    asked: list[str] = []
+    for what, type_ in (
+        ("hybrid", next(iter(wanted.hybrid), "")),
+        ("managed", (*wanted.managed_types, "")[0]),
+    ):
+        if not type_:
+            continue
+        image = _image_for(context, type_)
+        answer = _try_to_run(context, type_, image) if image else "no image"
+        if answer is None:
+            asked.append(f"{what} {type_}")
+        elif answer in _NO_PLACE:
+            return skipped(f"not known: a dry run is not possible here ({answer})")
+        else:
+            findings.fail(
+                f"a {what} {type_} may not be started: {answer}",
+                why="the account, a policy of the organization, or these credentials refuse it",
+                fix="ask who manages the account; aws sts decode-authorization-message shows a policy's reason",
+            )
+    return findings.outcome(f"a dry run was allowed: {listed(asked)}")
+
+
+def _image_for(context: Context, type_: str) -> str | None:
+    words = ("arm64",) if _arm64(type_) else ("amd64", "x86_64")
+    name = next((each for each in context.wanted.images if any(word in each for word in words)), None)
+    found = context.ask("ssm", "get_parameter", missing=("ParameterNotFound",), Name=name) if name else None
+    return found["Parameter"]["Value"] if found else None
+
+
+def _try_to_run(context: Context, type_: str, image: str) -> str | None:
+    """Ask for a machine without getting one. None: it would be allowed; else AWS's code or sentence."""
+    arguments: dict[str, Any] = {
+        "InstanceType": type_,
+        "ImageId": image,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "DryRun": True,
+    }
+    try:
+        context.aws.ask("ec2", "run_instances", **arguments)
+    except AskError as error:
+        found = re.search(r"\(([\w.]+)\)", error.problem.seen)
+        code = found[1] if found else ""
+        if code == _DRY_RUN_SAYS_YES:
+            return None
+        return code if code in _NO_PLACE else error.problem.seen
+    return None
+
+
+def _check(name: str, proves: str, run: Callable[[Context], Outcome], needs: Sequence[str] = ()) -> Check:
+    return Check(id=name, proves=proves, run=run, needs=("who.identity", *needs))
+
+
+WHO: Final = (
+    Check(id="who.identity", proves="AWS knows who signs in", run=noted(_identity), needs=("plan.settings",)),
+    _check("who.lifetime", "the credentials live long enough", _lifetime),
+)
+ACCOUNT: Final = (
+    _check("account.zones", "the region has the zones", noted(_zones)),
+    _check("account.types", "the instance types are offered", noted(_types)),
+    _check("account.free-plan", "the account's plan allows the types", noted(_free_plan)),
+    _check(
+        "account.vcpus",
+        "the on-demand vCPUs fit the quota",
+        _against("vCPUs", "ec2", "L-1216C47A", _running_vcpus(spot=False), _wanted_vcpus(spot=False)),
+    ),
+    _check(
+        "account.spot-vcpus",
+        "the spot vCPUs fit the quota",
+        _against("spot vCPUs", "ec2", "L-34B43A08", _running_vcpus(spot=True), _wanted_vcpus(spot=True)),
+    ),
+    _check(
+        "account.addresses",
+        "the elastic IPs fit the quota",
+        _against(
+            "elastic IPs", "ec2", "L-0263D0A3", _addresses_in_use, lambda context: context.wanted.addresses
+        ),
+    ),
+    _check(
+        "account.vpcs",
+        "the VPCs fit the quota",
+        _against(
+            "VPCs",
+            "vpc",
+            "L-F678F1CE",
+            _count("ec2", "describe_vpcs", "Vpcs"),
+            lambda context: context.wanted.vpcs,
+        ),
+    ),
+    _check(
+        "account.nat-gateways",
+        "the NAT gateways fit the quota of a zone",
+        _against(
+            "NAT gateways",
+            "vpc",
+            "L-FE5A380F",
+            _gateways_in_a_zone,
+            lambda context: context.wanted.nat_gateways,
+        ),
+    ),
+    _check(
+        "account.balancers",
+        "the load balancer fits the quota",
+        _against(
+            "load balancers",
+            "elasticloadbalancing",
+            "L-53DA6B97",
+            _balancers,
+            lambda context: context.wanted.balancers,
+        ),
+    ),
+    _check(
+        "account.clusters",
+        "the cluster fits the quota",
+        _against(
+            "EKS clusters", "eks", "L-1194D53C", _count("eks", "list_clusters", "clusters"), lambda _: 1
+        ),
+    ),
+    _check("account.key", "the disks' key can be used", noted(_key)),
+    _check("account.public-access", "VPCs may reach the internet", noted(_public_access)),
+    _check("account.service-roles", "the service-linked roles exist", noted(_service_roles)),
+    _check("account.images", "the region has the images", noted(_images)),
+    _check("account.names", "fixed names are free", noted(_names)),
+    _check("account.version", "EKS offers the Kubernetes version", noted(_version)),
+    _check("account.dry-run", "instances may be started", noted(_dry_run)),
+)

@@ -1,0 +1,226 @@
+"""Tools, stack, settings and the machine that deploys."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import shlex
+import shutil
+import sys
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from ops.checks.model import Check, Findings, Outcome, skipped
+from ops.clients.errors import AskError
+from ops.clients.pool import TransportError
+from ops.ready.context import Context, noted
+from settings import SettingsError
+
+# A list of one, so that a company can name its own; `--skip machine.address` switches it off.
+ADDRESS_SERVICES: Final = ("https://checkip.amazonaws.com",)
+_PULUMI = "https://www.pulumi.com/docs/install/"
+_AWS = "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
+_OLDEST_PULUMI = (3, 200)
+_EVERYWHERE = "0.0.0.0/0"
+_OPEN = {"apiAllowedCidrs": "the Kubernetes API", "albAllowedCidrs": "the sample application"}
+# AWS refuses a signature that is 15 minutes off; a clock that runs wrong by a minute will be.
+_CLOCK_OFF_S = 60
+_CLOCK_WRONG_S = 300
+
+
+def _pulumi(context: Context) -> Outcome:
+    findings = Findings()
+    if not shutil.which("pulumi"):
+        findings.fail("pulumi is not on the PATH", why="it builds the stack", fix=f"install it: {_PULUMI}")
+        return findings.outcome("")
+    text = context.cli("version").stdout.strip()
+    found = re.match(r"v?(\d+)\.(\d+)", text)
+    if found and (int(found[1]), int(found[2])) < _OLDEST_PULUMI:
+        findings.warn(
+            f"pulumi {text} is old", why="this program is tried with 3.259", fix=f"a newer one: {_PULUMI}"
+        )
+    return findings.outcome(f"pulumi {text}")
+
+
+def _aws_cli(context: Context) -> Outcome:
+    findings = Findings()
+    if not shutil.which("aws"):
+        findings.fail(
+            "aws is not on the PATH",
+            why="the AWS CLI v2 makes the cluster's tokens",
+            fix=f"install it: {_AWS}",
+        )
+        return findings.outcome("")
+    done = context.run(["aws", "--version"], environment={}, timeout_s=30, install=_AWS)
+    text = (done.stdout or done.stderr).split()[0] if (done.stdout or done.stderr).split() else "(no version)"
+    if not text.startswith("aws-cli/2."):
+        findings.fail(f"{text} is not the AWS CLI v2", why="v1 is out of support", fix=f"install v2: {_AWS}")
+    return findings.outcome(text)
+
+
+def _session_manager(_context: Context) -> Outcome:
+    if shutil.which("session-manager-plugin"):
+        return Findings().outcome("session-manager-plugin is there")
+    return skipped("session-manager-plugin is not there; only a shell on a node needs it")
+
+
+def _python(_context: Context) -> Outcome:
+    findings, version = Findings(), sys.version_info[:2]
+    text = ".".join(map(str, version))
+    if not (3, 11) <= version < (3, 15):
+        findings.fail(f"Python {text}", why="3.11 to 3.14 is supported", fix="make PYTHON=python3.12 ready")
+    return findings.outcome(f"Python {text}")
+
+
+def _backend(context: Context) -> Outcome:
+    findings = Findings()
+    done = context.cli("whoami")
+    if done.exit_code:
+        findings.fail(
+            f"pulumi whoami: {_last(done.stderr)}",
+            why="Pulumi has no backend to keep the state in",
+            fix="pulumi login (Pulumi Cloud), pulumi login s3://BUCKET, or pulumi login --local",
+        )
+    return findings.outcome(f"logged in as {done.stdout.strip()}")
+
+
+def _stack(context: Context) -> Outcome:
+    findings, short = Findings(), context.stack.rpartition("/")[2]
+    done = context.cli("stack", "ls", "--json")
+    try:
+        names = [str(each["name"]).rpartition("/")[2] for each in json.loads(done.stdout)]
+    except (ValueError, KeyError, TypeError):
+        names = []
+    if short not in names:
+        there = f"there are {', '.join(names)}" if names else "there is none"
+        findings.fail(
+            f"there is no stack {short} in this backend",
+            why=there,
+            fix=shlex.join(["pulumi", "stack", "init", context.stack]),
+        )
+    return findings.outcome(f"stack {short} is there")
+
+
+def _secrets(context: Context) -> Outcome:
+    findings = Findings()
+    done = context.cli("config", "--json", "--show-secrets", "--stack", context.stack)
+    if done.exit_code:
+        findings.fail(
+            f"pulumi config --show-secrets: {_last(done.stderr)}",
+            why="the stack's secrets provider does not work here, or an environment cannot be opened",
+            fix="export PULUMI_CONFIG_PASSPHRASE=..., or sign in to the key service that the stack uses",
+        )
+    return findings.outcome("the stack's secrets can be read")
+
+
+def _settings(context: Context) -> Outcome:
+    findings = Findings()
+    if isinstance(context.program, Exception):
+        texts = (
+            context.program.problems if isinstance(context.program, SettingsError) else [str(context.program)]
+        )
+        for text in texts:
+            seen, _, fix = text.partition(". ")
+            findings.fail(seen, why="the program refuses it", fix=fix or "see the text above")
+        return findings.outcome("")
+    for note in context.program.config.unseen:
+        seen, _, rest = note.partition(". ")
+        findings.warn(seen, why="what cannot be seen is not checked", fix=rest)
+    return findings.outcome(f"settings from {context.program.config.source}")
+
+
+def _manifest(context: Context) -> Outcome:
+    findings = Findings()
+    if context.evaluated.manifest_missing:
+        seen, _, fix = context.evaluated.manifest_missing.partition(". ")
+        findings.fail(seen, why="up creates Calico's objects from it", fix=fix)
+    return findings.outcome("Calico's manifest is there and has its digest")
+
+
+def _doors(context: Context) -> Outcome:
+    findings = Findings()
+    try:
+        address = f"{_own_address(context)}/32"
+    except (TransportError, AskError, ValueError):
+        address = "YOUR_ADDRESS/32"
+    for name, what in _OPEN.items():
+        cidrs = _list(context, name)
+        if _EVERYWHERE in cidrs:
+            path = f"{name}[{cidrs.index(_EVERYWHERE)}]"
+            findings.warn(
+                f"{name} lets the whole internet reach {what}",
+                why=f"it has {_EVERYWHERE}",
+                fix=shlex.join(["pulumi", "config", "set", "--path", path, address]),
+            )
+    return findings.outcome("which doors are open to the world")
+
+
+def _address(context: Context) -> Outcome:
+    findings, cidrs = Findings(), _list(context, "apiAllowedCidrs")
+    try:
+        address = _own_address(context)
+    except (TransportError, ValueError) as error:
+        return skipped(f"not known: {ADDRESS_SERVICES[0]} did not say this machine's address ({error})")
+    if not any(ipaddress.ip_address(address) in ipaddress.ip_network(each) for each in cidrs):
+        findings.fail(
+            f"this machine's address {address} is not in apiAllowedCidrs ({', '.join(cidrs)})",
+            why="pulumi could not reach the cluster that it has just made",
+            fix=shlex.join(
+                ["pulumi", "config", "set", "--path", f"apiAllowedCidrs[{len(cidrs)}]", f"{address}/32"]
+            ),
+        )
+    return findings.outcome(f"{address} may reach the Kubernetes API")
+
+
+def _clock(context: Context) -> Outcome:
+    findings = Findings()
+    answer = context.ask("sts", "get_caller_identity")
+    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    if not date:
+        return skipped("AWS did not say the time")
+    off = abs((context.now() - parsedate_to_datetime(date)).total_seconds())
+    note = findings.fail if off > _CLOCK_WRONG_S else findings.warn
+    if off > _CLOCK_OFF_S:
+        note(
+            f"this machine's clock is {off:.0f} s off",
+            why="AWS refuses signatures that are some minutes old or early",
+            fix="sudo timedatectl set-ntp true",
+        )
+    return findings.outcome("the clock agrees with that of AWS")
+
+
+def _own_address(context: Context) -> str:
+    answer = context.memo.get("address", lambda: context.http.get(ADDRESS_SERVICES[0]))
+    return str(ipaddress.IPv4Address(answer.body.strip()))
+
+
+def _list(context: Context, name: str) -> list[str]:
+    value = json.loads(context.evaluated.config.values.get(f"eks-hybrid-calico:{name}") or "[]")
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _last(text: str) -> str:
+    return (text.strip().splitlines() or ["no answer"])[-1]
+
+
+TOOLS: Final = (
+    Check(id="tools.pulumi", proves="the Pulumi CLI is on the PATH", run=_pulumi),
+    Check(id="tools.aws-cli", proves="the AWS CLI v2 is on the PATH", run=_aws_cli),
+    Check(id="tools.session-manager", proves="a shell on a node can be had", run=_session_manager),
+    Check(id="tools.python", proves="Python is of a supported version", run=_python),
+    Check(id="tools.backend", proves="Pulumi can keep its state", run=_backend, needs=("tools.pulumi",)),
+    Check(id="tools.stack", proves="the stack exists", run=_stack, needs=("tools.backend",)),
+    Check(id="tools.secrets", proves="the stack's secrets can be read", run=_secrets, needs=("tools.stack",)),
+)
+PLAN: Final = (
+    Check(id="plan.settings", proves="the program accepts the settings", run=_settings),
+    Check(id="plan.calico", proves="Calico's manifest can be had", run=_manifest, needs=("plan.settings",)),
+    Check(id="plan.doors", proves="what the whole internet may reach", run=_doors, needs=("plan.settings",)),
+)
+MACHINE: Final = (
+    Check(
+        id="machine.address", proves="this machine may reach the API", run=_address, needs=("plan.settings",)
+    ),
+    Check(id="machine.clock", proves="the clock is right", run=noted(_clock), needs=("who.identity",)),
+)

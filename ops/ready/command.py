@@ -1,0 +1,61 @@
+"""The command line of `ops ready`. Imports of the work itself are inside the function: `ops --help` stays fast."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ops.checks.terminal import (
+    Format,
+    List,
+    NoColor,
+    Only,
+    Output,
+    OutputFormat,
+    Skip,
+    list_checks,
+    refuse,
+    report,
+)
+
+
+def ready(
+    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack that is to be built.")] = "dev",
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Only what needs no account and no network.")
+    ] = False,
+    only: Only = None,
+    skip: Skip = None,
+    list_: List = False,
+    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Limit for one request.")] = 10.0,
+    output_format: OutputFormat = Format.PRETTY,
+    output: Output = None,
+    no_color: NoColor = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings end with exit code 3.")] = False,
+) -> None:
+    """Say what this machine and this account lack for a deployment, before anything is built. Reads only.
+
+    Exit codes: 0 ready, 1 a check failed, 2 could not run, 3 warnings under --strict, 130 interrupted.
+    """
+    from ops.checks.model import select
+    from ops.clients.errors import AskError
+    from ops.ready.catalogue import CHECKS, OFFLINE
+
+    checks = select(OFFLINE if offline else CHECKS, only=only, skip=skip)
+    if not checks:
+        raise typer.BadParameter("--only and --skip leave no check; ops ready --list shows them all")
+    if list_:
+        list_checks(checks)
+        return
+    try:
+        from ops.ready import session
+
+        run = session.check(session.Request(stack=stack, timeout_s=timeout, retries=1), checks)
+    except AskError as error:
+        refuse("ready", error.problem)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    report(run, output_format, output, no_color=no_color, strict=strict)
+    raise typer.Exit(run.exit_code(strict=strict))

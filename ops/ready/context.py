@@ -1,0 +1,97 @@
+"""What a check gets to work with: the evaluated program, AWS as the stack's identity, the CLI, and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ops.checks.model import Outcome, skipped
+from ops.clients import tools
+from ops.clients.aws import AwsClient
+from ops.clients.errors import NotAllowedError
+from ops.clients.http import Http
+from ops.clients.pool import Memo
+from ops.program.running import Evaluated
+from ops.ready.wanted import Wanted, wanted
+
+Object = dict[str, Any]
+STACK_TAG = "eks-hybrid-calico:stack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Handed to every check. `program` is the evaluated program, or why its settings cannot be used."""
+
+    stack: str
+    folder: Path
+    program: Evaluated | Exception
+    sign_in: Callable[[], AwsClient]
+    http: Http
+    run: Callable[..., tools.Ran] = tools.run
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    memo: Memo = field(default_factory=Memo)
+
+    @property
+    def evaluated(self) -> Evaluated:
+        """Give the evaluated program; checks that use it need plan.settings."""
+        if isinstance(self.program, Exception):
+            raise self.program
+        return self.program
+
+    @cached_property
+    def wanted(self) -> Wanted:
+        """Give what the program asks for."""
+        return wanted(self.evaluated.recording)
+
+    @property
+    def aws(self) -> AwsClient:
+        """Sign in, once for all checks."""
+        return self.memo.get("aws", self.sign_in)
+
+    def cli(self, *arguments: str) -> tools.Ran:
+        """Run the Pulumi CLI in the project's folder, once for each question."""
+        return self.memo.get(
+            f"pulumi {arguments}",
+            lambda: self.run(
+                ["pulumi", *arguments, "--non-interactive", "--cwd", str(self.folder)],
+                environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+                timeout_s=60,
+                install="https://www.pulumi.com/docs/install/",
+            ),
+        )
+
+    def ask(self, service: str, operation: str, *, missing: Sequence[str] = (), **arguments: object) -> Any:
+        """Ask AWS, once for each question."""
+        key = f"{service} {operation} {sorted(arguments.items())}"
+        return self.memo.get(key, lambda: self.aws.ask(service, operation, missing=missing, **arguments))
+
+    def pages(self, service: str, operation: str, key: str, **arguments: object) -> list[Any]:
+        """Ask AWS for a list to its end, once for each question."""
+        name = f"{service} {operation} {sorted(arguments.items())}"
+        return self.memo.get(name, lambda: self.aws.pages(service, operation, key, **arguments))
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether this stack's VPCs are there: then what it needs is already in use."""
+        mine = {"Name": f"tag:{STACK_TAG}", "Values": [self.wanted.stack_tag]}
+        return bool(self.pages("ec2", "describe_vpcs", "Vpcs", Filters=[mine]))
+
+    def fresh(self) -> Context:
+        """Keep all but what was answered."""
+        return replace(self, memo=Memo())
+
+
+def noted(check: Callable[[Context], Outcome]) -> Callable[[Context], Outcome]:
+    """Make a note, and no failure, of what these credentials may not ask."""
+
+    def run(context: Context) -> Outcome:
+        try:
+            return check(context)
+        except NotAllowedError as error:
+            return skipped(f"not known: these credentials may not ask {error.problem.seen.partition(':')[0]}")
+
+    return run

@@ -1,0 +1,75 @@
+"""A run from request to verdict: the program, the clients, the checks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+import settings
+from k8s.calico_source import CalicoManifestError
+from ops.checks import runner
+from ops.checks.model import Check, Run
+from ops.checks.progress import LiveProgress
+from ops.clients.aws import AwsClient
+from ops.clients.http import Http
+from ops.clients.stack_file import StackFileError
+from ops.program.running import PROJECT_DIR, Evaluated, UnknownStackError, run_stack
+from ops.ready.context import Context
+
+CONCURRENCY = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asks for. Times in seconds."""
+
+    stack: str
+    timeout_s: float
+    retries: int
+
+
+def check(request: Request, checks: Sequence[Check]) -> Run:
+    """Ask all checks."""
+    program = _program(request.stack)
+    subject = {"stack": request.stack}
+    if isinstance(program, Evaluated):
+        subject["region"] = program.config.values["aws:region"]
+    http = Http(timeout_s=request.timeout_s, connections=1)
+    context = Context(
+        stack=request.stack,
+        folder=PROJECT_DIR,
+        program=program,
+        sign_in=lambda: _sign_in(program, request),
+        http=http,
+    )
+    progress = LiveProgress(Console(stderr=True), len(checks))
+    try:
+        return runner.run(
+            checks, context, concurrency=CONCURRENCY, command="ready", subject=subject, progress=progress
+        )
+    finally:
+        progress.stop()
+        http.close()
+
+
+def _program(stack: str) -> Evaluated | Exception:
+    try:
+        return run_stack(stack, {}, project_dir=Path(PROJECT_DIR))
+    except (settings.SettingsError, CalicoManifestError, UnknownStackError, StackFileError) as error:
+        return error
+
+
+def _sign_in(program: Evaluated | Exception, request: Request) -> AwsClient:
+    """Sign in as the stack does."""
+    values = program.config.values if isinstance(program, Evaluated) else {}
+    return AwsClient(
+        region=values.get("aws:region") or os.environ.get("AWS_REGION", "us-east-1"),
+        profile=values.get("aws:profile") or None,
+        roles=settings.roles(values),
+        timeout_s=request.timeout_s,
+        retries=request.retries,
+    )

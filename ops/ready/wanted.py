@@ -1,0 +1,87 @@
+"""What the program asks of an account, counted from its recording."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ops.program.recorder import Recording
+
+_NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+_INSTANCE = "aws:ec2/instance:Instance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is asked for. `hybrid` and `managed` are instance types with the number of machines of each.
+
+    A managed group may take any of several types; the first stands for its machines. `images` are SSM parameters.
+    """
+
+    region: str
+    stack_tag: str
+    cluster: str
+    kubernetes: str
+    zones: int
+    hybrid: Counter[str]
+    managed_types: tuple[str, ...]
+    managed: int
+    spot: bool
+    addresses: int
+    vpcs: int
+    nat_gateways: int
+    balancers: int
+    images: tuple[str, ...]
+    log_groups: tuple[str, ...]
+    add_ons: tuple[str, ...]
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Every instance type that may be started."""
+        return tuple(dict.fromkeys([*self.hybrid, *self.managed_types]))
+
+    @property
+    def arm64(self) -> bool:
+        """Whether the images are for arm64."""
+        return any("arm64" in name for name in self.images)
+
+
+def wanted(recording: Recording) -> Wanted:
+    """Count what a recording asks for."""
+    cluster = recording.one("eks:index:Cluster").inputs
+    groups = recording.of_type(_NODE_GROUP)
+    vpc = recording.stack_outputs["checks"]["vpcId"]
+    subnets = [each.inputs for each in recording.of_type("aws:ec2/subnet:Subnet")]
+    return Wanted(
+        region=recording.stack_outputs["checks"]["region"],
+        stack_tag=f"{recording.project}/{recording.stack}",
+        cluster=cluster["name"],
+        kubernetes=cluster["version"],
+        zones=len({each["availabilityZone"] for each in subnets if each["vpcId"] == vpc}),
+        hybrid=Counter(each.inputs["instanceType"] for each in recording.of_type(_INSTANCE)),
+        managed_types=tuple(type_ for each in groups for type_ in each.inputs["instanceTypes"]),
+        managed=sum(each.inputs["scalingConfig"]["maxSize"] for each in groups),
+        spot=any(each.inputs.get("capacityType") == "SPOT" for each in groups),
+        addresses=_count(recording, "aws:ec2/eip:Eip"),
+        vpcs=_count(recording, "aws:ec2/vpc:Vpc"),
+        nat_gateways=_count(recording, "aws:ec2/natGateway:NatGateway"),
+        balancers=_count(recording, "aws:lb/loadBalancer:LoadBalancer"),
+        images=_unique(
+            arguments["name"] for token, arguments in recording.invokes if token.endswith(":getParameter")
+        ),
+        log_groups=_unique(
+            each.inputs["name"] for each in recording.of_type("aws:cloudwatch/logGroup:LogGroup")
+        ),
+        add_ons=_unique(
+            ["kube-proxy", *(each.inputs["addonName"] for each in recording.of_type("aws:eks/addon:Addon"))]
+        ),
+    )
+
+
+def _count(recording: Recording, type_: str) -> int:
+    return len(recording.of_type(type_))
+
+
+def _unique(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))

@@ -1,0 +1,305 @@
+"""Every check can pass, can fail for its own reason, and says what to do. Reports are golden at 80 columns."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.checks.model import Status
+from ops.clients.errors import AskError
+from ops.clients.tools import Ran
+from ops.ready.catalogue import CHECKS, OFFLINE
+from settings import SettingsError
+from tests.ops.ready.conftest import NOW, denied
+
+GOLDEN = Path(__file__).with_name("golden")
+QUOTA = {"Quota": {"Value": 1.0}}
+FAILED = Ran(exit_code=1, stdout="", stderr="error: it does not work\n")
+CLUSTER = {"cluster": {"name": "eks-hybrid", "tags": {}}}
+KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1"
+X86 = [
+    {
+        "InstanceType": "t4g.medium",
+        "ProcessorInfo": {"SupportedArchitectures": ["x86_64"]},
+        "VCpuInfo": {"DefaultVCpus": 2},
+    }
+]
+
+
+def described(**more: Any) -> dict[str, Any]:
+    return {"KeyMetadata": {"KeyId": "1", "KeyState": "Enabled", "KeyManager": "CUSTOMER", **more}}
+
+
+def refused(code: str) -> AskError:
+    return AskError(
+        f"ec2 run_instances: An error occurred ({code}) when calling RunInstances: no", why="w", fix="f"
+    )
+
+
+# check -> (what is changed, how it ends, what it says)
+FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
+    ("tools.pulumi", {"tools": {"pulumi": None}}, Status.FAIL, "pulumi is not on the PATH"),
+    ("tools.pulumi", {"tools": {"version": "v3.100.0"}}, Status.WARN, "pulumi v3.100.0 is old"),
+    ("tools.aws-cli", {"tools": {"aws": None}}, Status.FAIL, "aws is not on the PATH"),
+    ("tools.aws-cli", {"tools": {"--version": "aws-cli/1.45.0"}}, Status.FAIL, "is not the AWS CLI v2"),
+    (
+        "tools.session-manager",
+        {"tools": {"session-manager-plugin": None}},
+        Status.SKIP,
+        "only a shell on a node",
+    ),
+    ("tools.backend", {"tools": {"whoami": FAILED}}, Status.FAIL, "pulumi login --local"),
+    ("tools.stack", {"tools": {"stack ls": "[]"}}, Status.FAIL, "pulumi stack init dev"),
+    ("tools.secrets", {"tools": {"config": FAILED}}, Status.FAIL, "PULUMI_CONFIG_PASSPHRASE"),
+    ("plan.settings", {"program": SettingsError(["a b. Set c"])}, Status.FAIL, "Set c"),
+    ("plan.settings", {"hidden": ("aws:profile",)}, Status.WARN, "Secret, so not seen here: aws:profile"),
+    ("plan.calico", {"manifest_missing": "no network. Check it"}, Status.FAIL, "Check it"),
+    ("plan.doors", {}, Status.WARN, "pulumi config set --path 'apiAllowedCidrs[0]' 198.51.100.7/32"),
+    ("who.identity", {"sts__get_caller_identity": refused("ExpiredToken")}, Status.FAIL, "ExpiredToken"),
+    (
+        "who.identity",
+        {"settings": {"aws:allowedAccountIds": ["210987654321"]}},
+        Status.FAIL,
+        "account 123456789012 is not one that the stack may be built in",
+    ),
+    ("who.lifetime", {"ends": NOW + timedelta(minutes=5)}, Status.WARN, "end in 5 minutes"),
+    (
+        "account.zones",
+        {"ec2__describe_availability_zones": {"AvailabilityZones": []}},
+        Status.FAIL,
+        "0 zones",
+    ),
+    (
+        "account.types",
+        {"ec2__describe_instance_type_offerings": []},
+        Status.FAIL,
+        "t4g.medium is not offered",
+    ),
+    ("account.types", {"ec2__describe_instance_types": X86}, Status.FAIL, "does not run the image"),
+    (
+        "account.free-plan",
+        {"freetier__get_account_plan_state": {"accountPlanType": "FREE"}},
+        Status.FAIL,
+        "free plan",
+    ),
+    *(
+        (
+            f"account.{name}",
+            {"service quotas__get_service_quota": QUOTA},
+            Status.FAIL,
+            "are above the quota of 1",
+        )
+        for name in ("vcpus", "addresses", "vpcs", "nat-gateways")
+    ),
+    (
+        "account.spot-vcpus",
+        {"settings": {"managedNodes": {"spot": True}}, "service quotas__get_service_quota": QUOTA},
+        Status.FAIL,
+        "spot vCPUs",
+    ),
+    (
+        "account.balancers",
+        {"service quotas__get_service_quota": {"Quota": {"Value": 0.0}}},
+        Status.FAIL,
+        "L-53DA6B97",
+    ),
+    (
+        "account.clusters",
+        {"service quotas__get_service_quota": {"Quota": {"Value": 0.0}}},
+        Status.FAIL,
+        "L-1194D53C",
+    ),
+    (
+        "account.key",
+        {
+            "ec2__get_ebs_default_kms_key_id": {"KmsKeyId": KEY},
+            "kms__describe_key": described(KeyState="Disabled"),
+        },
+        Status.FAIL,
+        "is Disabled",
+    ),
+    (
+        "account.key",
+        {
+            "ec2__get_ebs_default_kms_key_id": {"KmsKeyId": KEY},
+            "kms__describe_key": described(),
+            "kms__get_key_policy": {"Policy": "{}"},
+            "kms__list_grants": [],
+        },
+        Status.WARN,
+        "names no Auto Scaling service role",
+    ),
+    *(
+        (
+            "account.public-access",
+            {
+                "ec2__describe_vpc_block_public_access_options": {
+                    "VpcBlockPublicAccessOptions": {"InternetGatewayBlockMode": mode}
+                }
+            },
+            status,
+            f"VPC Block Public Access is {mode}",
+        )
+        for mode, status in (("block-bidirectional", Status.FAIL), ("block-ingress", Status.WARN))
+    ),
+    (
+        "account.service-roles",
+        {
+            "iam__get_role": None,
+            "iam__simulate_principal_policy": {
+                "EvaluationResults": [{"EvalActionName": "x:y", "EvalDecision": "implicitDeny"}]
+            },
+        },
+        Status.FAIL,
+        "aws iam create-service-linked-role --aws-service-name eks.amazonaws.com",
+    ),
+    (
+        "account.images",
+        {"ssm__get_parameter": None},
+        Status.FAIL,
+        "there is no image parameter /aws/service/",
+    ),
+    (
+        "account.names",
+        {"eks__describe_cluster": CLUSTER},
+        Status.FAIL,
+        "cluster eks-hybrid in ap-northeast-1 already",
+    ),
+    (
+        "account.names",
+        {
+            "settings": {"controlPlaneLogs": ["audit"]},
+            "logs__describe_log_groups": [{"logGroupName": "/aws/eks/eks-hybrid/cluster"}],
+        },
+        Status.FAIL,
+        "there is a log group /aws/eks/eks-hybrid/cluster already",
+    ),
+    (
+        "account.version",
+        {"eks__describe_cluster_versions": [{"clusterVersion": "1.30"}]},
+        Status.FAIL,
+        "it offers 1.30",
+    ),
+    ("account.version", {"eks__describe_addon_versions": []}, Status.FAIL, "no add-on kube-proxy"),
+    (
+        "account.version",
+        {"now": NOW + timedelta(days=400)},
+        Status.WARN,
+        "left standard support on 2027-08-02",
+    ),
+    (
+        "account.dry-run",
+        {"ec2__run_instances": refused("UnauthorizedOperation")},
+        Status.FAIL,
+        "UnauthorizedOperation",
+    ),
+    ("account.dry-run", {"ec2__run_instances": refused("MissingInput")}, Status.SKIP, "MissingInput"),
+    (
+        "machine.address",
+        {"settings": {"apiAllowedCidrs": ["203.0.113.0/24"]}},
+        Status.FAIL,
+        "'apiAllowedCidrs[1]' 198.51.100.7/32",
+    ),
+    ("machine.address", {"address": "<html>"}, Status.SKIP, "did not say this machine's address"),
+    ("machine.clock", {"now": NOW + timedelta(minutes=10)}, Status.FAIL, "is 595 s off"),
+    ("machine.clock", {"now": NOW + timedelta(seconds=90)}, Status.WARN, "is 85 s off"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "status", "says"), FAULTS, ids=[f"{each[0]} {each[3][:30]}" for each in FAULTS]
+)
+def test_a_check_can_fail_and_says_why(ask, name, change, status, says):
+    found = ask(name, **change)
+    assert found.outcome.status is status, found.outcome
+    text = " ".join(
+        [found.outcome.summary, *(f"{one.seen} {one.why} {one.fix}" for one in found.outcome.problems)]
+    )
+    assert says in text
+
+
+def test_every_check_is_shown_to_fail_or_warn():
+    # Python is checked before this suite could start with another.
+    assert {each[0] for each in FAULTS} == {check.id for check in CHECKS} - {"tools.python"}
+
+
+def test_an_account_that_has_all_passes_in_one_screen(ready, written):
+    run = ready(settings={"apiAllowedCidrs": ["198.51.100.0/24"], "albAllowedCidrs": ["198.51.100.0/24"]})
+    golden("ready", written(run))
+    assert run.exit_code(strict=True) == 0
+
+
+def test_a_machine_without_anything_says_all_at_once(ready, written):
+    run = ready(
+        tools={"pulumi": None, "aws": None, "session-manager-plugin": None},
+        sts__get_caller_identity=AskError(
+            "sts get_caller_identity: no credentials", why="w", fix="aws configure sso"
+        ),
+        manifest_missing="Calico 3.32.1: no network. Check the network",
+    )
+    golden("nothing", written(run))
+    assert run.exit_code(strict=False) == 1
+
+
+def golden(name: str, text: str) -> None:
+    path = GOLDEN / f"{name}-80.txt"
+    text = re.sub(r"Python 3\.\d+", "Python 3.x", text)
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_may_not_be_asked_is_a_note_and_no_failure(ready):
+    names = [
+        "ec2 describe_availability_zones",
+        "service quotas__get_service_quota",
+        "iam get_role",
+        "kms describe_key",
+    ]
+    names += ["freetier get_account_plan_state", "eks describe_cluster", "eks describe_cluster_versions"]
+    names += [
+        "ssm get_parameter",
+        "ec2 get_ebs_default_kms_key_id",
+        "ec2 describe_vpc_block_public_access_options",
+    ]
+    run = ready("^account", **{name: denied(name) for name in names})
+    assert {result.outcome.status for result in run.results} <= {Status.SKIP, Status.OK}
+    assert run.exit_code(strict=True) == 0
+
+
+def test_a_stack_that_is_up_is_not_held_against_the_quotas(ask):
+    mine = [{"VpcId": "vpc-1"}]
+    assert (
+        ask(
+            "account.vpcs", ec2__describe_vpcs=mine, **{"service quotas__get_service_quota": QUOTA}
+        ).outcome.status
+        is Status.OK
+    )
+    tags = {"eks-hybrid-calico:stack": "eks-hybrid-calico/dev"}
+    same = {"cluster": {"name": "eks-hybrid", "tags": tags}}
+    assert ask("account.names", eks__describe_cluster=same).outcome.status is Status.OK
+
+
+def test_settings_that_are_wrong_block_only_what_needs_them(ready):
+    run = ready(program=SettingsError(["podCidr x. Set y"]))
+    assert run.exit_code(strict=False) == 1
+    statuses = {result.check.id: result.outcome.status for result in run.results}
+    assert statuses["tools.stack"] is Status.OK
+    assert statuses["account.zones"] is Status.BLOCKED
+
+
+def test_offline_asks_nobody():
+    assert {check.id for check in OFFLINE} == {
+        "tools.pulumi",
+        "tools.aws-cli",
+        "tools.session-manager",
+        "tools.python",
+        "plan.settings",
+    }
