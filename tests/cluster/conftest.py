@@ -55,6 +55,9 @@ def new_real_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
                 aws_region="eu-central-1",
                 calicoManifest=str(calico_file(versions.CALICO_DEFAULT)),
                 hybridNodes=[{"name": "hybrid-1", "os": "ubuntu-24.04"}],
+                # Narrow, so that the program warns of nothing, and a warning is the provider's.
+                apiAllowedCidrs=["203.0.113.0/24"],
+                albAllowedCidrs=["203.0.113.0/24"],
             )
             machines = Machines(stack, apis, cluster)
             ends.callback(machines.close)
