@@ -10,7 +10,7 @@ READY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help plan test test-engine test-cluster lint format bench up down verify doctor lock docs clean ready
+.PHONY: help plan test test-engine test-cluster lint format bench up down verify doctor acceptance lock docs clean ready
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -104,6 +104,9 @@ verify: $(VENV)/.runtime ## Prove a deployed network, or say what is wrong with 
 
 doctor: $(VENV)/.runtime ## Explain a deployment that failed, or a node that never joined
 	@$(BIN)/python -m ops doctor --stack $(STACK) $(ARGS)
+
+acceptance: $(VENV)/.runtime ## Build, prove, change and remove a stack of its own (asks before it does)
+	@$(BIN)/python -m ops acceptance $(ARGS)
 
 # --- upkeep -------------------------------------------------------------------------------------
 

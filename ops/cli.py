@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from ops.acceptance.command import acceptance
 from ops.before_down.command import before_down
 from ops.doctor.command import doctor
 from ops.pin.command import pin
@@ -13,8 +14,8 @@ from ops.verify.command import verify
 
 app = typer.Typer(
     name="ops",
-    help="Commands around a deployment: plan before it, verify after it, doctor when it fails, before-down before "
-    "its end; pin a new release.",
+    help="Commands around a deployment: ready and plan before it, verify after it, doctor when it fails, before-down "
+    "before its end; acceptance: all of it; pin a new release.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,6 +27,7 @@ app.command("plan")(plan)
 app.command("verify")(verify)
 app.command("doctor")(doctor)
 app.command("before-down")(before_down)
+app.command("acceptance")(acceptance)
 app.add_typer(pin, name="pin")
 
 

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from ops.clients.errors import AskError
+from ops.clients.redaction import Redactor
 from ops.doctor import report
 from ops.doctor.diagnosis import Diagnosis
 from ops.doctor.facts import Facts, Missing
-from ops.doctor.redaction import Redactor
 from ops.doctor.symptoms import Gap
 
 _PACKAGES = ("boto3", "kubernetes", "pulumi", "pulumi-aws", "pulumi-eks", "pulumi-kubernetes")

@@ -62,8 +62,8 @@ def doctor(
             "--from asks nobody: --stack, --outputs, --profile and --bundle do not go with it"
         )
     from ops.clients.errors import AskError
+    from ops.clients.redaction import Redactor
     from ops.doctor import report
-    from ops.doctor.redaction import Redactor
 
     try:
         if saved:

@@ -14,9 +14,9 @@ from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError, Kube
 from ops.clients.pool import Pool
+from ops.clients.redaction import Redactor
 from ops.doctor import discovery
 from ops.doctor.console import clean
-from ops.doctor.redaction import Redactor
 from ops.doctor.subject import STACK_TAG, Machine, Subject
 from ops.doctor.symptoms import Gap
 

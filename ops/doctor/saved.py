@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ops.clients.errors import AskError
+from ops.clients.redaction import Redactor
 from ops.doctor import console
 from ops.doctor.diagnosis import Diagnosis, diagnose
-from ops.doctor.redaction import Redactor
 from ops.doctor.symptoms import Line, Notes, Place, Section, State, Symptom
 
 _TAIL_LINES = 8

@@ -14,10 +14,10 @@ from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 from ops.clients.kube import Kube
 from ops.clients.pool import Pool
+from ops.clients.redaction import Redactor, kubeconfig_secrets
 from ops.doctor import bundle, collectors, saved, subject
 from ops.doctor.diagnosis import Diagnosis, diagnose
 from ops.doctor.facts import Facts, gather
-from ops.doctor.redaction import Redactor, kubeconfig_secrets
 from ops.doctor.subject import Subject
 
 Object = dict[str, Any]

@@ -30,6 +30,12 @@ def plan(
     waits: Annotated[
         bool, typer.Option("--waits", help="Show what waits for what, and the time it takes, alone.")
     ] = False,
+    durations: Annotated[
+        Path | None,
+        typer.Option(
+            "--durations", metavar="FILE", help="Count with durations that ops acceptance has measured."
+        ),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the stack, as an .svg file.")
     ] = None,
@@ -43,6 +49,8 @@ def plan(
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
+    from ops.clients.durations import DurationsError
+    from ops.clients.durations import read as read_durations
     from ops.clients.stack_file import StackFileError
     from ops.plan import report
     from ops.plan.evaluation import plan_stack
@@ -50,12 +58,13 @@ def plan(
     from settings import SettingsError
 
     try:
+        measured = read_durations(durations) if durations else None
         # Pulumi is large: this takes seconds. Nothing is written where standard error is no terminal.
         with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(
             f"Evaluating the program for stack {stack} ..."
         ):
-            found = plan_stack(stack, overrides(config or []))
-    except (SettingsError, CalicoManifestError, UnknownStackError, StackFileError) as error:
+            found = plan_stack(stack, overrides(config or []), durations=measured)
+    except (SettingsError, CalicoManifestError, UnknownStackError, StackFileError, DurationsError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     sections = ((full, report.show_full), (flows, report.show_flows), (waits, report.show_waits))

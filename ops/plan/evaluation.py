@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ops.clients.durations import Durations
 from ops.plan.flows import Expectations, FlowReport, prove
 from ops.plan.waits import Schedule, critical_path
 from ops.program.recorder import Recording
@@ -17,25 +18,43 @@ from ops.program.running import PROJECT_DIR, run_stack
 class Plan:
     """A recording, what it proves of the network, and what a reader must know: `notes` say what is missing.
 
-    `concealed` takes out of a text what is secret in the stack's settings.
+    `concealed` takes out of a text what is secret in the stack's settings. `durations` are measured ones, if any.
     """
 
     recording: Recording
     flows: FlowReport
     notes: tuple[str, ...]
     concealed: Callable[[str], str] = str
+    durations: Durations | None = None
 
     @cached_property
     def schedule(self) -> Schedule:
         """How long `up` takes, and why."""
-        return critical_path(self.recording)
+        return critical_path(self.recording, self.durations.created if self.durations else {})
+
+    @property
+    def measured(self) -> str:
+        """Where durations were measured; empty where they are estimates."""
+        return self.durations.where if self.durations else ""
 
 
-def plan_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = PROJECT_DIR) -> Plan:
+def plan_stack(
+    stack: str,
+    overrides: Mapping[str, str],
+    *,
+    project_dir: Path = PROJECT_DIR,
+    durations: Durations | None = None,
+) -> Plan:
     """Evaluate the program for a stack; `overrides` maps a setting's name or path to a raw value.
 
     Errors: those of `ops.program.running.run_stack`.
     """
     found = run_stack(stack, overrides, project_dir=project_dir)
     flows = prove(found.recording, Expectations.from_config(found.config.values))
-    return Plan(recording=found.recording, flows=flows, notes=found.notes, concealed=found.config.concealed)
+    return Plan(
+        recording=found.recording,
+        flows=flows,
+        notes=found.notes,
+        concealed=found.config.concealed,
+        durations=durations,
+    )

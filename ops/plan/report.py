@@ -98,6 +98,7 @@ def concealed(value: Any, words: Callable[[str], str]) -> Any:
 def _estimate_json(plan: Plan) -> dict[str, Any]:
     schedule = plan.schedule
     return {
+        "measured": plan.measured or None,
         "seconds": {day: schedule.total_on(day) for day in ("low", "typical", "high")},
         "leastSeconds": schedule.lower_bound,
         "chain": [
@@ -181,7 +182,9 @@ def show_waits(plan: Plan, console: Console) -> None:
 
 
 def _estimate(plan: Plan) -> RenderableType:
-    return waits.render(plan.schedule, needless_edges(plan.recording), unordered(plan.recording))
+    return waits.render(
+        plan.schedule, needless_edges(plan.recording), unordered(plan.recording), where=plan.measured
+    )
 
 
 def _verdict(plan: Plan) -> RenderableType:
@@ -199,7 +202,8 @@ def _verdict(plan: Plan) -> RenderableType:
     number = len(warnings(recording))
     table.add_row("warnings", f"{number}, below" if number else "none")
     low, high = (round(schedule.total_on(day) / 60) for day in ("low", "high"))
-    table.add_row("time", f"about {round(schedule.total / 60)} minutes ({low} to {high}), an estimate")
+    source = f"measured: {plan.measured}" if plan.measured else "an estimate"
+    table.add_row("time", f"about {round(schedule.total / 60)} minutes ({low} to {high}), {source}")
     table.add_row("resources", str(made))
     words = "can be built. To build it: make up" if fit else "is not fit to deploy"
     return Group(

@@ -166,11 +166,15 @@ class Stack:
         """Calico's manifest, as the stack reads it."""
         return self.folder / "calico.yaml"
 
+    @property
+    def digest(self) -> str:
+        """The digest of that manifest."""
+        return hashlib.sha256(self.manifest.read_bytes()).hexdigest()
+
     def calico(self, manifest: str) -> None:
         """Give the stack a manifest of Calico, and its digest."""
         self.manifest.write_text(manifest, encoding="utf-8")
-        digest = hashlib.sha256(self.manifest.read_bytes()).hexdigest()
-        self.configure(calicoManifest=str(self.manifest), calicoManifestSha256=digest)
+        self.configure(calicoManifest=str(self.manifest), calicoManifestSha256=self.digest)
 
     @contextmanager
     def configured(self, **values: Any) -> Generator[None]:

@@ -85,8 +85,8 @@ def _case(suite: Xml.Element, result: Result) -> None:
         "time": f"{result.seconds:.3f}",
     }
     case = Xml.SubElement(suite, "testcase", attributes)
-    message = _clean(outcome.summary)
-    problems = _clean(
+    message = clean(outcome.summary)
+    problems = clean(
         "\n\n".join(f"seen: {one.seen}\nwhy: {one.why}\nfix: {one.fix}" for one in outcome.problems)
     )
     if outcome.status in (Status.FAIL, Status.ERROR):
@@ -94,7 +94,7 @@ def _case(suite: Xml.Element, result: Result) -> None:
         Xml.SubElement(case, kind, {"message": message}).text = problems
     elif outcome.status in (Status.BLOCKED, Status.SKIP):
         Xml.SubElement(case, "skipped", {"message": message})
-    evidence = _clean("\n".join([outcome.summary, *outcome.evidence]))
+    evidence = clean("\n".join([outcome.summary, *outcome.evidence]))
     Xml.SubElement(case, "system-out").text = evidence
     if outcome.status is Status.WARN:
         Xml.SubElement(case, "system-err").text = problems
@@ -112,7 +112,8 @@ def _totals(name: str, results: Any, seconds: float) -> dict[str, str]:
     }
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Put a question mark in the place of what XML cannot hold."""
     return _NOT_XML.sub("?", text)
 
 

@@ -1,4 +1,4 @@
-"""How long things typically take to be created. Estimates: nothing here was measured on this stack.
+"""How long things typically take to be created. Estimates, unless a file of measured durations says better.
 
 Where a source is named, it is a public log of the same resource under the same AWS provider (Pulumi's is built
 from Terraform's, and polls as it does). Everything that is not in the table answers in one call.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from ops.clients.durations import Measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,8 @@ TYPICAL: Mapping[str, Duration] = {
         low=10, typical=25, high=60, source="image pull and first probe"
     ),
 }
+# Not a resource: EC2 calls an instance running long before it is a node. Awaited Deployments feel the difference.
+JOINS = "hybrid node joins"
 # From "running" to a Ready node: cloud-init, packages, nodeadm install, SSM registration, kubelet, Calico's images.
 HYBRID_NODE_JOINS = Duration(
     low=110,
@@ -59,8 +64,12 @@ HYBRID_NODE_JOINS = Duration(
     high=420,
     source="assumed, no public log was found",
 )
+NOTHING_MEASURED: Mapping[str, Measured] = MappingProxyType({})
 
 
-def duration_of(type_: str) -> Duration:
-    """The typical duration of a resource's creation."""
-    return TYPICAL.get(type_, ONE_CALL)
+def duration_of(kind: str, measured: Mapping[str, Measured] = NOTHING_MEASURED) -> Duration:
+    """The duration of a resource's creation by its type token, or of what happens in a hybrid node (`JOINS`)."""
+    found = measured.get(kind)
+    if found is not None:
+        return Duration(low=found.low, typical=found.typical, high=found.high, source="measured")
+    return HYBRID_NODE_JOINS if kind == JOINS else TYPICAL.get(kind, ONE_CALL)

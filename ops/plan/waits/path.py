@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Literal
 
-from ops.plan.waits.durations import HYBRID_NODE_JOINS, ONE_CALL, Duration, duration_of
+from ops.clients.durations import Measured
+from ops.plan.waits.durations import JOINS, NOTHING_MEASURED, ONE_CALL, Duration, duration_of
 from ops.plan.waits.order import CLUSTER, DEPLOYMENT, INSTANCE, NODE_GROUP
 from ops.program.recorder import Recording, Resource
 
@@ -25,15 +26,15 @@ class Step:
     waits: frozenset[str]
 
 
-# Not a resource: EC2 calls an instance running long before it is a node. Awaited Deployments feel the difference.
-JOINS = "hybrid node joins"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """When each step could run if nothing but its waits held it back (seconds from the start)."""
+    """When each step could run if nothing but its waits held it back (seconds from the start).
+
+    `measured` holds what was measured, by kind of step; where it has nothing, the durations are estimates.
+    """
 
     steps: Mapping[str, Step]
+    measured: Mapping[str, Measured] = field(default_factory=dict)
 
     def finishes(self, day: Day = "typical") -> dict[str, int]:
         """When each step is done."""
@@ -78,9 +79,13 @@ class Schedule:
         The node is of the kind that takes longer, because `up` is done when both kinds are.
         """
         kinds = {step.kind for step in self.steps.values()}
-        boots = [duration_of(NODE_GROUP).typical] if NODE_GROUP in kinds else []
-        boots += [duration_of(INSTANCE).typical + HYBRID_NODE_JOINS.typical] if INSTANCE in kinds else []
-        parts = [duration_of(kind).typical for kind in (CLUSTER, DEPLOYMENT) if kind in kinds]
+
+        def usual(kind: str) -> int:
+            return duration_of(kind, self.measured).typical
+
+        boots = [usual(NODE_GROUP)] if NODE_GROUP in kinds else []
+        boots += [usual(INSTANCE) + usual(JOINS)] if INSTANCE in kinds else []
+        parts = [usual(kind) for kind in (CLUSTER, DEPLOYMENT) if kind in kinds]
         return sum(parts) + max(boots, default=0)
 
     @property
@@ -103,7 +108,7 @@ class Schedule:
         return [(key, step) for key, step in self.steps.items() if step.duration != ONE_CALL]
 
 
-def critical_path(recording: Recording) -> Schedule:
+def critical_path(recording: Recording, measured: Mapping[str, Measured] = NOTHING_MEASURED) -> Schedule:
     """The schedule of a recorded plan. Components take no time: only what they hold does."""
     steps: dict[str, Step] = {}
     for resource in recording.resources.values():
@@ -112,14 +117,17 @@ def critical_path(recording: Recording) -> Schedule:
         steps[resource.urn] = Step(
             kind=resource.type,
             name=resource.name,
-            duration=duration_of(resource.type),
+            duration=duration_of(resource.type, measured),
             waits=frozenset(_waits(recording, resource)),
         )
         if resource.type == INSTANCE:
             steps[f"{JOINS} {resource.urn}"] = Step(
-                kind=JOINS, name=resource.name, duration=HYBRID_NODE_JOINS, waits=frozenset({resource.urn})
+                kind=JOINS,
+                name=resource.name,
+                duration=duration_of(JOINS, measured),
+                waits=frozenset({resource.urn}),
             )
-    return Schedule(steps=steps)
+    return Schedule(steps=steps, measured=measured)
 
 
 def _waits(recording: Recording, resource: Resource) -> set[str]:

@@ -16,14 +16,16 @@ _QUICK_S = 5
 _NAMES_SHOWN = 3
 
 
-def render(schedule: Schedule, needless: Sequence[Edge], unordered: Mapping[Edge, str]) -> RenderableType:
-    """The estimate for a terminal."""
+def render(
+    schedule: Schedule, needless: Sequence[Edge], unordered: Mapping[Edge, str], *, where: str = ""
+) -> RenderableType:
+    """The estimate for a terminal; `where` says on which stack durations were measured."""
     low, high = schedule.total_on("low"), schedule.total_on("high")
     parts: list[RenderableType] = [
         Text("How long pulumi up takes", style="bold"),
         Text(
             f"About {clock(schedule.total)}, from {clock(low)} on a quick day to {clock(high)} on a slow one. "
-            "An estimate from public logs (ops/plan/waits/durations.py): nothing was measured on your account.",
+            + _source(schedule, where),
         ),
         "",
         _chain(schedule),
@@ -41,6 +43,15 @@ def render(schedule: Schedule, needless: Sequence[Edge], unordered: Mapping[Edge
         parts.append(Text("Out of order:", style="bold red"))
         parts += [Text(f"  {edge}: {because}", style="red") for edge, because in unordered.items()]
     return Group(*parts)
+
+
+def _source(schedule: Schedule, where: str) -> str:
+    kinds = {step.kind for _, step in schedule.slow_steps()}
+    estimated = sorted(kind.rpartition(":")[2] for kind in kinds - schedule.measured.keys())
+    if not where:
+        return "An estimate from public logs (ops/plan/waits/durations.py): nothing was measured on your account."
+    rest = f" Not measured there, so estimates from public logs: {', '.join(estimated)}." if estimated else ""
+    return f"Measured: {where}.{rest}"
 
 
 def clock(seconds: int) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from ops.clients.errors import AskError
+from ops.clients.redaction import Redactor
 from ops.doctor import bundle
 from ops.doctor.diagnosis import diagnose
 from ops.doctor.facts import Facts
-from ops.doctor.redaction import Redactor
 
 # One secret for each place it could come from. Some have a shape of their own, some only the name beside them.
 PLANTED = {

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ops.clients.redaction import REMOVED, USER_DATA_REMOVED, Redactor, kubeconfig_secrets
 from ops.doctor.failures import FAILURES
-from ops.doctor.redaction import REMOVED, USER_DATA_REMOVED, Redactor, kubeconfig_secrets
 
 _LETTERS = string.ascii_letters + string.digits
 

@@ -12,9 +12,9 @@ import yaml
 from typer.testing import CliRunner
 
 from ops.cli import app
+from ops.clients.redaction import Redactor
 from ops.doctor import console, saved, session
 from ops.doctor.diagnosis import Diagnosis, diagnose
-from ops.doctor.redaction import Redactor
 
 HERE = Path(__file__).parent
 SAID = yaml.safe_load((HERE / "said.yaml").read_text(encoding="utf-8"))

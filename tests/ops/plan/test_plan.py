@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from k8s import calico_source
 from ops.cli import app
+from ops.clients import durations
 from ops.clients.stack_config import stack_config
 from ops.plan import evaluation
 from ops.plan.billing import billed
@@ -381,3 +382,23 @@ def test_overrides_go_by_name_by_path_and_by_namespace():
     assert found["aws:region"] == "eu-west-1"
     managed = json.loads(found["eks-hybrid-calico:managedNodes"])
     assert (managed["max"], managed["instanceType"]) == ("4", "t4g.medium")
+
+
+def test_measured_durations_are_named_in_every_form_of_the_plan(tmp_path, plan):
+    path = tmp_path / "durations.json"
+    where = "stack acceptance-1a2b3c in eu-central-1, 2026-11-25"
+    cluster = durations.Measured(low=60, typical=60, high=60, count=1)
+    durations.write(path, durations.Durations(where=where, created={"eks:index:Cluster": cluster}))
+    measured = dataclasses.replace(plan, durations=durations.read(path))
+    assert json.loads(to_json(measured))["estimate"]["measured"] == where
+    assert measured.schedule.total < plan.schedule.total
+    assert f"measured: {where}" in shown(measured, width=160)
+    assert f"Measured: {where}." in shown(measured, width=160, full=True)
+    assert json.loads(to_json(plan))["estimate"]["measured"] is None
+
+
+def test_a_file_that_holds_no_durations_is_an_error_with_code_2(tmp_path):
+    (tmp_path / "durations.json").write_text("{}")
+    done = run("--durations", str(tmp_path / "durations.json"))
+    assert done.exit_code == 2
+    assert "make acceptance" in done.stderr

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from ops.clients.durations import Measured
 from ops.plan.waits import Edge, Schedule, critical_path, needless_edges, render, unordered
 from ops.plan.waits.durations import HYBRID_NODE_JOINS, ONE_CALL, TYPICAL, Duration, duration_of
 from ops.plan.waits.order import explicit_edges, required_edges
@@ -257,3 +258,32 @@ def test_every_duration_is_a_range_around_the_usual_one_and_has_a_source():
 
 def test_every_type_in_the_table_is_one_that_the_program_makes(dev):
     assert set(TYPICAL) <= {resource.type for resource in dev.resources.values()}
+
+
+MEASURED = {
+    "eks:index:Cluster": Measured(low=400, typical=410, high=420, count=1),
+    JOINS: Measured(low=90, typical=90, high=90, count=1),
+}
+
+
+def test_measured_durations_take_the_place_of_estimates(dev):
+    schedule = critical_path(dev, MEASURED)
+    found = {step.kind: step.duration for step in schedule.steps.values()}
+    assert found["eks:index:Cluster"] == Duration(low=400, typical=410, high=420, source="measured")
+    assert found[JOINS].typical == 90
+    assert found[NODE_GROUP] == TYPICAL[NODE_GROUP]
+    assert schedule.total < critical_path(dev).total
+    assert schedule.lower_bound < critical_path(dev).lower_bound
+
+
+def test_the_report_says_what_was_measured_and_what_was_not(dev):
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(
+            render(critical_path(dev, MEASURED), [], {}, where="stack acceptance-1 in eu-central-1")
+        )
+    text = " ".join(capture.get().split())
+    assert "Measured: stack acceptance-1 in eu-central-1. Not measured there" in text
+    assert "NodeGroup" in text.partition("Not measured there")[2].partition(".")[0]
+    assert "nothing was measured" not in text
+    assert "nothing was measured" in shown(critical_path(dev))

@@ -1,0 +1,69 @@
+"""What the command line takes, and what it refuses before anything is made."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ops.acceptance.command import hybrid_nodes, settings_of
+from ops.acceptance.story import StepError, previous_minor
+from ops.cli import app
+
+
+@pytest.fixture(autouse=True)
+def no_region(monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["acceptance", *arguments])
+
+
+def test_without_a_region_nothing_begins():
+    done = run()
+    assert done.exit_code == 2
+    assert "--region ap-northeast-1" in done.stderr
+
+
+def test_a_folder_that_is_there_is_not_written_over(tmp_path):
+    done = run("--region", "eu-central-1", "--folder", str(tmp_path))
+    assert done.exit_code == 2
+    assert "Name a folder that is not there" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_pulumi_the_report_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run("--region", "eu-central-1", "--folder", str(tmp_path / "report"), "--yes")
+    assert done.exit_code == 2
+    assert "https://www.pulumi.com/docs/install/" in (tmp_path / "report" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("pair", "says"),
+    [
+        ("availabilityZones", "not KEY=VALUE"),
+        ("=3", "not KEY=VALUE"),
+        ("clusterName=mine", "names its cluster itself"),
+        ("hybridNodes=[]", "by path"),
+    ],
+)
+def test_what_a_run_sets_itself_cannot_be_set(pair, says):
+    with pytest.raises(typer.BadParameter, match=says):
+        settings_of([pair])
+
+
+def test_settings_name_at_least_one_hybrid_node():
+    assert settings_of(["eks-hybrid-calico:availabilityZones=3"]) == {
+        "availabilityZones": "3",
+        "hybridNodes[0].name": "hybrid-1",
+    }
+    assert hybrid_nodes(settings_of([])) == 1
+    assert hybrid_nodes(settings_of(["hybridNodes[1].name=b", "hybridNodes[2].name=c"])) == 3
+
+
+def test_the_minor_before_is_one_of_the_table():
+    assert previous_minor("1.36") == "1.35"
+    for unknown in ("1.33", "1.99"):
+        with pytest.raises(StepError, match="kubernetesVersion"):
+            previous_minor(unknown)
