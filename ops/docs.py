@@ -112,8 +112,32 @@ DOCUMENTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
 }
 
 
+def policies() -> dict[str, str]:
+    """The policy documents, by file: what the dev stack, with every kind of node and logs, needs."""
+    from ops.clients.stack_config import stack_config
+    from ops.program import permissions
+    from ops.program.fake_cloud import FakeCloud
+    from ops.program.recorder import evaluate
+    from ops.program.running import without_calico_objects
+
+    overrides = {"controlPlaneLogs[0]": "audit"}
+    values = dict(stack_config(ROOT, "dev", overrides, ask_cli=False).values)
+    # Calico's objects ask nothing of AWS, so that nothing has to be fetched.
+    with without_calico_objects():
+        recording = evaluate(ROOT, "dev", values, cloud=FakeCloud(region=values["aws:region"]))
+    found = {
+        **permissions.policies(recording),
+        "read": permissions.reading_policy(),
+        "trust-github": permissions.trust_policy(),
+    }
+    return {f"docs/policies/{name}.json": permissions.written(each) for name, each in found.items()}
+
+
 def main() -> None:
     """Rewrite the documents."""
+    for name, text in policies().items():
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(text)
     for name, sections in DOCUMENTS.items():
         document = ROOT / name
         document.write_text(render(document.read_text(), sections))

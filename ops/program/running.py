@@ -66,7 +66,7 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
         except CalicoManifestUnavailableError as error:
             missing = config.concealed(str(error))
             notes = (f"Shown without Calico's own objects. {missing}", *notes)
-            with _without_calico_objects():
+            with without_calico_objects():
                 recording = evaluate(project_dir, stack, values, cloud=cloud)
     except SettingsError as error:
         problems = [config.concealed(config.explained(each)) for each in error.problems]
@@ -77,7 +77,7 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
 
 
 @contextmanager
-def _without_calico_objects() -> Generator[None]:
+def without_calico_objects() -> Generator[None]:
     """Let the program go on with an empty manifest. Only a plan may: a deployment without Calico is broken."""
     empty = CalicoManifest(before_nodes=[], after_nodes=[])
     with patch.object(calico_manifest, "prepare", return_value=empty):

@@ -1,12 +1,19 @@
 """What the command line takes, and what it refuses before anything is made."""
 
+import re
+from pathlib import Path
+
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from ops.acceptance.command import hybrid_nodes, settings_of
 from ops.acceptance.story import StepError, previous_minor
 from ops.cli import app
+from ops.program import permissions
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +74,36 @@ def test_the_minor_before_is_one_of_the_table():
     for unknown in ("1.33", "1.99"):
         with pytest.raises(StepError, match="kubernetesVersion"):
             previous_minor(unknown)
+
+
+@pytest.fixture(scope="module")
+def workflow():
+    return yaml.safe_load((ROOT / ".github" / "workflows" / "acceptance.yml").read_text())
+
+
+def test_the_workflow_runs_alone_and_outlives_the_runs_own_limit(workflow):
+    (job,) = workflow["jobs"].values()
+    assert workflow["concurrency"] == {"group": "acceptance", "cancel-in-progress": False}
+    (command,) = [step["run"] for step in job["steps"] if "make acceptance" in step.get("run", "")]
+    limit = int(command.partition("--limit ")[2].split()[0])
+    credentials = next(step["with"] for step in job["steps"] if "role-to-assume" in step.get("with", {}))
+    # Two removals after the limit, and credentials for all of it.
+    assert job["timeout-minutes"] >= limit + 120
+    assert int(credentials["role-duration-seconds"]) >= 60 * job["timeout-minutes"]
+
+
+def test_the_workflow_signs_in_without_a_key_and_as_the_trust_policy_says(workflow):
+    (job,) = workflow["jobs"].values()
+    assert workflow["permissions"] == {"contents": "read", "id-token": "write"}
+    (statement,) = permissions.trust_policy()["Statement"]
+    subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    assert subject.endswith(f":environment:{job['environment']}")
+    assert "AWS_SECRET_ACCESS_KEY" not in str(workflow)
+
+
+def test_the_workflow_gives_only_options_that_there_are(workflow):
+    (job,) = workflow["jobs"].values()
+    options = set(re.findall(r"--[a-z-]+", f"{job['env']['UPGRADE']} {job['steps'][-2]['run']}"))
+    known = set(re.findall(r"--[a-z-]+", run("--help").output))
+    assert {"--yes", "--limit", "--folder", "--upgrade"} == options
+    assert options <= known
