@@ -1,7 +1,8 @@
 """What stands for `ops` in a run of `ops acceptance`: plan is the real one, the others say what they are told to.
 
 The file ops.json in STANDIN_FOLDER holds the orders: {"fail": ["verify 2"], "hang": ["verify 1"]}: the second run of
-`ops verify` fails, the first does not end before it is interrupted. Every call is a line in ops.txt.
+`ops verify` fails, the first does not end before it is interrupted. "plan" is what ops plan says, in place of the
+real one. Every call is a line in ops.txt.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ def _main(*arguments: str) -> None:
     if call in told.get("hang", ()):
         signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
         time.sleep(300)
+    if name == "plan" and "plan" in told:
+        json.dump(told["plan"], sys.stdout)
+        return
     if name == "plan":
         # That of the project, which is in the current folder.
         del os.environ["PYTHONPATH"]

@@ -6,7 +6,7 @@ the call ends) and `control.json`, read again at every call:
     {"fail":  {"TYPE::NAME": "message"},      create and update answer with this error
      "fail_delete": {"TYPE::NAME": "message"},
      "fail_after": {"TYPE::NAME": "message"}, create makes it and reports it failed: the engine keeps it
-     "hang":  ["TYPE"],                       create does not return until the engine cancels
+     "hang":  ["TYPE", "TYPE::NAME"],         create does not return until the engine cancels
      "unrecorded": ["TYPE::NAME"],            create makes it and does not return: the engine never hears of it
      "delay": {"TYPE": seconds},              create and delete take that long
      "until": {"TYPE": ["TYPE::NAME"]},       create does not return before these are created (names may be cut short)

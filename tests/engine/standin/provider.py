@@ -267,7 +267,7 @@ class StandIn:
         """
         orders, key = journal.control(), f"{token}::{name}"
         message = orders.get(failing, {}).get(key)
-        if message is None and token in orders.get("hang", []) and failing == "fail":
+        if message is None and {token, key} & set(orders.get("hang", [])) and failing == "fail":
             journal.write({**entry, "call": "Hang"}, started)
             self.cancelled.wait(HANG_S)
             message = "the operation was canceled"
