@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import IO
@@ -106,7 +106,9 @@ class Stopper:
     def _interrupt(self, number: int) -> None:
         running = self._running
         if running is not None and running.poll() is None:
-            os.killpg(running.pid, number)
+            # It may end in between.
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, number)
 
     def removing(self) -> None:
         """Begin the removal: from now on programs are started although the run is to end."""

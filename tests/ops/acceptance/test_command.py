@@ -1,5 +1,6 @@
 """What the command line takes, and what it refuses before anything is made."""
 
+import io
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from ops.acceptance import command
 from ops.acceptance.command import hybrid_nodes, settings_of
 from ops.acceptance.story import StepError, previous_minor
 from ops.cli import app
@@ -44,6 +46,12 @@ def test_without_pulumi_the_report_says_how_to_get_it(tmp_path, monkeypatch):
     done = run("--region", "eu-central-1", "--folder", str(tmp_path / "report"), "--yes")
     assert done.exit_code == 2
     assert "https://www.pulumi.com/docs/install/" in (tmp_path / "report" / "report.md").read_text()
+
+
+def test_without_a_terminal_nothing_is_built_unless_told_to(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert command._asked() is False
+    assert "--yes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
