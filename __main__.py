@@ -17,6 +17,7 @@ from infra.managed_nodes import ManagedNodes, ManagedNodesArgs
 from infra.network import Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
 from infra.outputs import OutputsArgs, export
 from k8s.calico import Calico, CalicoArgs, CalicoControllers, manifest
+from k8s.hybrid_dns import HybridDns, HybridDnsArgs
 from k8s.nw_check import NwCheck, NwCheckArgs
 from k8s.sample_app import SampleApp, SampleAppArgs
 
@@ -128,7 +129,24 @@ balancer = LoadBalancer(
 )
 
 # What runs in the cluster: each part waits for the nodes that it runs on, and no others.
-CoreDns("coredns", CoreDnsArgs(account=account, cluster=cluster, nodes=managed), fixed.before_all)
+core_dns = CoreDns(
+    "coredns",
+    CoreDnsArgs(
+        account=account,
+        cluster=cluster,
+        nodes=managed,
+        zones=config.availability_zones,
+        most_nodes=config.managed_nodes.max + len(config.hybrid_nodes),
+    ),
+    fixed.before_all,
+)
+HybridDns(
+    "hybrid-dns",
+    HybridDnsArgs(
+        cluster=cluster.control_plane, add_on=core_dns.addon, hybrid_nodes=len(config.hybrid_nodes)
+    ),
+    in_cluster,
+)
 CalicoControllers(
     "calico-controllers",
     CalicoArgs(objects=calico_objects.after_nodes, cluster=cluster.control_plane),

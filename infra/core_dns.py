@@ -1,4 +1,4 @@
-"""CoreDNS as an EKS add-on.
+"""CoreDNS as an EKS add-on, on the managed nodes; k8s/hybrid_dns.py has what runs on the hybrid ones.
 
 It comes after the managed nodes: before there is a node it hangs DEGRADED for 20 minutes. EKS updates no add-on by
 itself, so its version is the one that belongs to the cluster's Kubernetes version, and follows it.
@@ -18,26 +18,34 @@ from infra.cluster import HybridCluster
 from infra.managed_nodes import ManagedNodes
 
 _ADDON = "coredns"
+# EKS's formula has one replica for every 16 nodes; the limit is one that its documentation shows.
+_NODES_PER_REPLICA = 16
+_MOST_REPLICAS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoreDnsArgs:
-    """`cluster` is what CoreDNS goes down with on destroy; `nodes` is what it waits for."""
+    """`cluster` is what CoreDNS goes down with on destroy; `nodes` is what it waits for.
+
+    `zones`: availability zones of the managed nodes; `most_nodes`: how many nodes of both kinds there may be.
+    """
 
     account: Account
     cluster: HybridCluster
     nodes: ManagedNodes
+    zones: int
+    most_nodes: int
 
 
 class CoreDns(pulumi.ComponentResource):
-    """The add-on.
+    """The add-on, as `addon`.
 
     A plain aws.eks.Addon: pulumi_eks's own re-parents itself under the cluster and hides its inputs from mocks.
     """
 
     def __init__(self, name: str, args: CoreDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:core_dns:CoreDns", name, {}, opts)
-        aws.eks.Addon(
+        self.addon = aws.eks.Addon(
             name,
             addon_name=_ADDON,
             # AWS's default for this Kubernetes version, which has been tried longer than the newest one.
@@ -45,7 +53,7 @@ class CoreDns(pulumi.ComponentResource):
                 addon_name=_ADDON, kubernetes_version=args.cluster.kubernetes_version
             ).version,
             cluster_name=args.cluster.name,
-            configuration_values=json.dumps(configuration()),
+            configuration_values=json.dumps(configuration(zones=args.zones, most_nodes=args.most_nodes)),
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
             tags=args.account.tags,
@@ -56,19 +64,48 @@ class CoreDns(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def configuration() -> dict[str, Any]:
-    """The add-on's configuration: replicas on different hosts where there are several.
+def configuration(*, zones: int, most_nodes: int) -> dict[str, Any]:
+    """The add-on's configuration: on managed nodes, in different zones and on different hosts where there are several.
 
-    Soft, because a hard rule would leave a replica Pending, and the add-on DEGRADED, while there is only one
-    node.
+    Only keys that AWS documents: a refused configuration would end an `up`.
+    https://docs.aws.amazon.com/eks/latest/userguide/coredns-autoscaling.html and
+    https://aws.amazon.com/blogs/containers/recent-changes-to-the-coredns-add-on
     """
     return {
+        # EKS counts nodes and cores. At least one for each zone, because a pod asks its own zone first.
+        "autoScaling": {
+            "enabled": True,
+            "minReplicas": max(2, zones),
+            "maxReplicas": max(_MOST_REPLICAS, -(-most_nodes // _NODES_PER_REPLICA)),
+        },
+        # Hard, and it never has to wait: the managed nodes are there before the add-on.
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {
+                            "matchExpressions": [
+                                {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]},
+                                {"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64", "arm64"]},
+                                {
+                                    "key": "eks.amazonaws.com/compute-type",
+                                    "operator": "NotIn",
+                                    "values": ["hybrid"],
+                                },
+                            ]
+                        }
+                    ]
+                }
+            }
+        },
+        # Soft: a hard rule would leave a replica Pending, and the add-on DEGRADED, while there is only one node.
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
+                "topologyKey": key,
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
             }
-        ]
+            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        ],
     }

@@ -94,3 +94,7 @@ NODEADM_SHA256: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
 # What the test pods run. https://github.com/nicolaka/netshoot/releases, https://github.com/hashicorp/http-echo
 NETSHOOT_IMAGE: Final = "ghcr.io/nicolaka/netshoot:v0.14"
 HTTP_ECHO_IMAGE: Final = "docker.io/hashicorp/http-echo:1.0.0"
+
+# CoreDNS on the hybrid nodes: a release that EKS's add-on has too, so that both understand one Corefile. Its images:
+# https://github.com/coredns/coredns/releases, https://docs.aws.amazon.com/eks/latest/userguide/managing-coredns.html
+COREDNS_IMAGE: Final = "registry.k8s.io/coredns/coredns:v1.14.2"

@@ -10,6 +10,9 @@ from typing import Any, Final
 # From the launch of an instance to a running pod: boot, nodeadm install and init, Calico's and the pod's images.
 # Five minutes are usual; a slow mirror or a retry must not fail the deployment.
 BOOT_TIMEOUT_MINUTES: Final = 20
+# On an object that may wait for its nodes without holding up `pulumi up`.
+# https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#annotations
+NOT_AWAITED: Final = {"pulumi.com/skipAwait": "true"}
 
 
 def deployment(
@@ -63,8 +66,10 @@ def required_node(label: Mapping[str, Any]) -> dict[str, Any]:
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
 
 
-def spread_over_hosts(name: str, *, min_hosts: int | None = None) -> dict[str, Any]:
-    """Return a topology spread constraint that puts the pods of app `name` on different hosts.
+def spread_over_hosts(
+    name: str, *, min_hosts: int | None = None, labels: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return a topology spread constraint that puts the pods of app `name`, or those with `labels`, on different hosts.
 
     A pod waits rather than break it: no host gets a second pod while another one that may run it has none. With
     `min_hosts` (at least 1) nor before there are that many hosts; nw_check.py says what for.
@@ -73,7 +78,7 @@ def spread_over_hosts(name: str, *, min_hosts: int | None = None) -> dict[str, A
         "topologyKey": "kubernetes.io/hostname",
         "maxSkew": 1,
         "whenUnsatisfiable": "DoNotSchedule",
-        "labelSelector": {"matchLabels": {"app": name}},
+        "labelSelector": {"matchLabels": dict(labels or {"app": name})},
         # Pods of an older revision, on their way out, do not count.
         "matchLabelKeys": ["pod-template-hash"],
         # Nor does a host that takes no pods, for example a node being drained.

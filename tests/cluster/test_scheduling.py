@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from k8s import nw_check, sample_app
+from k8s import hybrid_dns, nw_check, sample_app
 from tests.cluster.api import RefusedError, wait_for
 from tests.cluster.machines import managed_node
 from tests.cluster.world import World, calico, hybrid_machine, names, unschedulable, workload
@@ -16,7 +16,8 @@ MANAGED = (nw_check.MANAGED, nw_check.NAMESPACE)
 HYBRID = (nw_check.HYBRID, nw_check.NAMESPACE)
 SAMPLE = (sample_app.APP, sample_app.NAMESPACE)
 CORE_DNS = ("coredns", "kube-system")
-DNS_PODS = "k8s-app=kube-dns"
+HYBRID_DNS = (hybrid_dns.NAME, hybrid_dns.NAMESPACE)
+DNS_PODS = "eks.amazonaws.com/component=coredns"
 # What a hybrid node's pods are told apart by.
 OF_HYBRID, OF_MANAGED = f"app={nw_check.HYBRID}", f"app={nw_check.MANAGED}"
 
@@ -29,7 +30,7 @@ def test_everything_becomes_available_and_every_node_gets_its_check(
     ids, cloud = IDS[:hybrid], names(world.managed(managed))
     warnings = world.deploy(managed, ids)
     on_prem = names(world.hybrid(*ids))
-    world.wait_available(MANAGED, HYBRID, SAMPLE, CORE_DNS)
+    world.wait_available(MANAGED, HYBRID, SAMPLE, CORE_DNS, HYBRID_DNS)
 
     assert warnings == []
     assert world.hosts(nw_check.NAMESPACE, OF_MANAGED) == dict.fromkeys(cloud, 1)
@@ -86,16 +87,6 @@ def test_the_sample_service_has_every_pod_behind_its_port(world: World) -> None:
 
     pods = sorted(pod["metadata"]["name"] for pod in world.pods(sample_app.NAMESPACE))
     assert wait_for("two endpoints", lambda: len(endpoints()) == 2 and endpoints()) == pods
-
-
-@pytest.mark.parametrize("nodes", [(2, 1), (1, 1), (3, 2)])
-def test_core_dns_runs_on_two_hosts_where_there_are_two(world: World, nodes: tuple[int, int]) -> None:
-    world.managed(nodes[0])
-    world.hybrid(*IDS[: nodes[1]])
-    world.deploy(nodes[0], IDS[: nodes[1]])
-    world.wait_available(CORE_DNS)
-
-    assert list(world.hosts("kube-system", DNS_PODS).values()) == [1, 1]
 
 
 def test_core_dns_spreads_also_where_one_host_is_busier(world: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from infra import core_dns, versions
-from k8s import calico_manifest, nw_check, sample_app
+from k8s import calico_manifest, hybrid_dns, nw_check, sample_app
 from tests.cluster import machines
 from tests.cluster.api import Object, wait_for
 from tests.cluster.control_plane import ControlPlane
@@ -21,8 +21,8 @@ from tests.cluster.control_plane import ControlPlane
 POD_CIDR = "192.168.0.0/16"
 NODE_PORT = 30080
 _BESIDE_THE_CHECKOUT = Path(__file__).parents[2].parent / "shared" / "data"
-# What Amazon's add-on makes of CoreDNS: its Deployment and budget. Left out is its own soft anti-affinity between
-# hosts: what is judged here is the configuration that this program sends.
+# What Amazon's add-on makes of CoreDNS: its Deployment, budget, configuration and Service. Left out is its own soft
+# anti-affinity between hosts: what is judged here is the configuration that this program sends.
 _CORE_DNS = """
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -32,6 +32,21 @@ spec: {maxUnavailable: 1, selector: {matchLabels: {eks.amazonaws.com/component: 
 apiVersion: v1
 kind: ServiceAccount
 metadata: {name: coredns, namespace: kube-system}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: coredns, namespace: kube-system}
+data: {Corefile: ".:53 {}"}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kube-dns, namespace: kube-system, labels: {k8s-app: kube-dns}}
+spec:
+  clusterIP: 172.16.0.10
+  selector: {k8s-app: kube-dns}
+  ports:
+    - {name: dns, port: 53, protocol: UDP}
+    - {name: dns-tcp, port: 53, protocol: TCP}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -93,13 +108,14 @@ def calico(version: str) -> list[Object]:
     return [*manifest.before_nodes, *manifest.after_nodes]
 
 
-def core_dns_objects() -> list[Object]:
+def core_dns_objects(*, zones: int = 2, most_nodes: int = 4) -> list[Object]:
     """Return CoreDNS as the add-on makes it with the configuration that this program sends."""
     objects = list(yaml.safe_load_all(_CORE_DNS))
     deployment = objects[-1]
     pod = deployment["spec"]["template"]["spec"]
-    configuration = dict(core_dns.configuration())
-    deployment["spec"]["replicas"] = configuration.pop("replicaCount", deployment["spec"]["replicas"])
+    configuration = dict(core_dns.configuration(zones=zones, most_nodes=most_nodes))
+    # Where EKS's autoscaler leaves it while there are few nodes.
+    deployment["spec"]["replicas"] = configuration.pop("autoScaling")["minReplicas"]
     taken = {"affinity", "nodeSelector", "tolerations", "topologySpreadConstraints"}
     assert configuration.keys() <= taken, (
         f"teach this test what the add-on does with {configuration.keys() - taken}"
@@ -108,9 +124,20 @@ def core_dns_objects() -> list[Object]:
     return objects
 
 
+_VERSIONS = {"Deployment": "apps/v1", "PodDisruptionBudget": "policy/v1"}
+
+
 def workload(kind: str, parts: Object) -> Object:
     """Return a whole object for what the functions of k8s return: metadata and spec."""
-    return {"apiVersion": {"Deployment": "apps/v1", "Service": "v1"}[kind], "kind": kind, **parts}
+    return {"apiVersion": _VERSIONS.get(kind, "v1"), "kind": kind, **parts}
+
+
+def hybrid_dns_objects(nodes: int) -> list[Object]:
+    """Return CoreDNS of the hybrid side, as the program sends it beside the add-on."""
+    return [
+        workload("Deployment", hybrid_dns.deployment(nodes)),
+        workload("PodDisruptionBudget", hybrid_dns.budget()),
+    ]
 
 
 def namespace(name: str) -> Object:
@@ -174,6 +201,7 @@ class World:
             workload("Deployment", sample_app.app_deployment(activation_ids)),
             workload("Service", sample_app.node_port_service(NODE_PORT)),
             *core_dns_objects(),
+            *hybrid_dns_objects(len(activation_ids)),
         )
 
     # --- looking ---------------------------------------------------------------------------------

@@ -198,14 +198,39 @@ def test_managed_nodes_are_assumed_by_ec2_of_their_own_partition():
     assert principal == {"Service": "ec2.amazonaws.com.cn"}
 
 
-def test_coredns_prefers_different_hosts_but_never_waits_for_a_second_one(dev):
+def test_coredns_prefers_different_zones_and_hosts_but_never_waits_for_a_second_one(dev):
     addon = dev.one("aws:eks/addon:Addon")
     assert addon.inputs["addonName"] == "coredns"
-    assert json.loads(addon.inputs["configurationValues"]) == configuration()
-    (spread,) = configuration()["topologySpreadConstraints"]
-    assert spread["topologyKey"] == "kubernetes.io/hostname"
-    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
-    assert spread["labelSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+    sent = json.loads(addon.inputs["configurationValues"])
+    assert sent == configuration(zones=2, most_nodes=5)
+    # Keys that AWS documents, and no others: a refused configuration would end an up.
+    assert set(sent) == {"autoScaling", "affinity", "topologySpreadConstraints"}
+    assert [each["topologyKey"] for each in sent["topologySpreadConstraints"]] == [
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    ]
+    for spread in sent["topologySpreadConstraints"]:
+        assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+        assert spread["labelSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+
+
+def test_coredns_stays_on_managed_nodes(dev):
+    sent = json.loads(dev.one("aws:eks/addon:Addon").inputs["configurationValues"])
+    required = sent["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    (term,) = required["nodeSelectorTerms"]
+    assert {
+        "key": "eks.amazonaws.com/compute-type",
+        "operator": "NotIn",
+        "values": ["hybrid"],
+    } in term["matchExpressions"]
+
+
+@pytest.mark.parametrize(
+    ("zones", "nodes", "least", "most"), [(2, 4, 2, 10), (3, 4, 3, 10), (2, 160, 2, 10), (3, 161, 3, 11)]
+)
+def test_coredns_grows_with_the_nodes_and_has_one_replica_for_each_zone(zones, nodes, least, most):
+    scaling = configuration(zones=zones, most_nodes=nodes)["autoScaling"]
+    assert scaling == {"enabled": True, "minReplicas": least, "maxReplicas": most}
 
 
 def test_coredns_has_the_version_that_belongs_to_the_clusters(record):

@@ -21,6 +21,7 @@ COMPONENTS = {
     "ekshybrid:core_dns:CoreDns",
     "ekshybrid:firewall:Firewall",
     "ekshybrid:fixed_settings:FixedSettings",
+    "ekshybrid:hybrid_dns:HybridDns",
     "ekshybrid:hybrid_nodes:HybridNode",
     "ekshybrid:hybrid_nodes:HybridNodes",
     "ekshybrid:load_balancer:LoadBalancer",

@@ -193,7 +193,13 @@ def test_nothing_is_built_or_changed_before_the_memory_has_agreed(dev):
     top = [r for r in dev.resources.values() if r.component and not r.parent and r.urn != memory.parent]
     waiting = {r.name for r in top if memory.urn in dev.waits_for(r.urn)}
     # These are built of what the cluster returns, and wait for it through their provider.
-    assert {r.name for r in top} - waiting == {"calico", "calico-controllers", "nw-check", "sample"}
+    assert {r.name for r in top} - waiting == {
+        "calico",
+        "calico-controllers",
+        "hybrid-dns",
+        "nw-check",
+        "sample",
+    }
 
 
 def test_the_memory_holds_the_settings_and_no_secret(dev):

@@ -178,6 +178,17 @@ def test_what_runs_on_hybrid_nodes_waits_for_all_of_them_and_not_for_managed_nod
     assert not any(item.startswith((NODE_GROUP, ADDON)) for item in found)
 
 
+@pytest.mark.parametrize(
+    ("type_", "name"), [(DEPLOYMENT, "coredns-hybrid"), ("kubernetes:core/v1:ServicePatch", "kube-dns")]
+)
+def test_names_on_the_hybrid_side_come_after_the_add_on_and_wait_for_no_hybrid_node(dev, waits, type_, name):
+    found = waits(dev.one(type_, name))
+    assert f"{ADDON} coredns" in found
+    assert not any(item.startswith((INSTANCE, ACTIVATION)) for item in found)
+    # Nor does an up wait for its pods.
+    assert dev.one(type_, name).inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+
+
 def test_the_sample_app_comes_after_the_check_of_the_hybrid_nodes(dev, waits):
     # Before it, the first node to join would get all its pods and keep them.
     assert f"{DEPLOYMENT} nw-check-hybrid" in waits(dev.one(DEPLOYMENT, "sample-app"))
@@ -188,7 +199,7 @@ def test_every_kubernetes_resource_goes_down_with_the_cluster(dev):
     # Deleted one by one, Calico's DaemonSet can vanish while nodes still drain: long hangs.
     cluster = dev.one(CLUSTER)
     found = [r for r in dev.resources.values() if r.type.startswith("kubernetes:") or r.type == ADDON]
-    assert len(found) == 9
+    assert len(found) == 12
     assert {r.options.deleted_with for r in found} == {cluster.urn}
 
 

@@ -25,7 +25,7 @@ _NODE = """<g transform="translate({x} {y})"><rect width="158" height="60"/>\
 <text x="79" y="52">{kind:12 146}</text></g>
 """
 _POD = """<g transform="translate({x:g} 652)"><rect width="{width:g}" height="46"/>\
-<text x="{middle:g}" y="19.5" class="name">{name:13 bold 150}</text>\
+<text x="{middle:g}" y="19.5" class="name">{name}</text>\
 <text x="{middle:g}" y="36.5">{detail}</text></g>
 """
 _SUBNET = """<g transform="translate({x:g} {y})">\
@@ -206,5 +206,6 @@ def _pods(recording: Recording) -> str:
         each = (room - 8 * (len(pods) - 1)) / max(1, len(pods))
         for number, (name, detail) in enumerate(pods):
             x = left + number * (each + 8)
-            found += _POD.format(x=x, width=each, middle=each / 2, name=Words(name), detail=Words(detail))
+            text = f"{Words(name):13 bold {each - 8:g}}"
+            found += _POD.format(x=x, width=each, middle=each / 2, name=text, detail=Words(detail))
     return found

@@ -30,6 +30,7 @@ ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
 OBJECTS = "kubernetes:yaml/v2:ConfigGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 SERVICE = "kubernetes:core/v1:Service"
+SERVICE_PATCH = "kubernetes:core/v1:ServicePatch"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 
@@ -133,11 +134,16 @@ def on_hybrid_nodes(deployment: Resource) -> bool:
     return selected or ACTIVATION_LABEL in str(pod.get("affinity", ""))
 
 
+def _is_awaited(deployment: Resource) -> bool:
+    """Whether `pulumi up` waits for a Deployment's pods. What it does not wait for may be there before its nodes."""
+    return deployment.inputs["metadata"].get("annotations", {}).get("pulumi.com/skipAwait") != "true"
+
+
 def _is_joined_check(_plan: _Plan, app: Resource, check: Resource) -> bool:
     """Whether `check` is awaited until every hybrid node has joined, and `app` is spread over these nodes."""
     spread = check.inputs["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
-    whole = on_hybrid_nodes(check) and any("minDomains" in each for each in spread)
-    return whole and app.urn != check.urn and on_hybrid_nodes(app)
+    whole = on_hybrid_nodes(check) and _is_awaited(check) and any("minDomains" in each for each in spread)
+    return whole and app.urn != check.urn and on_hybrid_nodes(app) and _is_awaited(app)
 
 
 def _its_namespace(_plan: _Plan, later: Resource, namespace: Resource) -> bool:
@@ -147,6 +153,14 @@ def _its_namespace(_plan: _Plan, later: Resource, namespace: Resource) -> bool:
 def _its_pods(_plan: _Plan, service: Resource, deployment: Resource) -> bool:
     labels = deployment.inputs["spec"]["template"]["metadata"]["labels"]
     return service.inputs["spec"]["selector"].items() <= labels.items()
+
+
+def _is_dns(_plan: _Plan, later: Resource, add_on: Resource) -> bool:
+    """Whether `later` is a part of CoreDNS beside the add-on: it uses its ConfigMap, its account or its Service."""
+    metadata, pod = later.inputs["metadata"], later.inputs["spec"].get("template", {}).get("spec", {})
+    return add_on.inputs["addonName"] == "coredns" and (
+        pod.get("serviceAccountName") == "coredns" or metadata["name"] == "kube-dns"
+    )
 
 
 def _is_controllers(plan: _Plan, objects: Resource, _group: Resource) -> bool:
@@ -218,6 +232,12 @@ RULES = (
         because="CoreDNS hangs DEGRADED without nodes (docs/design.md, order 5)",
     ),
     Rule(
+        later=(DEPLOYMENT, SERVICE_PATCH),
+        earlier=(ADDON,),
+        because="the add-on brings CoreDNS's configuration, account and Service",
+        concerns=_is_dns,
+    ),
+    Rule(
         later=(OBJECTS,),
         earlier=(NODE_GROUP,),
         because="calico-kube-controllers comes after the managed nodes (docs/design.md, order 5)",
@@ -227,13 +247,15 @@ RULES = (
         later=(DEPLOYMENT,),
         earlier=(NODE_GROUP,),
         because="a workload comes after the machines that it runs on (docs/design.md, order 6)",
-        concerns=lambda _plan, deployment, _group: not on_hybrid_nodes(deployment),
+        concerns=lambda _plan, deployment, _group: (
+            _is_awaited(deployment) and not on_hybrid_nodes(deployment)
+        ),
     ),
     Rule(
         later=(DEPLOYMENT,),
         earlier=(INSTANCE,),
         because="a workload comes after the machines that it runs on (docs/design.md, order 6)",
-        concerns=lambda _plan, deployment, _node: on_hybrid_nodes(deployment),
+        concerns=lambda _plan, deployment, _node: _is_awaited(deployment) and on_hybrid_nodes(deployment),
     ),
     Rule(
         later=(DEPLOYMENT,),

@@ -179,15 +179,49 @@ def coredns(context: Context, findings: Findings) -> str:
     return f"{ready} of {wanted} ready"
 
 
-@check("system.coredns-spread", "CoreDNS survives the loss of one node", needs=("system.coredns",))
+@check(
+    "system.coredns-spread",
+    "each side resolves names by itself, and survives the loss of one node where it has several",
+    needs=("system.coredns",),
+    eventually=True,
+)
 def coredns_spread(context: Context, findings: Findings) -> str:
-    pods = [pod for pod in context.cluster.pods("kube-system") if pod.app == "kube-dns" and pod.ready]
-    aliases = {node.name: node.alias for node in context.cluster.nodes}
-    nodes = sorted({aliases.get(pod.node, pod.node) for pod in pods})
-    if len(nodes) < 2 and len(context.cluster.nodes) > 1:
-        findings.warn(
-            f"all CoreDNS pods run on {listed(nodes) or 'no node'}",
-            why="when that node goes, no pod of the cluster resolves names until they are moved",
-            fix="kubectl -n kube-system rollout restart deployment coredns",
+    pods = [pod for pod in context.cluster.pods("kube-system") if pod.app == "kube-dns"]
+    said = []
+    for side, deployment in (("managed", "coredns"), ("hybrid", "coredns-hybrid")):
+        nodes = {node.name: node for node in context.cluster.nodes if node.hybrid == (side == "hybrid")}
+        serving = sorted({nodes[pod.node].alias for pod in pods if pod.ready and pod.node in nodes})
+        said.append(f"{side}: {listed(serving)}")
+        if nodes and not serving:
+            waiting = [f"{pod.name} {pod.waiting or pod.phase}" for pod in pods if not pod.ready]
+            findings.fail(
+                f"no CoreDNS pod is ready on a {side} node{': ' if waiting else ''}{listed(waiting, most=3)}",
+                why=f"pods on {side} nodes ask the other side for every name, and resolve none while the link is cut",
+                fix=f"kubectl -n kube-system describe deployment {deployment}; "
+                "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
+            )
+        elif len(serving) == 1 < len(nodes):
+            findings.warn(
+                f"all CoreDNS pods of the {side} side run on {serving[0]}",
+                why="when that node goes, the other side answers until they are moved",
+                fix=f"kubectl -n kube-system rollout restart deployment {deployment}",
+            )
+    return f"runs on {'; '.join(said)}"
+
+
+@check(
+    "system.coredns-own-side",
+    "a pod asks the CoreDNS of its own side first",
+    needs=("node.api",),
+    eventually=True,
+)
+def coredns_own_side(context: Context, findings: Findings) -> str:
+    service = context.memo.get("kube-dns", lambda: context.kube.service("kube-system", "kube-dns"))
+    found = ((service or {}).get("spec") or {}).get("trafficDistribution", "")
+    if found not in ("PreferClose", "PreferSameZone", "PreferSameNode"):
+        findings.fail(
+            f"Service kube-dns has trafficDistribution {found or '(none)'}",
+            why="every second name is asked for across the link, and fails there while it is cut",
+            fix="pulumi up --refresh",
         )
-    return f"runs on {listed(nodes)}"
+    return f"Service kube-dns has trafficDistribution {found}"

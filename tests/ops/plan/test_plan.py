@@ -169,6 +169,7 @@ def test_every_component_is_there_and_the_counts_add_up(plan, short):
         "HybridNodes",
         "LoadBalancer",
         "CoreDns",
+        "HybridDns",
         "NwCheck",
         "SampleApp",
     ]

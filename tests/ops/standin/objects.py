@@ -49,18 +49,22 @@ def pods(world: Any) -> list[Object]:
             app, ready = f"nw-check-{machine.side}", machine.check_pod_ready
             name, ip = f"{app}-c7cd75cc6-{short}", machine.pod_ip(3)
             found.append(_pod("nw-check", name, {"app": app}, machine, ip, "netshoot", ready=ready))
-    for index, alias in enumerate(world.coredns):
-        found.append(
+    for name, aliases, ready in (
+        ("coredns-5d78c9869d", world.coredns, world.coredns_ready),
+        ("coredns-hybrid-6f9cd", world.coredns_hybrid, world.coredns_hybrid_ready),
+    ):
+        found += [
             _pod(
                 "kube-system",
-                f"coredns-5d78c9869d-{index}",
+                f"{name}-{index}",
                 {"k8s-app": "kube-dns"},
                 world.at(alias),
                 world.at(alias).pod_ip(9),
                 "coredns",
-                ready=index < world.coredns_ready,
+                ready=index < ready,
             )
-        )
+            for index, alias in enumerate(aliases)
+        ]
     for name, machine in world.sample_pods:
         found.append(_pod("sample", name, {"app": "sample-app"}, machine, machine.pod_ip(5), "http-echo"))
     return found
@@ -98,6 +102,8 @@ def single(world: Any, path: str) -> Object | None:
         return {"metadata": {"name": "aws-node"}}
     if path == f"{apps}/deployments/coredns" and not world.coredns_missing:
         return {"spec": {"replicas": len(world.coredns)}, "status": {"readyReplicas": world.coredns_ready}}
+    if path == "/api/v1/namespaces/kube-system/services/kube-dns":
+        return {"spec": {"clusterIP": "172.16.0.10", **world.dns_service}}
     if path == "/api/v1/namespaces/sample/services/sample-svc" and world.sample_service:
         return {"spec": {"type": "NodePort", "clusterIP": "172.16.58.99"}}
     return None

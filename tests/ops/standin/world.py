@@ -116,6 +116,9 @@ class World:
     # Faults of what runs in the cluster.
     coredns: list[str] = field(default_factory=lambda: ["ip-10-10-1-193", "ip-10-10-2-193"])
     coredns_ready: int = 2
+    coredns_hybrid: list[str] = field(default_factory=lambda: ["onprem-1", "onprem-2"])
+    coredns_hybrid_ready: int = 2
+    dns_service: dict[str, str] = field(default_factory=lambda: {"trafficDistribution": "PreferClose"})
     resolver_broken: bool = False
     coredns_missing: bool = False
     aws_node: bool = False
@@ -192,7 +195,8 @@ class World:
 
     def resolves(self, source: Machine) -> bool:
         """Whether a pod on this machine reaches a CoreDNS pod."""
-        return self.coredns_ready > 0 and any(self.overlay(source, self.at(alias)) for alias in self.coredns)
+        serving = self.coredns[: self.coredns_ready] + self.coredns_hybrid[: self.coredns_hybrid_ready]
+        return any(self.overlay(source, self.at(alias)) for alias in serving)
 
     def sample_answer(self, source: Machine) -> str | None:
         """The body the sample app sends to a client on this machine, pods taking turns; None: nothing comes."""

@@ -143,7 +143,7 @@ FAULTS = [
             on(MANAGED_1, ready=False, message="Kubelet stopped posting node status."),
             "Kubelet stopped posting",
         ),
-        (put(machines=[], sample_on=[], coredns=[]), "the cluster has no nodes"),
+        (put(machines=[], sample_on=[], coredns=[], coredns_hybrid=[]), "the cluster has no nodes"),
     ),
     *each(
         "node.count",
@@ -271,8 +271,23 @@ FAULTS = [
     ),
     *each(
         "system.coredns-spread",
-        (put(coredns=[MANAGED_1, MANAGED_1]), "all CoreDNS pods run on ip-10-10-1-193"),
+        (put(coredns=[MANAGED_1, MANAGED_1]), "all CoreDNS pods of the managed side run on ip-10-10-1-193"),
+        (put(coredns_hybrid=[HYBRID_1]), "all CoreDNS pods of the hybrid side run on onprem-1"),
         status=Status.WARN,
+    ),
+    *each(
+        "system.coredns-spread",
+        (put(coredns_hybrid=[]), "no CoreDNS pod is ready on a hybrid node"),
+        (
+            put(coredns_hybrid_ready=0),
+            "no CoreDNS pod is ready on a hybrid node: coredns-hybrid-6f9cd-0 CrashLoopBackOff",
+        ),
+        (put(coredns=["onprem-1", "onprem-2"]), "no CoreDNS pod is ready on a managed node"),
+    ),
+    *each(
+        "system.coredns-own-side",
+        (put(dns_service={}), "Service kube-dns has trafficDistribution (none)"),
+        (put(dns_service={"trafficDistribution": "Other"}), "has trafficDistribution Other"),
     ),
     *each(
         "net.pods",
@@ -281,7 +296,7 @@ FAULTS = [
             "onprem-1 (mi-06d5ac211e74887c1) has no ready nw-check pod (none is scheduled there)",
         ),
         (on(MANAGED_1, check_pod_ready=False), "nw-check-managed-c7cd75cc6-1-193 CrashLoopBackOff"),
-        (put(machines=[], sample_on=[], coredns=[]), "no nw-check pod is ready"),
+        (put(machines=[], sample_on=[], coredns=[], coredns_hybrid=[]), "no nw-check pod is ready"),
     ),
     *each("net.pods", (on(MANAGED_1, has_check_pod=False), "has no ready nw-check pod"), status=Status.WARN),
     *each(
@@ -332,7 +347,10 @@ FAULTS = [
     ),
     *each(
         "net.service-dns",
-        (put(coredns_ready=0), "curl: (6) Could not resolve host: sample-svc.sample.svc.cluster.local"),
+        (
+            put(coredns_ready=0, coredns_hybrid_ready=0),
+            "curl: (6) Could not resolve host: sample-svc.sample.svc.cluster.local",
+        ),
         (put(sample_text="oops"), "200, but not from the sample app: 'oops'"),
     ),
     *each(

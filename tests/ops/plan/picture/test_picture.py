@@ -238,7 +238,8 @@ def test_a_closed_flow_is_red_and_says_so(record, config):
 
 def words(record, config, **settings) -> str:
     svg = draw(record(**settings), prove(record(**settings), Expectations.from_config(config(**settings))))
-    return " | ".join(html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    shown = re.findall(r"<text[^>]*>(?:<tspan[^>]*>)?([^<]*)(?:</tspan>)?</text>", svg)
+    return " | ".join(html.unescape(text) for text in shown)
 
 
 def test_the_picture_names_everything_that_the_plan_has(record, config):

@@ -1,0 +1,148 @@
+"""CoreDNS on the hybrid side: names are resolved there too, and each pod asks the side that it runs on first.
+
+The add-on's own Deployment stays with the managed nodes (infra/core_dns.py). One Deployment cannot do both: with soft
+rules all its replicas land on the nodes that are there first and never move; with hard ones the add-on hangs DEGRADED
+while hybrid nodes are late. So the hybrid side has a Deployment of its own, with the add-on's configuration and
+account, behind the add-on's Service. Nothing here is awaited: its pods wait for hybrid nodes, `pulumi up` does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import ServicePatch
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+from infra import versions
+from k8s import children, workloads
+
+NAMESPACE: Final = "kube-system"
+NAME: Final = "coredns-hybrid"
+SERVICE: Final = "kube-dns"
+# Service kube-dns selects its pods by the first label alone. The add-on's Deployment and budget ask for a label of
+# the add-on as well, which these pods do not have.
+LABELS: Final = {"k8s-app": "kube-dns", "eks-hybrid-calico/side": "hybrid"}
+# The account and the ConfigMap that come with the add-on.
+_ADD_ON: Final = "coredns"
+# As EKS counts for the add-on: https://docs.aws.amazon.com/eks/latest/userguide/coredns-autoscaling.html
+_NODES_PER_REPLICA: Final = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class HybridDnsArgs:
+    """`add_on` brings configuration, account and Service; `hybrid_nodes` counts them; all goes with `cluster`."""
+
+    cluster: pulumi.Resource
+    add_on: pulumi.Resource
+    hybrid_nodes: int
+
+
+class HybridDns(pulumi.ComponentResource):
+    """Deployment and budget coredns-hybrid, and a field of the add-on's Service kube-dns."""
+
+    def __init__(self, name: str, args: HybridDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ekshybrid:hybrid_dns:HybridDns", name, None, opts)
+        after_add_on = children.after(self, args.cluster, [args.add_on])
+        Deployment(NAME, **deployment(args.hybrid_nodes), opts=after_add_on)
+        PodDisruptionBudget(NAME, **budget(), opts=children.first(self, args.cluster, opts))
+        ServicePatch(SERVICE, **own_side_first(), opts=after_add_on)
+        self.register_outputs({})
+
+
+def replicas(hybrid_nodes: int) -> int:
+    """Return how many pods serve so many hybrid nodes: two where there are two, and one more for every 16 nodes."""
+    return min(hybrid_nodes, max(2, -(-hybrid_nodes // _NODES_PER_REPLICA)))
+
+
+def deployment(hybrid_nodes: int) -> dict[str, Any]:
+    """Return `metadata` and `spec` of Deployment coredns-hybrid.
+
+    Each pod has a host of its own and waits for it. The first hybrid node gets one at once and no second one.
+    """
+    count = replicas(hybrid_nodes)
+    pod = {
+        "nodeSelector": {"eks.amazonaws.com/compute-type": "hybrid"},
+        "topologySpreadConstraints": [workloads.spread_over_hosts(NAME, min_hosts=count, labels=LABELS)],
+        "tolerations": [
+            {"key": "CriticalAddonsOnly", "operator": "Exists"},
+            # A node that the control plane does not reach may be a site that is cut off and goes on: its pods stay.
+            {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"},
+            {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},
+        ],
+        "priorityClassName": "system-cluster-critical",
+        "serviceAccountName": _ADD_ON,
+        # The resolver of the node, not the cluster's: that would be a circle. Outside names are resolved on site.
+        "dnsPolicy": "Default",
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container()],
+        "volumes": [
+            {
+                "name": "config",
+                "configMap": {"name": _ADD_ON, "items": [{"key": "Corefile", "path": "Corefile"}]},
+            }
+        ],
+    }
+    return {
+        "metadata": {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "labels": LABELS,
+            "annotations": workloads.NOT_AWAITED,
+        },
+        "spec": {
+            "replicas": count,
+            # With one pod per host there is no room for a surge, and one stays.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+            "selector": {"matchLabels": LABELS},
+            "template": {"metadata": {"labels": LABELS}, "spec": pod},
+        },
+    }
+
+
+def budget() -> dict[str, Any]:
+    """Return `metadata` and `spec` of the budget: a drain takes one pod at a time."""
+    return {
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": LABELS}},
+    }
+
+
+def own_side_first() -> dict[str, Any]:
+    """Return the patch of Service kube-dns: a pod asks the CoreDNS pods of its own zone, if there are any.
+
+    Hybrid nodes have the zone `onprem`. EKS applies the Service by server-side apply and puts back only the fields
+    that it sets itself, of which this is none. PreferClose, because 1.33 does not know its newer name.
+    https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html
+    https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-distribution
+    """
+    return {
+        "metadata": {"name": SERVICE, "namespace": NAMESPACE, "annotations": workloads.NOT_AWAITED},
+        "spec": {"trafficDistribution": "PreferClose"},
+    }
+
+
+def _container() -> dict[str, Any]:
+    return {
+        "name": "coredns",
+        "image": versions.COREDNS_IMAGE,
+        "args": ["-conf", "/etc/coredns/Corefile"],
+        "ports": [
+            {"name": "dns", "containerPort": 53, "protocol": "UDP"},
+            {"name": "dns-tcp", "containerPort": 53, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": 9153, "protocol": "TCP"},
+        ],
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns", "readOnly": True}],
+        "securityContext": workloads.confined(add=["NET_BIND_SERVICE"]),
+        # As the add-on's.
+        "resources": {"requests": {"cpu": "100m", "memory": "70Mi"}, "limits": {"memory": "170Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}},
+        "livenessProbe": {
+            "httpGet": {"path": "/health", "port": 8080},
+            "initialDelaySeconds": 60,
+            "timeoutSeconds": 5,
+            "failureThreshold": 5,
+        },
+    }
