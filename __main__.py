@@ -18,6 +18,7 @@ from infra.network import Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
 from infra.outputs import OutputsArgs, export
 from k8s.calico import Calico, CalicoArgs, CalicoControllers, manifest
 from k8s.hybrid_dns import HybridDns, HybridDnsArgs
+from k8s.metrics_server import MetricsServer, MetricsServerArgs
 from k8s.nw_check import NwCheck, NwCheckArgs
 from k8s.sample_app import SampleApp, SampleAppArgs
 
@@ -62,6 +63,7 @@ firewall = Firewall(
         node_port=config.sample_node_port,
         client_cidrs=config.alb_allowed_cidrs,
         operating_systems=[node.os for node in config.hybrid_nodes],
+        webhook_ports=config.webhook_ports,
     ),
     fixed.before_all,
 )
@@ -151,6 +153,11 @@ CalicoControllers(
     "calico-controllers",
     CalicoArgs(objects=calico_objects.after_nodes, cluster=cluster.control_plane),
     pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[managed.node_group]),
+)
+MetricsServer(
+    "metrics-server",
+    MetricsServerArgs(cluster=cluster.control_plane, managed_nodes=managed.node_group),
+    in_cluster,
 )
 check = NwCheck(
     "nw-check",

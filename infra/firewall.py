@@ -37,6 +37,7 @@ class FirewallArgs:
     node_port: int
     client_cidrs: Sequence[str]
     operating_systems: Sequence[str]
+    webhook_ports: Sequence[int] = ()
 
 
 class Firewall(pulumi.ComponentResource):
@@ -56,7 +57,14 @@ class Firewall(pulumi.ComponentResource):
             "load-balancer": args.vpc.public_cidrs,
         }
         ubuntu = any(os.startswith("ubuntu") for os in args.operating_systems)
-        for rule in rules(flows(node_port=args.node_port, listener_port=LISTENER_PORT, ubuntu=ubuntu)):
+        self._opened: set[tuple[str, ...]] = set()
+        table = flows(
+            node_port=args.node_port,
+            listener_port=LISTENER_PORT,
+            ubuntu=ubuntu,
+            webhook_ports=args.webhook_ports,
+        )
+        for rule in rules(table):
             self._open(rule)
         self.control_plane = self._groups["control-plane"]
         self.managed_nodes = self._groups["managed"]
@@ -84,7 +92,11 @@ class Firewall(pulumi.ComponentResource):
         cidrs = self._cidrs[rule.peer]
         for number, cidr in enumerate(cidrs, start=1):
             former = rule.former_name if len(cidrs) == 1 else f"{rule.former_name}-{number}"
-            self._create(rule, f"{rule.name}-{cidr}", former, cidr_ipv4=cidr)
+            # The control plane and the managed nodes have the same addresses, and AWS refuses a rule twice.
+            opens = (rule.group, rule.direction, rule.protocol, str(rule.port), cidr)
+            if opens not in self._opened:
+                self._opened.add(opens)
+                self._create(rule, f"{rule.name}-{cidr}", former, cidr_ipv4=cidr)
 
     def _create(
         self,

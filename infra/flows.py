@@ -17,6 +17,8 @@ Direction = Literal["ingress", "egress"]
 # Places with a security group of ours. The others are only ever a range of addresses.
 GROUPS: tuple[Place, ...] = ("control-plane", "managed", "hybrid", "load-balancer")
 NODES: tuple[Place, ...] = ("managed", "hybrid")
+# Of metrics-server on the host network of a managed node. A kubelet has 10250.
+METRICS_PORT = 10251
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +51,20 @@ class Rule:
     description: str
 
 
-def flows(*, node_port: int, listener_port: int, ubuntu: bool) -> tuple[Flow, ...]:
+def flows(
+    *, node_port: int, listener_port: int, ubuntu: bool, webhook_ports: Sequence[int] = ()
+) -> tuple[Flow, ...]:
     """The flow table of a stack.
 
-    `node_port` is the sample app's; `ubuntu` says whether a hybrid node runs Ubuntu.
+    `node_port` is the sample app's; `ubuntu` says whether a hybrid node runs Ubuntu; `webhook_ports` are those on
+    which the control plane calls what the user runs on the nodes' own network.
     Sources: https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html and
     https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements.
     """
-    return tuple(_flows(node_port, listener_port, ubuntu))
+    return tuple(_flows(node_port, listener_port, ubuntu, webhook_ports))
 
 
-def _flows(node_port: int, listener_port: int, ubuntu: bool) -> Iterator[Flow]:
+def _flows(node_port: int, listener_port: int, ubuntu: bool, webhook_ports: Sequence[int]) -> Iterator[Flow]:
     def flow(
         name: str, source: Place, target: Place, protocol: Literal["tcp", "udp"], port: int, why: str
     ) -> Flow:
@@ -80,6 +85,10 @@ def _flows(node_port: int, listener_port: int, ubuntu: bool) -> Iterator[Flow]:
         for other in NODES:
             yield flow("vxlan", node, other, "udp", 4789, "the pod network")
             yield flow("node-port", node, other, "tcp", node_port, "a Service by the address of any node")
+        yield flow("metrics", "managed", node, "tcp", 10250, "metrics-server to the kubelets")
+        for port in webhook_ports:
+            yield flow("webhook", "control-plane", node, "tcp", port, "webhooks and API servers on the nodes")
+    yield flow("metrics-api", "control-plane", "managed", "tcp", METRICS_PORT, "kubectl top and autoscalers")
     if ubuntu:
         # Ubuntu's package mirrors for EC2 answer plain http only (packages are signed); nodeadm install runs
         # apt.

@@ -98,3 +98,5 @@ HTTP_ECHO_IMAGE: Final = "docker.io/hashicorp/http-echo:1.0.0"
 # CoreDNS on the hybrid nodes: a release that EKS's add-on has too, so that both understand one Corefile. Its images:
 # https://github.com/coredns/coredns/releases, https://docs.aws.amazon.com/eks/latest/userguide/managing-coredns.html
 COREDNS_IMAGE: Final = "registry.k8s.io/coredns/coredns:v1.14.2"
+# https://github.com/kubernetes-sigs/metrics-server/releases
+METRICS_SERVER_IMAGE: Final = "registry.k8s.io/metrics-server/metrics-server:v0.8.1"

@@ -5,6 +5,7 @@ from itertools import combinations, count
 from typing import Final
 
 from infra import addressing, versions
+from infra.flows import METRICS_PORT
 from settings.model import Settings
 from settings.problems import Problem, remove_command, set_command
 from settings.values import DOCKER_BRIDGE
@@ -63,6 +64,24 @@ def _overlaps(first: str, second: str) -> Callable[[Settings], Iterator[Problem]
             )
 
     return check
+
+
+def _webhook_ports_are_free(settings: Settings) -> Iterator[Problem]:
+    taken = {
+        10250: "kubelets",
+        METRICS_PORT: "metrics-server",
+        settings.sample_node_port: "the sample application",
+    }
+    for index, port in enumerate(settings.webhook_ports):
+        if port in taken:
+            path = f"webhookPorts[{index}]"
+            yield Problem(
+                path=path,
+                seen=str(port),
+                wrong=f"is open already, for {taken[port]}",
+                advice="Take it out",
+                command=remove_command(path),
+            )
 
 
 def _versions_fit(settings: Settings) -> Iterator[Problem]:
@@ -216,6 +235,7 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("calicoVersion", "calicoManifestSha256"), _release_has_a_digest),
     (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
     (("nodeadmVersion", "nodeadmSha256", "hybridNodes"), _nodeadm_digests_fit),
+    (("webhookPorts", "sampleNodePort"), _webhook_ports_are_free),
     (("managedNodes",), _group_size_is_in_order),
     (("hybridNodes",), _names_differ),
     (("podCidr", "managedNodes", "hybridNodes"), _every_node_gets_pod_addresses),

@@ -314,6 +314,25 @@ class Settings(_Model):
         json_schema_extra={"part": "[0]"},
     )
     sample_node_port: Whole = Field(30080, ge=30000, le=32767, description="a port from 30000 to 32767")
+    # A security group takes 60 rules, and a port needs one for each subnet of the control plane.
+    webhook_ports: Annotated[
+        tuple[Annotated[Whole, Field(ge=1, le=65535, description="a port from 1 to 65535")], ...],
+        structured,
+        unique,
+        sized(
+            0,
+            most=10,
+            what="ports",
+            why="a security group takes 60 rules",
+            part="[0]",
+            example="9443",
+        ),
+    ] = Field(
+        (),
+        description="a list of ports",
+        examples=["9443"],
+        json_schema_extra={"part": "[0]"},
+    )
     control_plane_logs: Annotated[
         tuple[Annotated[str, one_of(CONTROL_PLANE_LOGS, example="audit")], ...], structured, unique
     ] = Field(

@@ -112,6 +112,10 @@ class Kube:
         """List cluster-wide objects of crd.projectcalico.org/v1, e.g. `ippools`."""
         return self._list(self._custom.list_cluster_custom_object, "crd.projectcalico.org", "v1", plural)
 
+    def node_metrics(self) -> list[Object]:
+        """List what metrics-server has measured of Nodes; empty when the API server knows no such API."""
+        return self._list(self._custom.list_cluster_custom_object, "metrics.k8s.io", "v1beta1", "nodes")
+
     def logs(self, namespace: str, pod: str, *, container: str | None = None, lines: int = 10) -> str:
         """Read the last lines of a container's log; ExecError when the server says no."""
         wanted = {"container": container} if container else {}

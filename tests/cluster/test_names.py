@@ -54,9 +54,7 @@ def test_the_add_on_is_complete_before_any_hybrid_node_and_stays_where_it_is_whe
     deploy(world, 2)
     world.wait_available(ADD_ON)
     before = world.hosts(*ADD_ON_PODS)
-    assert (
-        len(wait_for("two pods wait", lambda: len(found := world.pending(*BESIDE_PODS)) == 2 and found)) == 2
-    )
+    wait_for("two pods wait", lambda: len(world.pending(*BESIDE_PODS)) == 2)
 
     (first,) = world.hybrid(IDS[0])
     wait_for("a pod on the first", lambda: world.hosts(*BESIDE_PODS) == {first["metadata"]["name"]: 1})

@@ -211,6 +211,7 @@ def adjusted_back(rig: Rig, adjusted: Step) -> Step:
         controlPlaneLogs=[],
         managedNodes={"diskGiB": 40},
         supportType="STANDARD",
+        webhookPorts=[9443],
     )
     return rig.stack.step(rig.stack.up)
 

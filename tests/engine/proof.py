@@ -85,6 +85,9 @@ ROWS: dict[str, Row] = {
     "sampleNodePort": Row(
         effect="In place", step="adjusted", of=("kubernetes:core/v1:Service", "sample-svc")
     ),
+    "webhookPorts": Row(
+        effect="In place", step="adjusted_back", of=(INGRESS, "hybrid-ingress-webhook"), kind="Create"
+    ),
     "controlPlaneLogs": Row(effect="In place", step="adjusted_back", of=(CLUSTER, "")),
     "aws:region": _refused("aws:region cannot change from eu-central-1 to eu-west-1"),
     "the AWS account": _refused("the AWS account cannot change from 123456789012 to 210987654321"),

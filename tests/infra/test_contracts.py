@@ -26,6 +26,7 @@ COMPONENTS = {
     "ekshybrid:hybrid_nodes:HybridNodes",
     "ekshybrid:load_balancer:LoadBalancer",
     "ekshybrid:managed_nodes:ManagedNodes",
+    "ekshybrid:metrics_server:MetricsServer",
     "ekshybrid:network:Vpc",
     "ekshybrid:network:VpcPeering",
     "ekshybrid:nw_check:NwCheck",

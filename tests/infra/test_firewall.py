@@ -32,6 +32,9 @@ IN = {
     *(("hybrid", "tcp", 30080, cidr) for cidr in MANAGED_CIDRS),
     ("managed", "tcp", 30080, "managed"),
     ("managed", "tcp", 30080, HYBRID_CIDR),
+    # 16, 17a: metrics-server; 17b, to hybrid nodes, is the rule of 4: the control plane has the same addresses
+    ("managed", "tcp", 10251, "control-plane"),
+    ("managed", "tcp", 10250, "managed"),
     # 13: clients
     ("load-balancer", "tcp", 80, WORLD),
 }
@@ -43,6 +46,9 @@ OUT = {
     ("hybrid", "tcp", 80, WORLD),
     ("control-plane", "tcp", 10250, HYBRID_CIDR),
     ("control-plane", "tcp", 10250, "managed"),
+    ("control-plane", "tcp", 10251, "managed"),
+    ("managed", "tcp", 10250, "managed"),
+    ("managed", "tcp", 10250, HYBRID_CIDR),
     ("hybrid", "udp", 4789, "hybrid"),
     *(("hybrid", "udp", 4789, cidr) for cidr in MANAGED_CIDRS),
     ("managed", "udp", 4789, "managed"),
@@ -117,6 +123,19 @@ def test_the_sample_port_and_the_allowed_clients_come_from_the_settings(record):
     }
     assert 30080 not in {row[2] for row in found}
     assert ("managed", "tcp", 31000, "load-balancer") in found
+
+
+def test_the_ports_of_webhooks_are_open_from_the_control_plane_to_every_node(record):
+    recording = record(webhookPorts=[9443, 8443])
+    ports = (9443, 8443)
+    assert opened(recording, INGRESS) - IN == {
+        *(("managed", "tcp", port, "control-plane") for port in ports),
+        *(("hybrid", "tcp", port, cidr) for port in ports for cidr in MANAGED_CIDRS),
+    }
+    assert opened(recording, EGRESS) - OUT == {
+        *(("control-plane", "tcp", port, "managed") for port in ports),
+        *(("control-plane", "tcp", port, HYBRID_CIDR) for port in ports),
+    }
 
 
 def test_an_egress_rule_to_the_internet_stands_for_the_same_port_nearby():

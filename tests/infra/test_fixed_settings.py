@@ -197,6 +197,7 @@ def test_nothing_is_built_or_changed_before_the_memory_has_agreed(dev):
         "calico",
         "calico-controllers",
         "hybrid-dns",
+        "metrics-server",
         "nw-check",
         "sample",
     }

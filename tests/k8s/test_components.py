@@ -54,6 +54,8 @@ def test_a_namespace_comes_before_what_is_in_it_and_the_service_after_its_pods(d
 # The Kubernetes provider adopts what exists. So an object that gets another name or parent in Pulumi's state, in the
 # same cluster, is first "created" and then deleted under its old name: it is gone. These names are never changed.
 PLACES = {
+    "ekshybrid:metrics_server:MetricsServer$kubernetes:yaml/v2:ConfigGroup::metrics-server",
+    "ekshybrid:metrics_server:MetricsServer$kubernetes:apps/v1:Deployment::metrics-server",
     "ekshybrid:hybrid_dns:HybridDns$kubernetes:apps/v1:Deployment::coredns-hybrid",
     "ekshybrid:hybrid_dns:HybridDns$kubernetes:policy/v1:PodDisruptionBudget::coredns-hybrid",
     "ekshybrid:hybrid_dns:HybridDns$kubernetes:core/v1:ServicePatch::kube-dns",

@@ -98,6 +98,46 @@ LOGS = "api, audit, authenticator, controllerManager, scheduler"
             ),
         ),
         (
+            "webhookPorts",
+            [9443, 9443],
+            (
+                "webhookPorts [9443, 9443] has 9443 twice. Remove one of them,"
+                " e.g. pulumi config rm --path 'webhookPorts[1]'"
+            ),
+        ),
+        (
+            "webhookPorts",
+            [9443, 70000],
+            (
+                "webhookPorts[1] 70000 is not a port from 1 to 65535. Set one,"
+                " e.g. pulumi config set --path 'webhookPorts[1]' 9443"
+            ),
+        ),
+        (
+            "webhookPorts",
+            list(range(9000, 9011)),
+            (
+                "webhookPorts [9000, 9001, 9002, 9003, 9004, 9005, 9006, 9007, 9008, 9009, 9010] has 11 ports. 0 to 10"
+                " are possible (a security group takes 60 rules), e.g. pulumi config rm --path 'webhookPorts[10]'"
+            ),
+        ),
+        (
+            "webhookPorts",
+            [9443, 10250],
+            (
+                "webhookPorts[1] 10250 is open already, for kubelets. Take it out,"
+                " e.g. pulumi config rm --path 'webhookPorts[1]'"
+            ),
+        ),
+        (
+            "webhookPorts",
+            [30080],
+            (
+                "webhookPorts[0] 30080 is open already, for the sample application. Take it out,"
+                " e.g. pulumi config rm --path 'webhookPorts[0]'"
+            ),
+        ),
+        (
             "controlPlaneLogs",
             ["audit", "kubelet"],
             (

@@ -5,7 +5,7 @@ import pytest
 VALID = (
     "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
     " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes, hybridNodes,"
-    " apiAllowedCidrs, albAllowedCidrs, sampleNodePort, controlPlaneLogs"
+    " apiAllowedCidrs, albAllowedCidrs, sampleNodePort, webhookPorts, controlPlaneLogs"
 )
 DIGEST = "0123456789abcdef" * 4
 LONG = "a" * 101

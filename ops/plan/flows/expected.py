@@ -41,6 +41,7 @@ class Expectations:
     alb_allowed: tuple[IPv4Network, ...]
     api_allowed: tuple[IPv4Network, ...]
     ubuntu: bool
+    webhook_ports: tuple[int, ...] = ()
 
     @classmethod
     def from_config(cls, config: Mapping[str, str]) -> Expectations:
@@ -54,6 +55,7 @@ class Expectations:
             alb_allowed=tuple(IPv4Network(cidr) for cidr in found.alb_allowed_cidrs),
             api_allowed=tuple(IPv4Network(cidr) for cidr in found.api_allowed_cidrs),
             ubuntu=any(node.os.startswith("ubuntu") for node in found.hybrid_nodes),
+            webhook_ports=found.webhook_ports,
         )
 
 
@@ -94,6 +96,15 @@ def flows(expectations: Expectations) -> list[Flow]:
     if expectations.ubuntu:
         # Ubuntu's package mirrors for EC2 answer plain http only; `nodeadm install` runs apt.
         table.append(flow("14", hybrid, INTERNET, "tcp", 80, "apt, and with it nodeadm install"))
+    table += [
+        flow("16", control, managed, "tcp", 10251, "kubectl top and autoscalers have no metrics"),
+        flow("17a", managed, managed, "tcp", 10250, "kubectl top lacks managed nodes"),
+        flow("17b", managed, hybrid, "tcp", 10250, "kubectl top lacks hybrid nodes"),
+    ]
+    for each in expectations.webhook_ports:
+        webhook = f"failed calling webhook ... :{each} ... context deadline exceeded"
+        table.append(flow("5b", control, managed, "tcp", each, webhook))
+        table.append(flow("4b", control, hybrid, "tcp", each, webhook))
     # Not one packet's port but a rule of the design: a peering route in every route table of both VPCs, so that a
     # machine finds the other VPC whatever subnet it is put into.
     table.append(

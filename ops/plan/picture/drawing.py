@@ -89,14 +89,14 @@ def draw(recording: Recording, report: FlowReport) -> str:
             for number in sorted(closed)
         ),
     }
-    texts = {key: Words(text) for key, text in _texts(recording, facts).items()}
+    texts = {key: Words(text) for key, text in _texts(recording, facts, report).items()}
     template = (Path(__file__).parent / "stack.svg").read_text(encoding="utf-8")
     if not any(row.flow.number == "14" for row in report.rows):
         template = "".join(line for line in template.splitlines(keepends=True) if ' n14"' not in line)
     return template.format_map({**texts, **drawn})
 
 
-def _texts(recording: Recording, facts: Facts) -> dict[str, str]:
+def _texts(recording: Recording, facts: Facts, report: FlowReport) -> dict[str, str]:
     checks = recording.stack_outputs["checks"]
     cluster = recording.one("eks:index:Cluster").inputs
     listener = recording.one("aws:lb/listener:Listener").inputs
@@ -113,11 +113,22 @@ def _texts(recording: Recording, facts: Facts) -> dict[str, str]:
         "listener": f"{listener['protocol']} {listener['port']}",
         "weights": ":".join(str(weight[checks["targetGroups"][side]]) for side in ("managed", "hybrid")),
         "node_port": str(checks["nodePort"]),
+        "node_calls": _node_calls(report),
         "control_plane": f"Control plane {cluster['name']}, Kubernetes {cluster['version']}",
         "managed": _managed(recording.one("aws:eks/nodeGroup:NodeGroup").inputs),
         "pod_cidr": checks["podCidr"],
         "service_cidr": checks["serviceCidr"],
     }
+
+
+def _node_calls(report: FlowReport) -> str:
+    """What the control plane calls nodes for: kubelets, and the webhooks of the user's, if there are any."""
+    ports = sorted({row.flow.port for row in report.rows if row.flow.number == "5b"})
+    return (
+        f"logs, exec, webhooks, tcp 10250 {' '.join(map(str, ports))}"
+        if ports
+        else "logs and exec, tcp 10250"
+    )
 
 
 def _some(cidrs: list[str]) -> str:

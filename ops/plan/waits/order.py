@@ -168,8 +168,17 @@ def _is_controllers(plan: _Plan, objects: Resource, _group: Resource) -> bool:
     return plan.recording.resources[objects.parent].type == "ekshybrid:calico:CalicoControllers"
 
 
-def _is_network(plan: _Plan, group: Resource, objects: Resource) -> bool:
-    return not _is_controllers(plan, objects, group)
+def _is_network(plan: _Plan, _group: Resource, objects: Resource) -> bool:
+    return plan.recording.resources[objects.parent].type == "ekshybrid:calico:Calico"
+
+
+def _is_beside(_plan: _Plan, deployment: Resource, objects: Resource) -> bool:
+    """Whether a group of objects is what a Deployment of the same component needs."""
+    return deployment.parent == objects.parent
+
+
+def _is_metrics(plan: _Plan, objects: Resource, _group: Resource) -> bool:
+    return plan.recording.resources[objects.parent].type == "ekshybrid:metrics_server:MetricsServer"
 
 
 RULES = (
@@ -244,12 +253,22 @@ RULES = (
         concerns=_is_controllers,
     ),
     Rule(
+        later=(OBJECTS,),
+        earlier=(NODE_GROUP,),
+        because="an API that nobody serves is reported with every look at what the cluster knows",
+        concerns=_is_metrics,
+    ),
+    Rule(
+        later=(DEPLOYMENT,),
+        earlier=(OBJECTS,),
+        because="its account and its rights come with them",
+        concerns=_is_beside,
+    ),
+    Rule(
         later=(DEPLOYMENT,),
         earlier=(NODE_GROUP,),
         because="a workload comes after the machines that it runs on (docs/design.md, order 6)",
-        concerns=lambda _plan, deployment, _group: (
-            _is_awaited(deployment) and not on_hybrid_nodes(deployment)
-        ),
+        concerns=lambda _plan, deployment, _group: not on_hybrid_nodes(deployment),
     ),
     Rule(
         later=(DEPLOYMENT,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from ops.checks.model import Findings, check, listed
+from ops.clients.errors import AskError
 from ops.clients.kube import ExecError, Executed
 from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
@@ -225,3 +226,32 @@ def coredns_own_side(context: Context, findings: Findings) -> str:
             fix="pulumi up --refresh",
         )
     return f"Service kube-dns has trafficDistribution {found}"
+
+
+@check(
+    "system.metrics",
+    "kubectl top nodes knows every node, and autoscalers have what they scale by",
+    needs=("node.api",),
+    eventually=True,
+)
+def metrics(context: Context, findings: Findings) -> str:
+    nodes = context.cluster.nodes
+    try:
+        measured = {(item.get("metadata") or {}).get("name", "") for item in context.kube.node_metrics()}
+    except AskError as error:
+        findings.fail(
+            f"metrics.k8s.io does not answer: {error}",
+            why="metrics-server is not ready, or tcp 10251 from the control plane to the managed nodes is closed",
+            fix="kubectl -n kube-system get pods -l k8s-app=metrics-server -o wide; "
+            "kubectl get apiservice v1beta1.metrics.k8s.io",
+        )
+        return ""
+    missing = [str(node) for node in nodes if node.name not in measured]
+    if missing:
+        findings.fail(
+            f"kubectl top nodes lacks {listed(missing)}",
+            why="metrics-server does not reach their kubelets: tcp 10250 from the managed nodes is closed, or the kubelet "
+            "has no signed certificate yet",
+            fix="kubectl -n kube-system logs deployment/metrics-server --tail 20; kubectl get csr",
+        )
+    return f"kubectl top nodes knows {len(nodes)} of {len(nodes)} nodes"

@@ -139,7 +139,7 @@ def test_what_a_person_decides_on_fits_one_screen_and_starts_with_the_verdict(sh
     assert max(map(len, lines)) <= 80
     words = " ".join(short.split())
     for part in (
-        "21 of 21 that the cluster needs are open, there and back",
+        "24 of 24 that the cluster needs are open, there and back",
         "can reach ALB tcp 80 from 0.0.0.0/0; API endpoint tcp 443 from 0.0.0.0/0 (as the settings say)",
         "warnings 2, below",
         "Warning: eks-hybrid-calico:albAllowedCidrs[0]",
@@ -170,6 +170,7 @@ def test_every_component_is_there_and_the_counts_add_up(plan, short):
         "LoadBalancer",
         "CoreDns",
         "HybridDns",
+        "MetricsServer",
         "NwCheck",
         "SampleApp",
     ]
@@ -323,7 +324,7 @@ def test_a_closed_flow_fails_the_plan(monkeypatch, config):
     assert "To build it" not in done.stdout
     assert "Closed flows" in done.stdout
     assert "without it:" in done.stdout
-    assert "19 of 21" in done.stdout
+    assert "22 of 24" in done.stdout
     done = run("--json", *given)
     assert done.exit_code == 1
     closed = [flow for flow in json.loads(done.stdout)["flows"] if not flow["open"]]

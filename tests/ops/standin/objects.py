@@ -113,6 +113,10 @@ def listing(world: Any, path: str) -> list[Object] | None:
     """The items at an API path; None when it is no list."""
     if path == "/api/v1/nodes":
         return nodes(world)
+    if path == "/apis/metrics.k8s.io/v1beta1/nodes":
+        return [
+            {"metadata": {"name": one.name}} for one in world.machines if one.alias not in world.unmeasured
+        ]
     parts = path.strip("/").split("/")
     if path.startswith("/api/v1/namespaces/") and parts[-1] == "pods" and len(parts) == 5:
         return [pod for pod in pods(world) if pod["metadata"]["namespace"] == parts[3]]

@@ -98,6 +98,9 @@ class KubeHandler(_Handler):
 
     def _objects(self, path: str) -> None:
         objects, world = self.stand_in.state["objects"], self.stand_in.state["world"]
+        if path.startswith("/apis/metrics.k8s.io/") and world.metrics_503:
+            self._status(503, "service unavailable")
+            return
         items = objects.listing(world, path)
         found = {"items": items} if items is not None else objects.single(world, path)
         if found is None:

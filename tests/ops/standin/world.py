@@ -118,6 +118,8 @@ class World:
     coredns_ready: int = 2
     coredns_hybrid: list[str] = field(default_factory=lambda: ["onprem-1", "onprem-2"])
     coredns_hybrid_ready: int = 2
+    unmeasured: set[str] = field(default_factory=set)
+    metrics_503: bool = False
     dns_service: dict[str, str] = field(default_factory=lambda: {"trafficDistribution": "PreferClose"})
     resolver_broken: bool = False
     coredns_missing: bool = False

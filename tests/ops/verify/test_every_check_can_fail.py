@@ -290,6 +290,11 @@ FAULTS = [
         (put(dns_service={"trafficDistribution": "Other"}), "has trafficDistribution Other"),
     ),
     *each(
+        "system.metrics",
+        (put(unmeasured={HYBRID_1}), "kubectl top nodes lacks onprem-1 (mi-06d5ac211e74887c1)"),
+        (put(metrics_503=True), "metrics.k8s.io does not answer: no answer from the API server"),
+    ),
+    *each(
         "net.pods",
         (
             on(HYBRID_1, has_check_pod=False),

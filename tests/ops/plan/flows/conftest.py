@@ -57,6 +57,9 @@ def _rules() -> list[Rule]:
         rules += pair("control", node, "tcp", 10250) + pair("alb", node, "tcp", 30080)
         for other in ("managed", "hybrid"):
             rules += pair(node, other, "udp", 4789) + pair(node, other, "tcp", 30080)
+    # The kubelet of a hybrid node already admits the control plane's addresses, which are the managed nodes' too.
+    rules += pair("control", "managed", "tcp", 10251) + pair("managed", "hybrid", "tcp", 10250)[:1]
+    rules += pair("managed", "managed", "tcp", 10250)[:1]
     return rules
 
 

@@ -14,6 +14,7 @@ STACKS = {
     "dev": {},
     "one Amazon Linux node": {"hybridNodes": [{"name": "only", "os": "al2023"}]},
     "three zones": {"availabilityZones": 3},
+    "two webhooks": {"webhookPorts": [9443, 8443]},
     "another port": {"sampleNodePort": 31234},
     "two offices": {"apiAllowedCidrs": [OFFICE, SHOP], "albAllowedCidrs": [OFFICE, SHOP]},
 }

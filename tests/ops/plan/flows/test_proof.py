@@ -53,18 +53,18 @@ def test_taking_any_single_thing_away_closes_a_flow(network, expectations):
 @pytest.mark.parametrize(
     ("lost", "flows"),
     [
-        ("route remote to 10.10.0.0/16", ["1", "4", "7", "8", "11", "12b", "12c", "15"]),
+        ("route remote to 10.10.0.0/16", ["1", "4", "7", "8", "11", "12b", "12c", "17b", "15"]),
         ("route public to 10.90.0.0/16", ["11", "15"]),
         ("route remote to 0.0.0.0/0", ["3a", "3c", "14"]),
         ("route remote-public to 0.0.0.0/0", ["3a", "3c", "14"]),
         ("NAT gateway eks", ["3b", "3d"]),
         ("internet gateway eks", ["3b", "3d", "13"]),
-        ("peering peering", ["1", "4", "7", "8", "11", "12b", "12c", "15"]),
+        ("peering peering", ["1", "4", "7", "8", "11", "12b", "12c", "17b", "15"]),
         ("rule hybrid-out-internet-tcp80", ["14"]),
         ("rule hybrid-out-internet-tcp443", ["1", "3a", "3c"]),
         ("rule control-in-hybrid-tcp443", ["1"]),
         ("rule managed-in-managed-udp4789", ["6"]),
-        ("association private", ["1", "3b", "3d", "4", "7", "8", "12b", "12c", "15"]),
+        ("association private", ["1", "3b", "3d", "4", "7", "8", "12b", "12c", "17b", "15"]),
     ],
 )
 def test_what_is_lost_closes_exactly_the_flows_that_rest_on_it(network, expectations, lost, flows):
