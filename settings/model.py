@@ -23,6 +23,7 @@ from settings.values import (
     InstanceType,
     InstanceTypes,
     NodeadmVersion,
+    Port,
     PublicSource,
     Sha256,
     Whole,
@@ -316,7 +317,7 @@ class Settings(_Model):
     sample_node_port: Whole = Field(30080, ge=30000, le=32767, description="a port from 30000 to 32767")
     # A security group takes 60 rules, and a port needs one for each subnet of the control plane.
     webhook_ports: Annotated[
-        tuple[Annotated[Whole, Field(ge=1, le=65535, description="a port from 1 to 65535")], ...],
+        tuple[Port, ...],
         structured,
         unique,
         sized(

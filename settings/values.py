@@ -133,6 +133,12 @@ def sized(
     return AfterValidator(check)
 
 
+def _port(value: int) -> int:
+    if not 1 <= value <= 65535:
+        raise rejected("is not a port from 1 to 65535", "Set one", example="9443")
+    return value
+
+
 def one_of(allowed: Collection[str], *, example: str) -> AfterValidator:
     """Check that a text is one of a closed set."""
 
@@ -266,3 +272,4 @@ Sha256 = Annotated[
     matching(r"[0-9a-f]{64}", what="a SHA-256 digest of 64 hex digits", example=EXAMPLE_SHA256),
     BeforeValidator(_lower),
 ]
+Port = Annotated[Whole, AfterValidator(_port)]

@@ -46,7 +46,13 @@ def test_the_schema_and_the_settings_have_the_same_types(schema, model):
 def test_lists_have_entries_of_the_same_types(schema, model):
     lists = {name: each["items"]["type"] for name, each in schema.items() if each["type"] == "array"}
     assert lists == {name: _type_of(model[name]["items"]) for name in lists}
-    assert set(lists) == {"hybridNodes", "apiAllowedCidrs", "albAllowedCidrs", "webhookPorts", "controlPlaneLogs"}
+    assert set(lists) == {
+        "hybridNodes",
+        "apiAllowedCidrs",
+        "albAllowedCidrs",
+        "webhookPorts",
+        "controlPlaneLogs",
+    }
 
 
 @pytest.mark.parametrize(

@@ -250,8 +250,8 @@ def metrics(context: Context, findings: Findings) -> str:
     if missing:
         findings.fail(
             f"kubectl top nodes lacks {listed(missing)}",
-            why="metrics-server does not reach their kubelets: tcp 10250 from the managed nodes is closed, or the kubelet "
-            "has no signed certificate yet",
+            why="metrics-server does not reach their kubelets: tcp 10250 from the managed nodes is closed, or one "
+            "of them has no signed certificate yet",
             fix="kubectl -n kube-system logs deployment/metrics-server --tail 20; kubectl get csr",
         )
     return f"kubectl top nodes knows {len(nodes)} of {len(nodes)} nodes"
