@@ -3,8 +3,8 @@
 Pure, IPv4 only. Every CIDR is a string in canonical form ("10.10.0.0/16"), as AWS wants it.
 """
 
-from collections.abc import Iterable
-from ipaddress import IPv4Network
+from collections.abc import Collection, Iterable
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 # What EKS accepts for remote networks: RFC 1918, and RFC 6598 (carrier-grade NAT).
@@ -102,3 +102,23 @@ def free_range(prefix: int, taken: Iterable[str], ranges: Iterable[str] = RFC_19
     if found is None:
         raise ValueError(f"no /{prefix} is free")
     return str(found)
+
+
+def around(address: str, prefix: int) -> str:
+    """Find the range of a size that an address lies in."""
+    return str(IPv4Network((address, prefix), strict=False))
+
+
+def free_address(ranges: Iterable[str], taken: Collection[str | None]) -> str:
+    """Find the first address that a machine could have and none of the taken ones is.
+
+    Raises:
+        ValueError: there is none.
+
+    """
+    for network in map(IPv4Network, ranges):
+        first = int(network.network_address)
+        for number in range(first + (network.prefixlen < 31), first + network.num_addresses):
+            if str(IPv4Address(number)) not in taken:
+                return str(IPv4Address(number))
+    raise ValueError("every address is taken")

@@ -51,6 +51,12 @@ FIXED: Final = MappingProxyType(
             since="networks",
             why="a VPC does not change its network, and every hybrid node has its address in it",
         ),
+        "site": Fixed(
+            key="site",
+            since="networks",
+            why="the hybrid nodes of the one kind of site are instances and those of the other are machines of your own, "
+            "and no node moves from the one to the other",
+        ),
         "availabilityZones": Fixed(
             key="availabilityZones",
             since="networks",
@@ -100,10 +106,10 @@ def refusals(
             plane of `old` has in truth; None when there is none.
 
     """
-    changed = [key for key in REMEMBERED if key in old and old[key] != new[key]]
+    changed = [key for key in REMEMBERED if _has_changed(key, old, new)]
     for key in changed:
         if key in FIXED and FIXED[key].since == "networks":
-            yield _fixed(key, old[key], new[key])
+            yield _fixed(key, old.get(key), new.get(key))
     later = [key for key in changed if key not in FIXED or FIXED[key].since == "cluster"]
     if not later:
         return
@@ -112,7 +118,7 @@ def refusals(
         return
     for key in later:
         if key in FIXED:
-            yield _fixed(key, old[key], new[key])
+            yield _fixed(key, old.get(key), new.get(key))
         elif key == "kubernetesVersion":
             # By what EKS has: after an upgrade that failed, what was asked for last is not what there is.
             yield from _kubernetes(version, new[key])
@@ -120,8 +126,37 @@ def refusals(
             yield from _calico(old[key], new[key])
 
 
+def _has_changed(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Compare what both know. Of a site only the kind is fixed; a site of one's own has no VPC on premises."""
+    if key == "site":
+        # A release that knew no site remembers the range of the VPC that plays one.
+        return bool(old) and _is_own(old) != _is_own(new)
+    if key == "onPremVpcCidr" and _is_own(old):
+        return False
+    return key in old and old[key] != new[key]
+
+
+def _is_own(values: Mapping[str, Any]) -> bool:
+    return bool(values.get("site", {}).get("nodeCidrs"))
+
+
+def _kind(site: Any) -> str:
+    ranges = (site or {}).get("nodeCidrs")
+    return f"a site of your own ({', '.join(ranges)})" if ranges else "the VPC of this stack that plays one"
+
+
 def _fixed(key: str, old: object, new: object) -> Refusal:
     fixed = FIXED[key]
+    if key == "site":
+        ranges = (old or {}).get("nodeCidrs") if isinstance(old, Mapping) else None
+        back = (
+            f"pulumi config set --path 'site.nodeCidrs[0]' {ranges[0]}" if ranges else "pulumi config rm site"
+        )
+        return Refusal(
+            setting=key,
+            reason=f"{_PROJECT}:site cannot change from {_kind(old)} to {_kind(new)} while this stack is up: "
+            f"{fixed.why}. Keep it: {back}. To change it all the same, {_DESTROY}, or {_BESIDE}.",
+        )
     again = f"Sign in to account {old} again"
     keep = again if key == "account_id" else f"Keep it: pulumi config set {fixed.key} {old}"
     name = fixed.key if ":" in fixed.key or " " in fixed.key else f"{_PROJECT}:{fixed.key}"

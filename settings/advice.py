@@ -5,13 +5,16 @@ from datetime import date, timedelta
 from typing import Final
 
 from infra import versions
-from settings.model import Settings
+from settings.model import POD_MTU_ACROSS_A_VPN, Settings
 from settings.problems import full_key, set_command
 from settings.values import EVERYWHERE, EXAMPLE_PUBLIC, nodeadm_release
 
 # Calico wants Typha between its nodes and the API server above this; the manifest used here has none.
 # https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/onpremises
 _NODES_WITHOUT_TYPHA: Final = 50
+
+# 1446 bytes less 50 for VXLAN: https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
+_POD_MTU_OF_A_VPN: Final = 1396
 
 _SUPPORT_NOTICE: Final = timedelta(days=60)
 
@@ -22,6 +25,8 @@ def warnings(settings: Settings, today: date) -> list[str]:
         *_open_to_the_world(settings),
         *_other_partition(settings),
         *_too_many_nodes(settings),
+        *_the_site_reaches_the_api(settings),
+        *_the_link_carries_the_pods(settings),
         *_nodeadm(settings, today),
         *_standard_support(settings, today),
         *_calico_support(settings, today),
@@ -68,6 +73,28 @@ def _too_many_nodes(settings: Settings) -> Iterator[str]:
             f"{full_key('managedNodes.max')} {managed} and {hybrid} hybrid nodes make {managed + hybrid} nodes."
             f" Above {_NODES_WITHOUT_TYPHA} Calico wants Typha, which its manifest does not have:"
             " each node then watches the API server on its own"
+        )
+
+
+def _the_site_reaches_the_api(settings: Settings) -> Iterator[str]:
+    if settings.site.is_own and EVERYWHERE not in settings.api_allowed_cidrs:
+        path = f"apiAllowedCidrs[{len(settings.api_allowed_cidrs)}]"
+        yield (
+            f"{full_key('apiAllowedCidrs')} {', '.join(settings.api_allowed_cidrs)} must hold the public address from"
+            " which your data centre reaches the internet (of its NAT or its proxy): kubelets there use the public"
+            f" endpoint, and the program does not know that address. If it is missing, "
+            f"{set_command(path, EXAMPLE_PUBLIC)}"
+        )
+
+
+def _the_link_carries_the_pods(settings: Settings) -> Iterator[str]:
+    if settings.site.vpn_gateway_id and settings.calico_mtu > _POD_MTU_OF_A_VPN:
+        yield (
+            f"{full_key('podMtu')} {settings.pod_mtu} is more than a site-to-site VPN carries ({_POD_MTU_OF_A_VPN}):"
+            " large answers would hang. It is right where Direct Connect carries jumbo frames: ask what the "
+            "link carries,"
+            " and take 50 less for VXLAN; ops verify sends full-size packets between pods. For a VPN:"
+            f" {set_command('podMtu', POD_MTU_ACROSS_A_VPN)}"
         )
 
 

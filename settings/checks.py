@@ -6,9 +6,9 @@ from typing import Final
 
 from infra import addressing, versions
 from infra.flows import METRICS_PORT
-from settings.model import Settings
+from settings.model import HybridNode, Settings
 from settings.problems import Problem, remove_command, set_command
-from settings.values import DOCKER_BRIDGE
+from settings.values import DOCKER_BRIDGE, EXAMPLE_SITE
 
 # EKS wants at least 6 free addresses in each of its subnets and recommends 16.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
@@ -21,6 +21,8 @@ _RANGES: Final = {
     "podCidr": "pod_cidr",
     "serviceCidr": "service_cidr",
 }
+# A data centre of one's own has no VPC: its own ranges stand in.
+_PLAYED: Final = "onPremVpcCidr"
 _WHERE_TO_MOVE: Final = {
     "onPremVpcCidr": "the EKS VPC",
     "podCidr": "both VPCs",
@@ -48,13 +50,20 @@ def _range(settings: Settings, name: str) -> str:
 def _room(settings: Settings, name: str, prefix: int = 16) -> str:
     """Find a range that a network could have: its default where that is free, else the first that is free."""
     default: str = Settings.model_fields[_RANGES[name]].default
-    taken = [_range(settings, other) for other in _RANGES if other != name]
+    taken = [_range(settings, other) for other in _networks(settings) if other != name]
+    taken += settings.site.node_cidrs
     return addressing.free_range(prefix, [*taken, DOCKER_BRIDGE], [default, *addressing.RFC_1918])
+
+
+def _networks(settings: Settings) -> list[str]:
+    """Name the networks that this stack has."""
+    return [name for name in _RANGES if name != _PLAYED or not settings.site.is_own]
 
 
 def _overlaps(first: str, second: str) -> Callable[[Settings], Iterator[Problem]]:
     def check(settings: Settings) -> Iterator[Problem]:
-        if addressing.overlap(_range(settings, first), _range(settings, second)):
+        there = {first, second} <= set(_networks(settings))
+        if there and addressing.overlap(_range(settings, first), _range(settings, second)):
             yield Problem(
                 path=second,
                 seen=_range(settings, second),
@@ -216,6 +225,8 @@ def _managed_nodes_get_addresses(settings: Settings) -> Iterator[Problem]:
 
 
 def _hybrid_nodes_get_addresses(settings: Settings) -> Iterator[Problem]:
+    if settings.site.is_own:
+        return
     _, (private,) = addressing.subnet_layout(settings.on_prem_vpc_cidr, 1)
     room = addressing.usable_addresses(private)
     if len(settings.hybrid_nodes) > room:
@@ -229,8 +240,149 @@ def _hybrid_nodes_get_addresses(settings: Settings) -> Iterator[Problem]:
         )
 
 
+def _site_overlaps_nothing(settings: Settings) -> Iterator[Problem]:
+    ranges = settings.site.node_cidrs
+    others = [(name, _range(settings, name)) for name in _networks(settings)]
+    for index, cidr in enumerate(ranges):
+        path = f"site.nodeCidrs[{index}]"
+        earlier = [(f"site.nodeCidrs[{number}]", each) for number, each in enumerate(ranges[:index])]
+        for name, other in [*others, *earlier]:
+            if addressing.overlap(cidr, other):
+                # The ranges of a data centre are as they are: what can move is the stack's.
+                moves = name in _RANGES
+                yield Problem(
+                    path=path,
+                    seen=cidr,
+                    wrong=f"overlaps {name} {other}",
+                    advice=f"Your ranges are as they are: move {name}" if moves else "Remove the smaller one",
+                    command=set_command(name, _room(settings, name)) if moves else remove_command(path),
+                )
+                break
+
+
+def _one_way_leads_to_the_site(settings: Settings) -> Iterator[Problem]:
+    site = settings.site
+    ways = {
+        "transitGatewayId": site.transit_gateway_id,
+        "vpnGatewayId": site.vpn_gateway_id,
+        "routes": site.routes,
+    }
+    given = [name for name, value in ways.items() if value]
+    if not site.is_own:
+        others = {**ways, "httpsProxy": site.https_proxy, "noProxy": site.no_proxy}
+        name = next((name for name, value in others.items() if value), None)
+        if name:
+            yield Problem(
+                path=f"site.{name}",
+                seen=others[name],
+                wrong="is for a data centre of your own, and site.nodeCidrs is not set",
+                advice="Set the ranges that your machines have their addresses in",
+                command=set_command("site.nodeCidrs[0]", EXAMPLE_SITE),
+            )
+        return
+    if not given:
+        yield Problem(
+            path="site.nodeCidrs",
+            seen=list(site.node_cidrs),
+            wrong="have no way that leads to them",
+            advice="Set one of site.transitGatewayId, site.vpnGatewayId, or, where you make the routes yourself,"
+            " site.routes none",
+            command=set_command("site.routes", "none"),
+        )
+    for name in given[1:]:
+        yield Problem(
+            path=f"site.{name}",
+            seen=ways[name],
+            wrong=f"is a second way beside site.{given[0]}",
+            advice="One of them leads to the ranges; remove the other",
+            command=remove_command(f"site.{name}"),
+        )
+    if site.no_proxy and not site.https_proxy:
+        yield Problem(
+            path="site.noProxy",
+            seen=site.no_proxy,
+            wrong="has no site.httpsProxy to be an exception from",
+            advice="Remove it, or set the proxy",
+            command=remove_command("site.noProxy"),
+        )
+
+
+def _machines_are_where_the_site_is(settings: Settings) -> Iterator[Problem]:
+    ranges, seen = settings.site.node_cidrs, dict[str, int]()
+    for index, node in enumerate(settings.hybrid_nodes):
+        path = f"hybridNodes[{index}]"
+        yield from _fits_its_kind(settings, node, path)
+        if node.address is None or not ranges:
+            continue
+        if not addressing.lies_within(f"{node.address}/32", ranges):
+            yield Problem(
+                path=f"{path}.address",
+                seen=node.address,
+                wrong=f"is outside site.nodeCidrs {', '.join(ranges)}, and nodeadm init refuses such a node",
+                advice="Write the machine's own address, or add its range",
+                command=set_command(f"site.nodeCidrs[{len(ranges)}]", _range_of(settings, node.address)),
+            )
+        elif node.address in seen:
+            taken = {each.address for each in settings.hybrid_nodes}
+            yield Problem(
+                path=f"{path}.address",
+                seen=node.address,
+                wrong=f"is the address of hybridNodes[{seen[node.address]}] too",
+                advice="Each machine has its own",
+                command=set_command(f"{path}.address", addressing.free_address(ranges, taken)),
+            )
+        seen.setdefault(node.address, index)
+
+
+def _range_of(settings: Settings, address: str) -> str:
+    """Find a range for one more machine: its /24 where that is free, else itself alone."""
+    wide = str(addressing.around(address, 24))
+    taken = [*settings.site.node_cidrs, *(_range(settings, name) for name in _networks(settings))]
+    free = not any(addressing.overlap(wide, each) for each in [*taken, DOCKER_BRIDGE])
+    return wide if free else f"{address}/32"
+
+
+def _fits_its_kind(settings: Settings, node: HybridNode, path: str) -> Iterator[Problem]:
+    """Tell a machine of one's own from an instance, whose settings are others."""
+    if settings.site.is_own and node.address is None:
+        taken = {each.address for each in settings.hybrid_nodes}
+        yield Problem(
+            path=path,
+            seen=node.name,
+            wrong="has no address, and a site of your own has no instances",
+            advice="Set the address that the machine has",
+            command=set_command(f"{path}.address", addressing.free_address(settings.site.node_cidrs, taken)),
+        )
+    if node.address is None:
+        given = {"architecture": node.own_architecture}
+    elif not settings.site.is_own:
+        given = {"address": node.address}
+    else:
+        # What is for an instance would do nothing.
+        words = {"instance_type": "instanceType", "disk_gib": "diskGiB"}
+        given = {word: getattr(node, name) for name, word in words.items() if name in node.model_fields_set}
+    for name, value in given.items():
+        if value is None:
+            continue
+        why = {
+            "architecture": "is for a machine of your own; that of an instance follows from its instanceType",
+            "address": "is for a machine of your own, and this stack has no site.nodeCidrs",
+        }.get(name, "is for an instance, and this node has an address: it is a machine of your own")
+        yield Problem(
+            path=f"{path}.{name}",
+            seen=value,
+            wrong=why,
+            advice="Remove it" if name != "address" else "Remove it, or set site.nodeCidrs",
+            command=remove_command(f"{path}.{name}"),
+        )
+
+
 _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Problem]]], ...]] = (
-    *(((first, second), _overlaps(first, second)) for first, second in combinations(_RANGES, 2)),
+    *(
+        # Whether there is a VPC on premises depends on the site.
+        ((first, second, *(["site"] if _PLAYED in (first, second) else [])), _overlaps(first, second))
+        for first, second in combinations(_RANGES, 2)
+    ),
     (("kubernetesVersion", "calicoVersion"), _versions_fit),
     (("calicoVersion", "calicoManifestSha256"), _release_has_a_digest),
     (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
@@ -240,5 +392,8 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("hybridNodes",), _names_differ),
     (("podCidr", "managedNodes", "hybridNodes"), _every_node_gets_pod_addresses),
     (("vpcCidr", "availabilityZones", "managedNodes"), _managed_nodes_get_addresses),
-    (("onPremVpcCidr", "hybridNodes"), _hybrid_nodes_get_addresses),
+    (("onPremVpcCidr", "hybridNodes", "site"), _hybrid_nodes_get_addresses),
+    ((*_RANGES, "site"), _site_overlaps_nothing),
+    (("site",), _one_way_leads_to_the_site),
+    (("site", "hybridNodes"), _machines_are_where_the_site_is),
 )

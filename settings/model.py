@@ -15,14 +15,21 @@ from infra import addressing, instances, versions
 from infra.credentials import SESSION_NAME
 from settings.values import (
     EVERYWHERE,
+    EXAMPLE_PROXY,
     EXAMPLE_PUBLIC,
     EXAMPLE_SHA256,
+    EXAMPLE_SITE,
+    EXAMPLE_TRANSIT_GATEWAY,
+    EXAMPLE_VPN_GATEWAY,
     NODE_NAME_LENGTH,
+    Address,
     AnySource,
     CalicoVersion,
     InstanceType,
     InstanceTypes,
     NodeadmVersion,
+    NoProxy,
+    PodMtu,
     Port,
     PublicSource,
     Sha256,
@@ -38,6 +45,10 @@ from settings.values import (
 
 OPERATING_SYSTEMS = ("ubuntu-24.04", "ubuntu-22.04", "al2023")
 _MANIFEST_URL = versions.calico_manifest_url(versions.CALICO_DEFAULT)
+ARCHITECTURES: tuple[instances.Architecture, ...] = ("amd64", "arm64")
+# A site-to-site VPN carries 1446 bytes (https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html), VXLAN takes 50.
+POD_MTU_ACROSS_A_VPN = 1390
+ACTIVATION_HOURS = 24
 SUPPORT_TYPES = ("STANDARD", "EXTENDED")
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -73,8 +84,82 @@ class ManagedNodes(_Model):
         return instances.architecture(self.instance_types[0])
 
 
+class Site(_Model):
+    """A data centre of one's own, in place of the VPC that plays one. Without `node_cidrs` there is none.
+
+    One of `transit_gateway_id`, `vpn_gateway_id` and `routes` says how the EKS VPC reaches it.
+    """
+
+    # https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html: 15 ranges at most.
+    node_cidrs: Annotated[
+        tuple[
+            Annotated[
+                str,
+                network_range(example=EXAMPLE_SITE, largest=8, smallest=32, why="EKS takes no other size"),
+            ],
+            ...,
+        ],
+        unique,
+        sized(0, most=15, what="ranges", why="EKS takes 15", part="[0]", example=EXAMPLE_SITE),
+    ] = Field(
+        (),
+        description="a list of private IPv4 CIDRs",
+        examples=[EXAMPLE_SITE],
+        json_schema_extra={"part": "[0]"},
+    )
+    transit_gateway_id: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"tgw-([0-9a-f]{8}|[0-9a-f]{17})",
+                what="the id of a transit gateway",
+                example=EXAMPLE_TRANSIT_GATEWAY,
+            ),
+        ]
+        | None,
+        optional,
+    ] = Field(None, description="the id of a transit gateway", examples=[EXAMPLE_TRANSIT_GATEWAY])
+    vpn_gateway_id: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"vgw-([0-9a-f]{8}|[0-9a-f]{17})",
+                what="the id of a virtual private gateway",
+                example=EXAMPLE_VPN_GATEWAY,
+            ),
+        ]
+        | None,
+        optional,
+    ] = Field(None, description="the id of a virtual private gateway", examples=[EXAMPLE_VPN_GATEWAY])
+    routes: Annotated[Annotated[str, one_of(("none",), example="none")] | None, optional] = Field(
+        None, description="the word none", examples=["none"]
+    )
+    # Without a password: this value reaches files that everybody on the machine reads, as AWS documents them.
+    # https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-proxy.html
+    https_proxy: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"http://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:\d{1,5}",
+                what="the address of a proxy, http://HOST:PORT without a user or a path",
+                example=EXAMPLE_PROXY,
+            ),
+        ]
+        | None,
+        optional,
+    ] = Field(None, description="the address of a proxy", examples=[EXAMPLE_PROXY])
+    no_proxy: Annotated[NoProxy | None, optional] = Field(
+        None, description="a list of hosts and ranges, separated by commas", examples=[".example.internal"]
+    )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether there is such a data centre."""
+        return bool(self.node_cidrs)
+
+
 class HybridNode(_Model):
-    """One hybrid node in the on-prem VPC."""
+    """One hybrid node: an instance in the on-prem VPC or, with an `address`, a machine of one's own."""
 
     name: Annotated[
         str,
@@ -89,11 +174,19 @@ class HybridNode(_Model):
         "ubuntu-24.04", description="the name of an operating system"
     )
     disk_gib: _Disk = Field(30, alias="diskGiB")
+    address: Annotated[Address | None, optional] = Field(
+        None, description="an IPv4 address", examples=["10.80.0.{number}"]
+    )
+    own_architecture: Annotated[
+        Annotated[instances.Architecture, one_of(ARCHITECTURES, example="amd64")] | None, optional
+    ] = Field(None, alias="architecture", description="amd64 or arm64", examples=["amd64"])
 
     @property
     def architecture(self) -> instances.Architecture:
-        """The architecture of the instance type."""
-        return instances.architecture(self.instance_type)
+        """That of the instance type; of a machine of one's own what is said, or amd64."""
+        if self.address is None:
+            return instances.architecture(self.instance_type)
+        return self.own_architecture or "amd64"
 
 
 class NodeadmSha256(_Model):
@@ -275,6 +368,20 @@ class Settings(_Model):
         json_schema_extra={"part": "[0].name"},
     )
 
+    site: Annotated[Site, structured] = Field(
+        Site(),
+        description="a map of settings for a data centre of your own",
+        examples=[EXAMPLE_SITE],
+        json_schema_extra={"part": ".nodeCidrs[0]"},
+    )
+    pod_mtu: PodMtu = Field(
+        0, description="0 (automatic) or a number of bytes from 1280 to 8951", examples=[POD_MTU_ACROSS_A_VPN]
+    )
+    # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateActivation.html: 30 days at most.
+    activation_hours: Whole = Field(
+        ACTIVATION_HOURS, ge=1, le=720, description="a number of hours from 1 to 720"
+    )
+
     # EKS takes 40 ranges; the program adds the addresses of the two NAT gateways.
     # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
     api_allowed_cidrs: Annotated[
@@ -347,6 +454,11 @@ class Settings(_Model):
     def roles(self) -> tuple[dict[str, Any], ...]:
         """The requests of sts:AssumeRole, in the order in which the roles are taken."""
         return tuple(role.request for role in self.assume_roles)
+
+    @property
+    def calico_mtu(self) -> int:
+        """The MTU of the pods; 0 lets Calico find it, which it cannot where a VPN lies between the nodes."""
+        return self.pod_mtu or (POD_MTU_ACROSS_A_VPN if self.site.is_own else 0)
 
     @property
     def calico_release(self) -> versions.CalicoRelease:

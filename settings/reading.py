@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from settings.checks import problems_between
 from settings.credentials import unsupported_credentials
-from settings.model import AssumeRole, DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings
+from settings.model import AssumeRole, DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings, Site
 from settings.problems import (
     PROJECT,
     Problem,
@@ -34,6 +34,7 @@ _INNER_MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "managedNodes": ManagedNodes,
     "hybridNodes": HybridNode,
     "nodeadmSha256": NodeadmSha256,
+    "site": Site,
     "aws:defaultTags": DefaultTags,
     "aws:assumeRoles": AssumeRole,
 }

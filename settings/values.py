@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator
@@ -33,6 +33,10 @@ EXAMPLE_PUBLIC: Final = "203.0.113.0/24"
 
 _NETWORK_FORM: Final = "Write the network and its prefix length"
 EXAMPLE_SHA256: Final = "0123456789abcdef" * 4
+EXAMPLE_SITE: Final = "10.80.0.0/16"
+EXAMPLE_TRANSIT_GATEWAY: Final = "tgw-0123456789abcdef0"
+EXAMPLE_VPN_GATEWAY: Final = "vgw-0123456789abcdef0"
+EXAMPLE_PROXY: Final = "http://proxy.example.internal:3128"
 
 # A node's name is the value of a label (63 characters), and resources add "-" and eight digits to it.
 NODE_NAME_LENGTH: Final = 63 - 9
@@ -225,6 +229,44 @@ def _instance_types(value: object) -> object:
     return types
 
 
+def _address(text: str) -> str:
+    try:
+        address = IPv4Address(text)
+    except ValueError:
+        raise rejected(
+            "is not an IPv4 address", "Write the address of the machine", example="10.80.0.{number}"
+        ) from None
+    if not addressing.lies_within(f"{address}/32", addressing.PRIVATE):
+        raise rejected(
+            "is not private",
+            f"Write an address inside {', '.join(addressing.PRIVATE)}",
+            example="10.80.0.{number}",
+        )
+    return text
+
+
+def _no_proxy(text: str) -> str:
+    """Check what goes into NO_PROXY of files that a shell reads."""
+    if re.fullmatch(r"[A-Za-z0-9.*/_-]+(,[A-Za-z0-9.*/_-]+)*", text) is None:
+        raise rejected(
+            "is not a list of hosts, domains and ranges",
+            "Separate them by commas, without spaces",
+            example=".example.internal",
+        )
+    return text
+
+
+def _pod_mtu(value: int) -> int:
+    # 1280 is the least that IPv6 takes and what every network carries; VXLAN takes 50 of EC2's 9001.
+    if value != 0 and not 1280 <= value <= 8951:
+        raise rejected(
+            "is not an MTU that pods can have",
+            "0 is automatic, 1280 to 8951 bytes are possible; across a site-to-site VPN 1390 fits",
+            example=1390,
+        )
+    return value
+
+
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     for index, value in enumerate(values):
         if value in values[:index]:
@@ -261,6 +303,9 @@ unique = AfterValidator(_unique)
 optional = BeforeValidator(_empty_is_none)
 
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
+PodMtu = Annotated[int, BeforeValidator(_no_boolean), AfterValidator(_pod_mtu)]
+Address = Annotated[str, AfterValidator(_address)]
+NoProxy = Annotated[str, AfterValidator(_no_proxy)]
 AnySource = Annotated[str, AfterValidator(_any_source)]
 PublicSource = Annotated[str, AfterValidator(_public_source)]
 CalicoVersion = Annotated[str, AfterValidator(_calico_version)]

@@ -171,6 +171,8 @@ def refused(rig: Rig, recalico: Step) -> Step:
         "podCidr": "192.168.0.0/17",
         "serviceCidr": "172.20.0.0/16",
         "vpcCidr": "10.20.0.0/16",
+        "site": {"nodeCidrs": ["10.80.0.0/16"], "routes": "none"},
+        "hybridNodes": [{"name": "hybrid-1", "address": "10.80.0.11"}],
     }
     with rig.stack.configured(**changes):
         step = rig.stack.step(lambda: rig.stack.preview(succeeds=False))
@@ -195,6 +197,7 @@ def adjusted(rig: Rig, insisted: Step) -> Step:
         albAllowedCidrs=[CLIENTS, OTHER_CLIENTS],
         apiAllowedCidrs=[CLIENTS],
         controlPlaneLogs=["audit", "api"],
+        podMtu=1400,
         managedNodes={"min": 2, "desired": 3, "max": 4},
         sampleNodePort=31000,
         supportType="EXTENDED",
@@ -242,7 +245,7 @@ def retagged(rig: Rig, regrouped: Step) -> Step:
 def grown(rig: Rig, retagged: Step) -> Step:
     """`pulumi up` after a second hybrid node was added to the settings."""
     assert retagged.run.code == 0
-    rig.stack.configure(hybridNodes=[FIRST, SECOND])
+    rig.stack.configure(hybridNodes=[FIRST, SECOND], activationHours=48)
     step = rig.stack.step(rig.stack.up)
     rig.join()
     return step

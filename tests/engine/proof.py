@@ -78,6 +78,11 @@ ROWS: dict[str, Row] = {
     "hybridNodes[].instanceType": _new_machine("resized", "hybrid-1."),
     "hybridNodes[].os": _new_machine("other_os", "hybrid-1."),
     "hybridNodes[].diskGiB": _new_machine("resized", "hybrid-"),
+    "site": _refused("site cannot change from the VPC of this stack that plays one to a site of your own"),
+    "podMtu": Row(effect="In place", step="adjusted", of=_CALICO),
+    "activationHours": Row(
+        effect="In place", step="grown", of=("aws:ssm/activation:Activation", "hybrid-2."), kind="Create"
+    ),
     "apiAllowedCidrs": Row(effect="In place", step="adjusted", of=(CLUSTER, "")),
     "albAllowedCidrs": Row(
         effect="In place", step="adjusted_back", of=(INGRESS, "load-balancer-"), kind="Create"

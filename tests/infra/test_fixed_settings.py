@@ -16,6 +16,7 @@ OLD = {
     "account_id": "123456789012",
     "vpcCidr": "10.10.0.0/16",
     "onPremVpcCidr": "10.90.0.0/16",
+    "site": {},
     "availabilityZones": "2",
     "clusterName": "eks-hybrid",
     "podCidr": "192.168.0.0/16",
@@ -23,7 +24,9 @@ OLD = {
     "kubernetesVersion": "1.34",
     "calicoVersion": "3.32.1",
 }
-NETWORKS = {"region", "account_id", "vpcCidr", "onPremVpcCidr", "availabilityZones"}
+NETWORKS = {"region", "account_id", "vpcCidr", "onPremVpcCidr", "site", "availabilityZones"}
+OWN = {"nodeCidrs": ["10.80.0.0/16"], "routes": "none"}
+OTHERS = {"site": OWN}
 STACK = "eks-hybrid-calico/dev"
 MEMORY = "pulumi-python:dynamic/ekshybrid:FixedSettings"
 
@@ -38,8 +41,11 @@ def never():
 
 @pytest.mark.parametrize("setting", sorted(FIXED))
 def test_a_fixed_setting_is_refused_with_old_new_why_and_the_way_out(setting):
-    reason = refused({setting: "new"})[setting]
-    for part in (str(OLD[setting]), "new", FIXED[setting].why, "destroy this stack first", "a second stack"):
+    reason = refused({setting: OTHERS.get(setting, "new")})[setting]
+    words = (
+        ("the VPC of this stack", "a site of your own") if setting == "site" else (str(OLD[setting]), "new")
+    )
+    for part in (*words, FIXED[setting].why, "destroy this stack first", "a second stack"):
         assert part in reason
 
 
@@ -54,7 +60,21 @@ def test_a_first_up_that_failed_before_there_was_a_cluster_may_go_on_with_anothe
 
 @pytest.mark.parametrize("setting", sorted(NETWORKS))
 def test_networks_are_fixed_from_the_first_up_on(setting):
-    assert set(refused({setting: "new"}, version=None)) == {setting}
+    assert set(refused({setting: OTHERS.get(setting, "new")}, version=None)) == {setting}
+
+
+def test_a_stack_that_an_earlier_release_made_keeps_the_vpc_that_plays_the_data_centre():
+    old = {key: value for key, value in OLD.items() if key != "site"}
+    assert set(refused({"site": OWN}, old=old)) == {"site"}
+    assert refused({}, old=old) == {}
+
+
+def test_of_a_site_of_ones_own_the_kind_alone_is_fixed():
+    old = {**OLD, "site": OWN}
+    other = {"nodeCidrs": ["10.81.0.0/16"], "transitGatewayId": "tgw-1"}
+    assert refused({"site": other, "onPremVpcCidr": "10.91.0.0/16"}, old=old) == {}
+    (reason,) = refused({"site": {}}, old=old).values()
+    assert "Keep it: pulumi config set --path 'site.nodeCidrs[0]' 10.80.0.0/16" in reason
 
 
 def test_a_stack_made_before_there_was_a_memory_is_not_judged():

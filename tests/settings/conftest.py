@@ -1,6 +1,7 @@
 import json
 import re
 import shlex
+from itertools import pairwise
 
 import pytest
 
@@ -23,12 +24,13 @@ def _steps(path):
     return [int(index) if index else quoted or plain for quoted, index, plain in parts]
 
 
-def _reach(holder, key):
-    """What `key` holds; made where it is missing, as the CLI does."""
+def _reach(holder, key, following):
+    """What `key` holds; made where it is missing, as the CLI does: a list where a number follows."""
     if isinstance(holder, list):
         while len(holder) <= key:
             holder.append({})
-    return holder[key] if isinstance(holder, list) else holder.setdefault(key, {})
+        return holder[key]
+    return holder.setdefault(key, [] if isinstance(following, int) else {})
 
 
 def _change(raw, words):
@@ -42,8 +44,8 @@ def _change(raw, words):
         return raw | ({name: values[0]} if action == "set" else {})
     start = [] if isinstance(inner[0], int) else {}
     document = holder = json.loads(raw[name]) if name in raw else start
-    for key in inner[:-1]:
-        holder = _reach(holder, key)
+    for key, following in pairwise(inner):
+        holder = _reach(holder, key, following)
     if action == "rm":
         del holder[inner[-1]]
     elif isinstance(holder, list) and inner[-1] == len(holder):

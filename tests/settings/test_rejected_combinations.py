@@ -332,11 +332,11 @@ MANY = [{"name": f"n-{number}"} for number in range(252)]
 @pytest.mark.parametrize(
     ("given", "compared"),
     [
-        ({"onPremVpcCidr": "10.10.128.0/20"}, {"vpcCidr", "onPremVpcCidr"}),
+        ({"onPremVpcCidr": "10.10.128.0/20"}, {"vpcCidr", "onPremVpcCidr", "site"}),
         ({"podCidr": "10.10.0.0/16"}, {"vpcCidr", "podCidr"}),
-        ({"podCidr": "10.88.0.0/14"}, {"onPremVpcCidr", "podCidr"}),
+        ({"podCidr": "10.88.0.0/14"}, {"onPremVpcCidr", "podCidr", "site"}),
         ({"serviceCidr": "10.10.4.0/24"}, {"vpcCidr", "serviceCidr"}),
-        ({"serviceCidr": "10.90.4.0/24"}, {"onPremVpcCidr", "serviceCidr"}),
+        ({"serviceCidr": "10.90.4.0/24"}, {"onPremVpcCidr", "serviceCidr", "site"}),
         ({"serviceCidr": "192.168.4.0/24"}, {"podCidr", "serviceCidr"}),
         ({"kubernetesVersion": "1.33"}, {"kubernetesVersion", "calicoVersion"}),
         ({"calicoVersion": "3.32.4"}, {"calicoVersion", "calicoManifestSha256"}),
@@ -352,7 +352,7 @@ MANY = [{"name": f"n-{number}"} for number in range(252)]
             {"vpcCidr": "10.10.0.0/24", "managedNodes": {"max": 99}},
             {"vpcCidr", "availabilityZones", "managedNodes"},
         ),
-        ({"hybridNodes": MANY}, {"onPremVpcCidr", "hybridNodes"}),
+        ({"hybridNodes": MANY}, {"onPremVpcCidr", "hybridNodes", "site"}),
     ],
 )
 def test_a_comparison_is_left_out_when_one_of_its_settings_was_rejected(given, compared):

@@ -5,7 +5,7 @@ import pytest
 VALID = (
     "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
     " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes, hybridNodes,"
-    " apiAllowedCidrs, albAllowedCidrs, sampleNodePort, webhookPorts, controlPlaneLogs"
+    " site, podMtu, activationHours, apiAllowedCidrs, albAllowedCidrs, sampleNodePort, webhookPorts, controlPlaneLogs"
 )
 DIGEST = "0123456789abcdef" * 4
 LONG = "a" * 101
@@ -158,7 +158,7 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
             [{"name": "a"}, {"name": "b", "disk": 30}],
             (
                 "hybridNodes[1].disk is not a setting of hybridNodes[1]. Valid are name, instanceType,"
-                " os, diskGiB. Remove"
+                " os, diskGiB, address, architecture. Remove"
                 " it, e.g. pulumi config rm --path 'hybridNodes[1].disk'"
             ),
         ),

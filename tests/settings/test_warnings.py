@@ -167,3 +167,28 @@ def test_a_partition_in_which_hybrid_nodes_are_doubtful_is_warned_of(warned, reg
     assert warning.startswith(f"aws:region {region}: AWS says (2026-08-18)")
     assert says in warning
     assert "not tried" in warning
+
+
+SITE = {"nodeCidrs": ["10.80.0.0/16"], "vpnGatewayId": "vgw-0123456789abcdef0"}
+MACHINES = [{"name": "rack-1", "address": "10.80.0.11"}]
+
+
+def test_a_narrow_allow_list_must_hold_the_address_of_the_data_centre(parse):
+    found = parse(site=SITE, hybridNodes=MACHINES, apiAllowedCidrs=["203.0.113.0/24"])
+    assert any(
+        "must hold the public address from which your data centre" in text
+        for text in settings.warnings(found, TODAY)
+    )
+    assert not any(
+        "your data centre" in text
+        for text in settings.warnings(parse(apiAllowedCidrs=["203.0.113.0/24"]), TODAY)
+    )
+
+
+def test_an_mtu_that_no_vpn_carries_is_told(parse):
+    wide, fitting = (parse(site=SITE, hybridNodes=MACHINES, podMtu=mtu) for mtu in (1397, 1396))
+    assert any(
+        "podMtu 1397 is more than a site-to-site VPN carries" in text
+        for text in settings.warnings(wide, TODAY)
+    )
+    assert not any("podMtu" in text for text in settings.warnings(fitting, TODAY))
