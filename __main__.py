@@ -14,8 +14,9 @@ from infra.fixed_settings import FixedSettings, FixedSettingsArgs
 from infra.hybrid_nodes import HybridNodes, HybridNodesArgs
 from infra.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.managed_nodes import ManagedNodes, ManagedNodesArgs
-from infra.network import Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
+from infra.network import Vpc, VpcArgs
 from infra.outputs import OutputsArgs, export
+from infra.site import SiteArgs, build_site
 from k8s.calico import Calico, CalicoArgs, CalicoControllers, manifest
 from k8s.hybrid_dns import HybridDns, HybridDnsArgs
 from k8s.metrics_server import MetricsServer, MetricsServerArgs
@@ -31,6 +32,7 @@ calico_objects = manifest(
     version=config.calico_version,
     sha256=config.calico_manifest_sha256,
     pod_cidr=config.pod_cidr,
+    pod_mtu=config.calico_mtu,
     cache_dir=Path(".cache"),
 )
 account = look_up(
@@ -46,20 +48,28 @@ fixed = FixedSettings(
     "fixed-settings", FixedSettingsArgs(account=account, values=config.model_dump(by_alias=True))
 )
 
-# Two networks, one of which plays the data centre.
+# Two networks: the VPC of the cluster, and the site of the hybrid nodes, which another VPC plays or which is your own.
 vpc = Vpc(
     "eks",
     VpcArgs(account=account, cidr=config.vpc_cidr, zones=config.availability_zones, load_balancers=True),
     fixed.before_all,
 )
-on_prem = Vpc("on-prem", VpcArgs(account=account, cidr=config.on_prem_vpc_cidr, zones=1), fixed.before_all)
-peering = VpcPeering("peering", VpcPeeringArgs(account=account, vpc=vpc, on_prem=on_prem), fixed.before_all)
+site = build_site(
+    SiteArgs(
+        account=account,
+        vpc=vpc,
+        played_cidr=config.on_prem_vpc_cidr,
+        overlay_cidrs=[config.pod_cidr, config.service_cidr],
+        own=config.site,
+    ),
+    fixed.before_all,
+)
 firewall = Firewall(
     "firewall",
     FirewallArgs(
         account=account,
         vpc=vpc,
-        on_prem=on_prem,
+        site=site,
         node_port=config.sample_node_port,
         client_cidrs=config.alb_allowed_cidrs,
         operating_systems=[node.os for node in config.hybrid_nodes],
@@ -77,7 +87,7 @@ cluster = HybridCluster(
         kubernetes_version=config.kubernetes_version,
         support_type=config.support_type,
         vpc=vpc,
-        on_prem=on_prem,
+        site=site,
         security_group=firewall.control_plane,
         service_cidr=config.service_cidr,
         allowed_cidrs=config.api_allowed_cidrs,
@@ -108,11 +118,11 @@ hybrid = HybridNodes(
     HybridNodesArgs(
         account=account,
         cluster=cluster,
-        on_prem=on_prem,
-        peering=peering,
-        security_group_id=firewall.hybrid_nodes.id,
+        site=site,
+        security_group_id=firewall.hybrid_nodes_id,
         nodeadm_version=config.nodeadm_version,
         nodeadm_sha256=config.nodeadm_digests,
+        activation_hours=config.activation_hours,
         nodes=config.hybrid_nodes,
     ),
     fixed.before_all,
@@ -165,6 +175,7 @@ check = NwCheck(
         cluster=cluster.control_plane,
         activation_ids=hybrid.activation_ids,
         hybrid_nodes=hybrid.instances,
+        hybrid_nodes_are_awaited=hybrid.awaited,
         managed_node_count=managed.desired,
         managed_nodes=managed.node_group,
     ),
@@ -176,6 +187,7 @@ SampleApp(
         cluster=cluster.control_plane,
         activation_ids=hybrid.activation_ids,
         hybrid_check=check.hybrid,
+        nodes_are_awaited=hybrid.awaited,
         node_port=config.sample_node_port,
     ),
     in_cluster,
@@ -185,13 +197,13 @@ export(
     OutputsArgs(
         account=account,
         vpc=vpc,
-        on_prem=on_prem,
-        peering=peering,
+        site=site,
         cluster=cluster,
         managed=managed,
         hybrid=hybrid,
         balancer=balancer,
         pod_cidr=config.pod_cidr,
+        pod_mtu=config.calico_mtu,
         service_cidr=config.service_cidr,
         node_port=config.sample_node_port,
         minimum=config.managed_nodes.min,

@@ -54,8 +54,8 @@ FIXED: Final = MappingProxyType(
         "site": Fixed(
             key="site",
             since="networks",
-            why="the hybrid nodes of the one kind of site are instances and those of the other are machines of your own, "
-            "and no node moves from the one to the other",
+            why="the hybrid nodes of one kind of site are instances, those of the other are machines of your own, and "
+            "no node moves from the one to the other",
         ),
         "availabilityZones": Fixed(
             key="availabilityZones",

@@ -19,6 +19,7 @@ from infra.account import Account
 from infra.credentials import with_identity
 from infra.iam import HYBRID_NODE_POLICIES, hybrid_node_policy, hybrid_node_trust
 from infra.network import Vpc
+from infra.site import Site
 
 Transform = Callable[[pulumi.ResourceTransformArgs], pulumi.ResourceTransformResult | None]
 
@@ -30,7 +31,7 @@ _LOG_RETENTION_DAYS = 14
 class HybridClusterArgs:
     """What the cluster is for and where it lives.
 
-    `vpc` holds the control plane's network interfaces, `on_prem` the hybrid nodes. `allowed_cidrs` may reach
+    `vpc` holds the control plane's network interfaces, `site` the hybrid nodes. `allowed_cidrs` may reach
     the API's public endpoint. `log_types` are EKS's names of control-plane logs; none is sent when it is empty.
     `support_type` is EKS's word for what happens when the version leaves standard support: STANDARD upgrades by
     itself, EXTENDED keeps it at six times the price.
@@ -41,7 +42,7 @@ class HybridClusterArgs:
     kubernetes_version: str
     support_type: str
     vpc: Vpc
-    on_prem: Vpc
+    site: Site
     security_group: aws.ec2.SecurityGroup
     service_cidr: str
     allowed_cidrs: Sequence[str]
@@ -82,7 +83,7 @@ class HybridCluster(pulumi.ComponentResource):
             # With both endpoints on, the name resolves to public addresses outside the VPC all the same.
             endpoint_private_access=False,
             public_access_cidrs=public_access(
-                args.allowed_cidrs, [args.vpc.nat_address, args.on_prem.nat_address]
+                args.allowed_cidrs, [args.vpc.nat_address, *args.site.nat_addresses]
             ),
             authentication_mode=eks.AuthenticationMode.API,
             enabled_cluster_log_types=args.log_types or None,
@@ -105,7 +106,7 @@ class HybridCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 child,
                 pulumi.ResourceOptions(
-                    transforms=[remote_node_networks([args.on_prem.cidr])],
+                    transforms=[remote_node_networks(args.site.node_cidrs)],
                     # So the group is also deleted after the cluster inside: children go before their component.
                     depends_on=log_groups,
                 ),

@@ -16,6 +16,7 @@ import pulumi_aws as aws
 from infra.account import Account
 from infra.flows import GROUPS, Place, Rule, flows, rules
 from infra.network import Vpc
+from infra.site import Site
 
 LISTENER_PORT = 80
 _ANYWHERE = ("0.0.0.0/0",)
@@ -33,7 +34,7 @@ class FirewallArgs:
 
     account: Account
     vpc: Vpc
-    on_prem: Vpc
+    site: Site
     node_port: int
     client_cidrs: Sequence[str]
     operating_systems: Sequence[str]
@@ -41,17 +42,20 @@ class FirewallArgs:
 
 
 class Firewall(pulumi.ComponentResource):
-    """Four security groups: control plane, managed nodes, hybrid nodes, load balancer."""
+    """Security groups: control plane, managed nodes, load balancer, and hybrid nodes where those are instances.
+
+    In a data centre of one's own its own firewall does the same; `ops plan --firewall` prints what it must open.
+    """
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:firewall:Firewall", name, {}, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._groups = {place: self._group(place) for place in GROUPS}
+        self._groups = {place: self._group(place, vpc) for place in GROUPS if (vpc := self._vpc(place))}
         self._cidrs: dict[Place, Sequence[str]] = {
             "clients": args.client_cidrs,
             "internet": _ANYWHERE,
-            "hybrid": args.on_prem.private_cidrs,
+            "hybrid": args.site.machine_cidrs,
             "managed": args.vpc.private_cidrs,
             "control-plane": args.vpc.private_cidrs,
             "load-balancer": args.vpc.public_cidrs,
@@ -65,15 +69,19 @@ class Firewall(pulumi.ComponentResource):
             webhook_ports=args.webhook_ports,
         )
         for rule in rules(table):
-            self._open(rule)
+            if rule.group in self._groups:
+                self._open(rule)
         self.control_plane = self._groups["control-plane"]
         self.managed_nodes = self._groups["managed"]
-        self.hybrid_nodes = self._groups["hybrid"]
+        hybrid = self._groups.get("hybrid")
+        self.hybrid_nodes_id: pulumi.Output[str] | None = hybrid.id if hybrid else None
         self.load_balancer = self._groups["load-balancer"]
         self.register_outputs({})
 
-    def _group(self, place: Place) -> aws.ec2.SecurityGroup:
-        vpc = self._args.on_prem if place == "hybrid" else self._args.vpc
+    def _vpc(self, place: Place) -> Vpc | None:
+        return self._args.site.vpc if place == "hybrid" else self._args.vpc
+
+    def _group(self, place: Place, vpc: Vpc) -> aws.ec2.SecurityGroup:
         return aws.ec2.SecurityGroup(
             place,
             vpc_id=vpc.id,

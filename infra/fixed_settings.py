@@ -66,6 +66,16 @@ class Memory(pulumi.dynamic.Resource, module="ekshybrid", name="FixedSettings"):
         super().__init__(FixedSettingsProvider(), name, dict(values), opts)
 
 
+def _stored(value: Any) -> Any:
+    """A text: the engine hands numbers to the provider as floats, and a message would say 2.0.
+
+    Of a map, what is set: a state has no null.
+    """
+    if isinstance(value, Mapping):
+        return {key: each for key, each in value.items() if each is not None}
+    return str(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FixedSettingsArgs:
     """`values` are the stack's settings by the names that users write; `infra.changes` says which are remembered."""
@@ -88,8 +98,7 @@ class FixedSettings(pulumi.ComponentResource):
         memory = Memory(
             name,
             values={
-                # As texts: the engine hands numbers to the provider as floats, and a message would say 2.0.
-                **{key: str(value) for key, value in args.values.items() if key in REMEMBERED},
+                **{key: _stored(value) for key, value in args.values.items() if key in REMEMBERED},
                 "region": account.region,
                 "account_id": account.account_id,
                 "profile": account.profile,

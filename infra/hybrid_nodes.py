@@ -19,9 +19,11 @@ import pulumi_aws as aws
 from infra.account import Account
 from infra.cluster import HybridCluster
 from infra.instances import Architecture
-from infra.network import Vpc, VpcPeering
+from infra.network import Vpc
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
+from infra.own_machine import OwnMachine, OwnMachineArgs, expiry
+from infra.site import Site
 from userdata.cloud_config import JoinConfig, generation, render
 
 # The images' owners publish the newest one under these names. 22.04 has no gp3 variant.
@@ -71,18 +73,26 @@ class HybridNodeSpec(Protocol):
         """Size of the root volume in GiB."""
         ...
 
+    @property
+    def address(self) -> str | None:
+        """The address of a machine of one's own; None makes an instance."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class HybridNodesArgs:
-    """What all hybrid nodes share; `nodeadm_sha256` maps an architecture to the pinned digest of nodeadm."""
+    """What all hybrid nodes share; `nodeadm_sha256` maps an architecture to the pinned digest of nodeadm.
+
+    `activation_hours` is how long a new activation admits its machine. `security_group_id` is for instances.
+    """
 
     account: Account
     cluster: HybridCluster
-    on_prem: Vpc
-    peering: VpcPeering
-    security_group_id: pulumi.Input[str]
+    site: Site
+    security_group_id: pulumi.Input[str] | None
     nodeadm_version: str
     nodeadm_sha256: Mapping[str, str | None]
+    activation_hours: int
     nodes: Sequence[HybridNodeSpec]
 
 
@@ -91,29 +101,60 @@ def _image_parameter(spec: HybridNodeSpec) -> str:
 
 
 class HybridNodes(pulumi.ComponentResource):
-    """All hybrid nodes; each image is looked up once, however many nodes use it."""
+    """All hybrid nodes; each image is looked up once, however many nodes use it.
+
+    `awaited` says whether the program makes them: nobody waits for a machine that a person has to start. `joins` has
+    what each machine of one's own needs to join, by name: secrets.
+    """
 
     def __init__(self, name: str, args: HybridNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:hybrid_nodes:HybridNodes", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        made = [spec for spec in args.nodes if spec.address is None]
         images = {
             parameter: aws.ssm.get_parameter_output(name=parameter).insecure_value
-            for parameter in sorted({_image_parameter(spec) for spec in args.nodes})
+            for parameter in sorted({_image_parameter(spec) for spec in made})
         }
-        self.nodes = [
-            HybridNode(
+        instances = [
+            HybridNode(spec.name, args, spec, images[_image_parameter(spec)], opts=child) for spec in made
+        ]
+        machines = [
+            OwnMachine(
                 spec.name,
-                args,
-                spec,
-                images[_image_parameter(spec)],
-                opts=pulumi.ResourceOptions(parent=self),
+                OwnMachineArgs(
+                    account=args.account,
+                    cluster=args.cluster,
+                    join=_join(args, spec),
+                    address=spec.address,
+                    activation_hours=args.activation_hours,
+                ),
+                child,
             )
             for spec in args.nodes
+            if spec.address is not None
         ]
+        self.nodes: list[HybridNode | OwnMachine] = [*instances, *machines]
         self.activation_ids = [node.activation_id for node in self.nodes]
-        self.instances: list[pulumi.Resource] = [node.instance for node in self.nodes]
+        self.instances: list[pulumi.Resource] = [node.instance for node in instances]
+        self.awaited = not machines
+        self.joins = {machine.name: machine.join for machine in machines}
         self.addresses = {node.name: node.address for node in self.nodes}
         self.outputs = [node.output for node in self.nodes]
         self.register_outputs({})
+
+
+def _join(args: HybridNodesArgs, spec: HybridNodeSpec) -> JoinConfig:
+    return JoinConfig(
+        cluster_name=args.cluster.cluster_name,
+        region=args.account.region,
+        kubernetes_version=args.cluster.kubernetes_version,
+        nodeadm_version=args.nodeadm_version,
+        nodeadm_sha256=args.nodeadm_sha256.get(spec.architecture),
+        architecture=spec.architecture,
+        os=spec.os,
+        node_name=spec.name,
+        proxy=args.site.proxy,
+    )
 
 
 class HybridNode(pulumi.ComponentResource):
@@ -133,16 +174,7 @@ class HybridNode(pulumi.ComponentResource):
         super().__init__("ekshybrid:hybrid_nodes:HybridNode", name, {"os": spec.os}, opts)
         account, cluster = args.account, args.cluster
         child = pulumi.ResourceOptions(parent=self)
-        join = JoinConfig(
-            cluster_name=cluster.cluster_name,
-            region=account.region,
-            kubernetes_version=cluster.kubernetes_version,
-            nodeadm_version=args.nodeadm_version,
-            nodeadm_sha256=args.nodeadm_sha256.get(spec.architecture),
-            architecture=spec.architecture,
-            os=spec.os,
-            node_name=name,
-        )
+        join = _join(args, spec)
         shape = generation(
             join,
             instance_type=spec.instance_type,
@@ -156,8 +188,9 @@ class HybridNode(pulumi.ComponentResource):
             name=name,
             description=f"Hybrid node {name} of EKS cluster {cluster.cluster_name}",
             iam_role=cluster.hybrid_role.name,
-            # The default expiry of 24 hours stays: a code that leaks admits nobody, it has been used.
+            # A code that leaks admits nobody: it has been used.
             registration_limit=1,
+            expiration_date=expiry(args.activation_hours, cluster.hybrid_cluster_name),
             # Passed on to the machine it registers; the role's policy asks for it.
             tags={**account.named(name), "EKSClusterARN": cluster.arn},
             opts=pulumi.ResourceOptions.merge(
@@ -169,7 +202,7 @@ class HybridNode(pulumi.ComponentResource):
                     additional_secret_outputs=["activation_code"],
                     # The provider cannot change an activation, not even its tags: it would replace it, and with it the
                     # node. What the node must not outlive is in its generation.
-                    ignore_changes=["description", "tags", "tagsAll"],
+                    ignore_changes=["description", "expirationDate", "tags", "tagsAll"],
                 ),
             ),
         )
@@ -184,7 +217,11 @@ class HybridNode(pulumi.ComponentResource):
             opts=child,
         )
         self.activation_id = cleanup.activation_id
-        self.instance = self._instance(this, args, spec, image_id, join, activation.activation_code)
+        if args.site.vpc is None:
+            raise ValueError(f"{name}: an instance needs the VPC that plays the data centre")
+        self.instance = self._instance(
+            this, args, spec, args.site.vpc, image_id, join, activation.activation_code
+        )
         drain = NodeDrain(
             this,
             activation_id=self.activation_id,
@@ -210,6 +247,7 @@ class HybridNode(pulumi.ComponentResource):
         this: str,
         args: HybridNodesArgs,
         spec: HybridNodeSpec,
+        vpc: Vpc,
         image_id: pulumi.Input[str],
         join: JoinConfig,
         activation_code: pulumi.Output[str],
@@ -222,8 +260,8 @@ class HybridNode(pulumi.ComponentResource):
             this,
             ami=image_id,
             instance_type=spec.instance_type,
-            subnet_id=args.on_prem.private_subnet_ids[0],
-            vpc_security_group_ids=[args.security_group_id],
+            subnet_id=vpc.private_subnet_ids[0],
+            vpc_security_group_ids=[args.security_group_id] if args.security_group_id else None,
             associate_public_ip_address=False,
             # An instance profile could be picked up instead of the hybrid node's credentials, so there is none;
             # and no key.
@@ -246,6 +284,6 @@ class HybridNode(pulumi.ComponentResource):
                 # A newer image is no reason to replace a node.
                 ignore_changes=["ami"],
                 # What it needs at its first boot: permissions, and routes to the internet and to the cluster.
-                depends_on=[*args.cluster.hybrid_policies, *args.on_prem.egress, *args.peering.node_routes],
+                depends_on=[*args.cluster.hybrid_policies, *args.site.ready],
             ),
         )

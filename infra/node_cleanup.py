@@ -141,13 +141,37 @@ class NodeCleanupProvider(OnDeleteProvider):
         )
 
 
+class OwnMachineCleanupProvider(NodeCleanupProvider):
+    """The same for a machine of one's own, which may still run: it is told how to leave, and is not fought."""
+
+    def work(
+        self,
+        *,
+        activation_id: str,
+        cluster_name: str,
+        region: str,
+        profile: str | None,
+        roles: Sequence[Role] = (),
+    ) -> None:
+        """Say what to run on the machine, and remove what the cluster and AWS have of it."""
+        from infra.node_removal import sign_in_and_clean_up
+
+        sign_in_and_clean_up(
+            activation_id=activation_id,
+            cluster_name=cluster_name,
+            region=region,
+            profile=profile,
+            roles=roles,
+            own_machine=True,
+        )
+
+
 class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup"):
     """Stands between a hybrid node's activation and its instance, so that on destroy the instance goes first.
 
-    The instance must consume the output `activation_id` (a live kubelet would put its Node back). `node_name` is the
-    node's in the settings, `profile` is `aws:profile`, or None, `roles` are those to take on top. A change of these
-    three is stored; a change of any other
-    input replaces.
+    The instance must consume the output `activation_id` (a live kubelet would put its Node back). `node_name` is that
+    in the settings, `profile` is `aws:profile`, or None, `roles` are those to take on top; `own_machine` says that
+    there is no instance. A change of name, profile or roles is stored; a change of any other input replaces.
     """
 
     activation_id: pulumi.Output[str]
@@ -162,6 +186,7 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
         region: pulumi.Input[str],
         profile: pulumi.Input[str] | None = None,
         roles: Sequence[Role] = (),
+        own_machine: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -173,4 +198,5 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
             # Only where there are some: a stack without has none in its state.
             **({"roles": [dict(role) for role in roles]} if roles else {}),
         }
-        super().__init__(NodeCleanupProvider(), name, props, opts)
+        provider = OwnMachineCleanupProvider() if own_machine else NodeCleanupProvider()
+        super().__init__(provider, name, props, opts)

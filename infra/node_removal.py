@@ -17,6 +17,9 @@ NAME_LABEL = "eks-hybrid-calico/name"
 SETTLE_S = 5
 MOST_LOOKS = 4
 
+# What a person runs on a machine that leaves. https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-remove.html
+LEAVE = "sudo systemctl disable --now eks-hybrid-join; sudo nodeadm uninstall --skip pod-validation,node-validation"
+
 
 def clean_up(
     *,
@@ -24,13 +27,15 @@ def clean_up(
     ssm: Any,
     nodes: ClusterNodes,
     report: Callable[[str], object],
+    own_machine: bool = False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Remove Node and registration of every machine that joined with this activation. Safe to repeat.
 
     The Node goes first: while the registration exists, a run that failed half way can be repeated. Machines are
     looked for in SSM and, by label, in the cluster, because a registration removed by hand leaves its Node
-    behind.
+    behind. An own machine may go on running: before anything goes, its owner reads what to run on it, and what it puts
+    back is left, with a word about it.
 
     Raises:
         CleanupError: something is left, and somebody has to act.
@@ -46,6 +51,8 @@ def clean_up(
             if not found:
                 report("no machine to remove")
             return
+        if own_machine and look == 0 and left:
+            report(f"{', '.join(sorted(left))}: if this machine still runs, run on it: {LEAVE}")
         found |= left
         for name in sorted(left):
             nodes.remove(name)
@@ -55,6 +62,12 @@ def clean_up(
                 report(f"{name}: SSM registration {gone}")
                 removed.add(name)
         sleep(SETTLE_S)
+    if own_machine:
+        report(
+            f"{', '.join(sorted(left))} came back {MOST_LOOKS} times: this machine still runs, and its Node is billed "
+            f"as long as it is there. On the machine: {LEAVE}. Then: kubectl delete node {' '.join(sorted(left))}"
+        )
+        return
     raise CleanupError(
         f"{', '.join(sorted(left))} of activation {activation_id} came back {MOST_LOOKS} times: the machine still "
         "runs. Terminate its EC2 instance, then repeat the pulumi command."
@@ -99,7 +112,13 @@ def sign_in_and_forget_dead(
 
 
 def sign_in_and_clean_up(
-    *, activation_id: str, cluster_name: str, region: str, profile: str | None, roles: Sequence[Role] = ()
+    *,
+    activation_id: str,
+    cluster_name: str,
+    region: str,
+    profile: str | None,
+    roles: Sequence[Role] = (),
+    own_machine: bool = False,
 ) -> None:
     """Clean up with credentials looked up now, and say each step on standard output.
 
@@ -114,6 +133,7 @@ def sign_in_and_clean_up(
         ssm=session.client("ssm", config=CLIENT_CONFIG),
         nodes=ClusterNodes.signed_in(session, cluster_name, report),
         report=report,
+        own_machine=own_machine,
     )
 
 

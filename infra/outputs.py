@@ -16,7 +16,8 @@ from infra.credentials import update_kubeconfig
 from infra.hybrid_nodes import HybridNodes
 from infra.load_balancer import LoadBalancer
 from infra.managed_nodes import ManagedNodes
-from infra.network import Vpc, VpcPeering
+from infra.network import Vpc
+from infra.site import Site
 
 _README = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
 
@@ -27,13 +28,13 @@ class OutputsArgs:
 
     account: Account
     vpc: Vpc
-    on_prem: Vpc
-    peering: VpcPeering
+    site: Site
     cluster: HybridCluster
     managed: ManagedNodes
     hybrid: HybridNodes
     balancer: LoadBalancer
     pod_cidr: str
+    pod_mtu: int
     service_cidr: str
     node_port: int
     minimum: int
@@ -41,7 +42,7 @@ class OutputsArgs:
 
 
 def export(args: OutputsArgs) -> None:
-    """Export every stack output. `kubeconfig` is a secret; nothing else holds one."""
+    """Export every stack output. `kubeconfig` and `joins` are secrets; nothing else holds one."""
     for name, value in _outputs(args).items():
         pulumi.export(name, value)
 
@@ -63,9 +64,23 @@ def _outputs(args: OutputsArgs) -> dict[str, Any]:
     }
     return {
         **shown,
+        **_joins(args.hybrid),
         "kubeconfig": args.cluster.kubeconfig,
         "checks": _checks(args),
         "readme": pulumi.Output.all(**shown).apply(lambda values: readme(_README.read_text(), values)),
+    }
+
+
+def _joins(hybrid: HybridNodes) -> dict[str, Any]:
+    """What machines of one's own still need: `joins` is for `ops join`, `machinesToJoin` for the reader."""
+    if not hybrid.joins:
+        return {}
+    commands = ", ".join(f"ops join {name}" for name in hybrid.joins)
+    one = len(hybrid.joins) == 1
+    return {
+        "joins": pulumi.Output.secret(hybrid.joins),
+        "machinesToJoin": f"{len(hybrid.joins)} {'machine' if one else 'machines'} of your own to join, unless "
+        f"{'it has' if one else 'they have'}: {commands}",
     }
 
 
@@ -83,12 +98,11 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         "roles": [dict(role) for role in account.roles],
         "vpcId": args.vpc.id,
         "vpcCidr": args.vpc.cidr,
-        "onPremVpcId": args.on_prem.id,
-        "onPremVpcCidr": args.on_prem.cidr,
-        "peeringId": args.peering.id,
+        **args.site.checks,
         "podCidr": args.pod_cidr,
         "serviceCidr": args.service_cidr,
-        "remoteNodeNetworks": [args.on_prem.cidr],
+        "podMtu": args.pod_mtu,
+        "remoteNodeNetworks": list(args.site.node_cidrs),
         "hybridRoleArn": args.cluster.hybrid_role.arn,
         "albArn": args.balancer.arn,
         "targetGroups": args.balancer.target_group_arns,
@@ -97,10 +111,14 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
     }
 
 
+def _machine(node: Mapping[str, Any]) -> str:
+    return f"`{node['instanceId']}`" if "instanceId" in node else "a machine of your own"
+
+
 def readme(template: str, values: Mapping[str, Any]) -> str:
     """The stack's page: the template with the outputs in place of ${names}; nodes become rows of its table."""
     rows = "\n".join(
-        f"| {node['name']} | `{node['instanceId']}` | {node['privateIp']} | `{node['activationId']}` |"
+        f"| {node['name']} | {_machine(node)} | {node['privateIp']} | `{node['activationId']}` |"
         for node in values["hybridNodes"]
     )
     return Template(template).substitute(

@@ -18,7 +18,7 @@ from k8s.calico_source import CalicoManifestError
 
 
 def manifest(
-    *, source: str | None, version: str, sha256: str | None, pod_cidr: str, cache_dir: Path
+    *, source: str | None, version: str, sha256: str | None, pod_cidr: str, pod_mtu: int, cache_dir: Path
 ) -> CalicoManifest:
     """Prepare the manifest as `calico_manifest.prepare` does, for a program that the Pulumi CLI runs.
 
@@ -26,7 +26,12 @@ def manifest(
     """
     try:
         return calico_manifest.prepare(
-            source=source, version=version, sha256=sha256, pod_cidr=pod_cidr, cache_dir=cache_dir
+            source=source,
+            version=version,
+            sha256=sha256,
+            pod_cidr=pod_cidr,
+            pod_mtu=pod_mtu,
+            cache_dir=cache_dir,
         )
     except CalicoManifestError as error:
         raise type("StoppedByManifest", (type(error), pulumi.RunError), {})(str(error)) from error

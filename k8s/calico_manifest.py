@@ -29,6 +29,7 @@ _CONTROLLERS: Final = ("Deployment", "calico-kube-controllers")
 _CONTROLLERS_PDB: Final = ("PodDisruptionBudget", "calico-kube-controllers")
 _EXPECTED: Final = (_CONFIG, _NODE, _CONTROLLERS, _CONTROLLERS_PDB)
 
+_MTU: Final = "veth_mtu"
 _CNI: Final = "cni_network_config"
 _CONTAINER: Final = "calico-node"
 _POOL_VXLAN: Final = "CALICO_IPV4POOL_VXLAN"
@@ -51,18 +52,25 @@ class CalicoManifest:
 
 
 def prepare(
-    *, source: str | None, version: str, sha256: str | None, pod_cidr: str, cache_dir: Path
+    *,
+    source: str | None,
+    version: str,
+    sha256: str | None,
+    pod_cidr: str,
+    pod_mtu: int = 0,
+    cache_dir: Path,
 ) -> CalicoManifest:
     """Fetch, verify, configure and split the manifest in one go.
 
     `source` is an https URL or a path, None for the release's own URL; `version` one of `versions.CALICO`;
-    `sha256` the hex digest expected of a source of one's own, None for the table's. Raises CalicoManifestError.
+    `sha256` the hex digest expected of a source of one's own, None for the table's; `pod_mtu` the MTU of the pods in
+    bytes, 0 to let Calico find it. Raises CalicoManifestError.
     """
     objects = parse(fetch(source, version, sha256, cache_dir))
     different = differences(objects)
     if different:
         raise _other_structure(version, different)
-    before, after = split(configure(objects, pod_cidr=pod_cidr))
+    before, after = split(configure(objects, pod_cidr=pod_cidr, pod_mtu=pod_mtu))
     return CalicoManifest(before_nodes=node_last(before), after_nodes=after)
 
 
@@ -91,8 +99,13 @@ def parse(content: bytes) -> list[KubernetesObject]:
     return objects
 
 
-def configure(objects: Sequence[KubernetesObject], *, pod_cidr: str) -> list[KubernetesObject]:
+def configure(
+    objects: Sequence[KubernetesObject], *, pod_cidr: str, pod_mtu: int = 0
+) -> list[KubernetesObject]:
     """Return the objects with four variables of container calico-node and one key of the CNI configuration set.
+
+    With a `pod_mtu` calico-config has it as `veth_mtu`, for the CNI plugin, and the container as FELIX_VXLANMTU. That
+    one is a value of its own: a changed ConfigMap alone would restart nothing.
 
     The two pool variables count only when Calico starts for the first time in a cluster: it then writes them to
     an IPPool object, and later changes here no longer reach it. Edit the IPPool instead.
@@ -109,6 +122,8 @@ def configure(objects: Sequence[KubernetesObject], *, pod_cidr: str) -> list[Kub
         # With VXLAN the check can stay on. "Disable" would need an IAM right that hybrid nodes do not have.
         "FELIX_AWSSRCDSTCHECK": "DoNothing",
     }
+    if pod_mtu:
+        variables["FELIX_VXLANMTU"] = str(pod_mtu)
     node = copy.deepcopy(_find(objects, _NODE))
     containers = node.get("spec", {}).get("template", {}).get("spec", {}).get("containers", [])
     container = next((c for c in containers if c.get("name") == _CONTAINER), None)
@@ -123,6 +138,10 @@ def configure(objects: Sequence[KubernetesObject], *, pod_cidr: str) -> list[Kub
         else:
             container["env"].append({"name": name, "value": value})
     config = copy.deepcopy(_find(objects, _CONFIG))
+    if pod_mtu:
+        if _MTU not in config["data"]:
+            raise _not_calico(f"its calico-config has no {_MTU}")
+        config["data"][_MTU] = str(pod_mtu)
     config["data"][_CNI] = _require_mtu_file(config["data"].get(_CNI, ""))
     changed = {_NODE: node, _CONFIG: config}
     return [changed.get(_identity(obj), obj) for obj in objects]

@@ -42,12 +42,14 @@ class NwCheckArgs:
 
     `activation_ids` has the SSM activation's id of every hybrid node, `managed_node_count` how many managed nodes
     are wanted. Only the hybrid Deployment waits for `hybrid_nodes`, only the managed one for `managed_nodes`.
+    `hybrid_nodes_are_awaited` is False where a person brings the machines: `pulumi up` does not wait for a person.
     Everything is deleted with `cluster`.
     """
 
     cluster: pulumi.Resource
     activation_ids: Sequence[pulumi.Input[str]]
     hybrid_nodes: Sequence[pulumi.Resource]
+    hybrid_nodes_are_awaited: bool
     managed_node_count: int
     managed_nodes: pulumi.Resource
 
@@ -70,7 +72,7 @@ class NwCheck(pulumi.ComponentResource):
         )
         self.hybrid: pulumi.Resource = Deployment(
             HYBRID,
-            **hybrid_deployment(args.activation_ids),
+            **hybrid_deployment(args.activation_ids, awaited=args.hybrid_nodes_are_awaited),
             opts=children.after(self, args.cluster, [namespace, *args.hybrid_nodes], nodes_may_boot=True),
         )
         self.register_outputs({})
@@ -93,7 +95,7 @@ def managed_deployment(node_count: int) -> dict[str, Any]:
     )
 
 
-def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool = True) -> dict[str, Any]:
     """Return `metadata` and `spec` of nw-check-hybrid: one pod for each activation, each on a host of its own.
 
     Why its await proves that all N nodes are there: eligible for its N pods are only nodes that registered with
@@ -111,10 +113,13 @@ def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]]) -> dict[str, 
         replicas=len(activation_ids),
         node={"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)},
         spread=workloads.spread_over_hosts(HYBRID, min_hosts=len(activation_ids)),
+        awaited=awaited,
     )
 
 
-def _deployment(name: str, *, replicas: int, node: dict[str, Any], spread: dict[str, Any]) -> dict[str, Any]:
+def _deployment(
+    name: str, *, replicas: int, node: dict[str, Any], spread: dict[str, Any], awaited: bool = True
+) -> dict[str, Any]:
     pod = {
         "affinity": workloads.required_node(node),
         "topologySpreadConstraints": [spread],
@@ -130,7 +135,7 @@ def _deployment(name: str, *, replicas: int, node: dict[str, Any], spread: dict[
         "containers": [_container()],
     }
     return workloads.deployment(
-        name=name, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_ALL_AT_ONCE
+        name=name, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_ALL_AT_ONCE, awaited=awaited
     )
 
 

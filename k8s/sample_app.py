@@ -44,12 +44,14 @@ class SampleAppArgs:
     """What SampleApp runs on.
 
     `activation_ids` has the SSM activation's id of every hybrid node; `hybrid_check` is done when all of them have
-    joined; `node_port` is the port on which each node answers (30000 to 32767). Everything is deleted with `cluster`.
+    joined, if `nodes_are_awaited`; `node_port` is the port on which each node answers (30000 to 32767). Everything is
+    deleted with `cluster`.
     """
 
     cluster: pulumi.Resource
     activation_ids: Sequence[pulumi.Input[str]]
     hybrid_check: pulumi.Resource
+    nodes_are_awaited: bool
     node_port: int
 
 
@@ -66,20 +68,20 @@ class SampleApp(pulumi.ComponentResource):
         # that is slow or broken would only hide which side has the problem.
         deployment = Deployment(
             APP,
-            **app_deployment(args.activation_ids),
+            **app_deployment(args.activation_ids, awaited=args.nodes_are_awaited),
             opts=children.after(self, args.cluster, [namespace, args.hybrid_check], nodes_may_boot=True),
         )
         # Pulumi awaits a Service's endpoints. After the Deployment they are there at once; beside it, its ten minutes
         # could run out first, and a node that does not come would be reported twice.
         Service(
             SERVICE,
-            **node_port_service(args.node_port),
+            **node_port_service(args.node_port, awaited=args.nodes_are_awaited),
             opts=children.after(self, args.cluster, [deployment]),
         )
         self.register_outputs({})
 
 
-def app_deployment(activation_ids: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+def app_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool = True) -> dict[str, Any]:
     """Return `metadata` and `spec` of sample-app, for the hybrid nodes that registered with these activations."""
     pod = {
         "nodeSelector": {"eks.amazonaws.com/compute-type": "hybrid"},
@@ -95,14 +97,19 @@ def app_deployment(activation_ids: Sequence[pulumi.Input[str]]) -> dict[str, Any
     }
     replicas = min(len(activation_ids), _MAX_REPLICAS)
     return workloads.deployment(
-        name=APP, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_NEW_BEFORE_OLD
+        name=APP, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_NEW_BEFORE_OLD, awaited=awaited
     )
 
 
-def node_port_service(node_port: int) -> dict[str, Any]:
+def node_port_service(node_port: int, *, awaited: bool = True) -> dict[str, Any]:
     """Return `metadata` and `spec` of sample-svc: port 80 in the cluster, `node_port` on every node."""
     return {
-        "metadata": {"name": SERVICE, "namespace": NAMESPACE, "labels": {"app": APP}},
+        "metadata": {
+            "name": SERVICE,
+            "namespace": NAMESPACE,
+            "labels": {"app": APP},
+            **({} if awaited else {"annotations": workloads.NOT_AWAITED}),
+        },
         "spec": {
             "type": "NodePort",
             "selector": {"app": APP},

@@ -7,6 +7,10 @@ documentation; the tests check every key against the API's own model.
 from collections.abc import Mapping
 from typing import Any, Final
 
+# Pulumi does not wait for an object with this annotation; what it needs comes when a person brings it.
+# https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/
+NOT_AWAITED: Final = {"pulumi.com/skipAwait": "true"}
+
 # From the launch of an instance to a running pod: boot, nodeadm install and init, Calico's and the pod's images.
 # Five minutes are usual; a slow mirror or a retry must not fail the deployment.
 BOOT_TIMEOUT_MINUTES: Final = 20
@@ -22,10 +26,11 @@ def deployment(
     replicas: int,
     pod: Mapping[str, Any],
     strategy: Mapping[str, Any],
+    awaited: bool = True,
 ) -> dict[str, Any]:
     """Return `metadata` and `spec` of a Deployment whose pods carry the label `app: <name>`.
 
-    `pod` is the spec of its pods, `strategy` how it rolls out.
+    `pod` is the spec of its pods, `strategy` how it rolls out, `awaited` whether `pulumi up` waits for them.
     """
     labels = {"app": name}
     spec = {
@@ -38,7 +43,8 @@ def deployment(
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": dict(pod)},
     }
-    return {"metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": spec}
+    metadata: dict[str, Any] = {"name": name, "namespace": namespace, "labels": labels}
+    return {"metadata": metadata if awaited else {**metadata, "annotations": NOT_AWAITED}, "spec": spec}
 
 
 def non_root(user_id: int) -> dict[str, Any]:

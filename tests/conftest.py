@@ -22,6 +22,19 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any-machine")
 
+OWN_SITE = {
+    "site": {
+        "nodeCidrs": ["10.80.0.0/16", "10.81.0.0/24"],
+        "transitGatewayId": "tgw-0123456789abcdef0",
+        "httpsProxy": "http://proxy.example.internal:3128",
+        "noProxy": ".example.internal",
+    },
+    "hybridNodes": [
+        {"name": "rack-1", "address": "10.80.0.11"},
+        {"name": "rack-2", "address": "10.81.0.12", "os": "al2023", "architecture": "arm64"},
+    ],
+}
+
 PROJECT = Path(__file__).parents[1]
 
 
@@ -58,6 +71,12 @@ def record(config: Callable[..., dict[str, str]]) -> Callable[..., Recording]:
 def dev(record: Callable[..., Recording]) -> Recording:
     """The dev stack: one node of each OS of the example."""
     return record()
+
+
+@pytest.fixture(scope="session")
+def own(record: Callable[..., Recording]) -> Recording:
+    """A stack with a data centre of one's own behind a transit gateway, and two machines there."""
+    return record(**OWN_SITE)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ kind: ConfigMap
 metadata: {name: calico-config, namespace: kube-system}
 data:
   calico_backend: vxlan
+  veth_mtu: "0"
   cni_network_config: |-
     {
       "plugins": [

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from userdata import paths
-from userdata.join_files import START_COMMAND, JoinConfig, JoinFile, dump, join_files
+from userdata.join_files import START_COMMAND, JoinConfig, JoinFile, dump, join_files, start_commands
 
 USER_DATA_LIMIT_BYTES = 16 * 1024
 """EC2's limit, before base64 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html)."""
@@ -36,7 +36,7 @@ def render(config: JoinConfig, *, activation_id: str, activation_code: str) -> s
             }
             for file in files
         ],
-        "runcmd": [list(START_COMMAND)],
+        "runcmd": [list(command) for command in start_commands(config)],
     }
     return "#cloud-config\n" + dump(document, _Dumper)
 

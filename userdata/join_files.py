@@ -23,6 +23,14 @@ START_COMMAND = ("systemctl", "enable", "--now", "--no-block", paths.UNIT_NAME)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proxy:
+    """A proxy, ``http://HOST:PORT``, and what is reached without it: hosts, domains and ranges between commas."""
+
+    url: str
+    exceptions: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class JoinConfig:
     """What a hybrid node must know to join, except the activation, which exists only once AWS has made it."""
 
@@ -39,6 +47,8 @@ class JoinConfig:
     """``ubuntu-24.04``, ``ubuntu-22.04`` or ``al2023``. Ubuntu needs its package lists refreshed first."""
     node_name: str
     """Name in the stack's settings; becomes the label ``eks-hybrid-calico/name``."""
+    proxy: Proxy | None = None
+    """What lies between the machine and the internet, if anything does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +68,57 @@ def join_files(config: JoinConfig, *, activation_id: str, activation_code: str) 
             mode="0600",
             content=dump(node_config(config, activation_id, activation_code)),
         ),
-        JoinFile(path=paths.PARAMETERS, mode="0644", content=_environment(_parameters(config))),
+        JoinFile(path=paths.PARAMETERS, mode="0644", content=_environment(config)),
         JoinFile(path=paths.SCRIPT, mode="0700", content=script()),
         JoinFile(path=paths.UNIT, mode="0644", content=unit()),
+        *_proxy_files(config),
     )
+
+
+def start_commands(config: JoinConfig) -> tuple[tuple[str, ...], ...]:
+    """Return what starts the join once the files are there. What runs already learns of the proxy first."""
+    if config.proxy is None:
+        return (START_COMMAND,)
+    return (
+        ("systemctl", "daemon-reload"),
+        ("systemctl", "try-restart", *(f"{unit}.service" for unit in _PROXIED)),
+        START_COMMAND,
+    )
+
+
+# What reaches the internet beside the script's own programs: image pulls, the kubelet, the agent (a snap on Ubuntu,
+# which snapd downloads). https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-proxy.html
+_PROXIED = ("containerd", "kubelet", "amazon-ssm-agent", "snap.amazon-ssm-agent.amazon-ssm-agent", "snapd")
+
+
+def _proxy_files(config: JoinConfig) -> tuple[JoinFile, ...]:
+    if config.proxy is None:
+        return ()
+    lines = [f'Environment="{name}={value}"' for name, value in _proxy(config).items()]
+    drop_in = "\n".join(["[Service]", *lines, ""])
+    units = [
+        JoinFile(path=f"{paths.SERVICES}/{unit}.service.d/http-proxy.conf", mode="0644", content=drop_in)
+        for unit in _PROXIED
+    ]
+    if not config.os.startswith("ubuntu"):
+        return tuple(units)
+    apt = "".join(f'Acquire::{kind}::Proxy "{config.proxy.url}";\n' for kind in ("http", "https"))
+    return (
+        *units,
+        JoinFile(path="/etc/apt/apt.conf.d/95-eks-hybrid-proxy", mode="0644", content=apt),
+    )
+
+
+def _proxy(config: JoinConfig) -> dict[str, str]:
+    """Return the variables of a proxy; curl reads http_proxy in small letters only."""
+    if config.proxy is None:
+        return {}
+    values = {
+        "HTTP_PROXY": config.proxy.url,
+        "HTTPS_PROXY": config.proxy.url,
+        "NO_PROXY": config.proxy.exceptions,
+    }
+    return {**values, **{name.lower(): value for name, value in values.items()}}
 
 
 def script() -> str:
@@ -127,6 +184,8 @@ def _parameters(config: JoinConfig) -> dict[str, str]:
     }
 
 
-def _environment(values: Mapping[str, str]) -> str:
-    """Return ``NAME=value`` lines that a shell reads back as exactly these values."""
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+def _environment(config: JoinConfig) -> str:
+    """Return ``NAME=value`` lines that a shell reads back as exactly these values; a proxy is for its programs too."""
+    own = (f"{name}={shlex.quote(value)}\n" for name, value in _parameters(config).items())
+    proxy = (f"export {name}={shlex.quote(value)}\n" for name, value in _proxy(config).items())
+    return "".join([*own, *proxy])

@@ -19,6 +19,9 @@ UNIT = f"/etc/systemd/system/{UNIT_NAME}"
 LOG = "/var/log/eks-hybrid-join.log"
 """All runs since the machine was made, the same lines as in the journal and on the console."""
 
+SERVICES = "/etc/systemd/system"
+"""Drop-ins with a proxy go below it, one directory for each unit."""
+
 JOINED = "/var/lib/eks-hybrid-join/joined"
 """There once the machine has joined. While it is there, the unit is skipped."""
 

@@ -86,6 +86,11 @@ def _rest(recording: Recording) -> Iterator[Billed]:
     logged = [log for cluster in recording.of_type("eks:index:Cluster") for log in _logs(cluster)]
     if logged:
         yield Billed(component="CloudWatch Logs", count=_counted(len(logged), "log"), by="GiB")
+    attachments = recording.of_type("aws:ec2transitgateway/vpcAttachment:VpcAttachment")
+    if attachments:
+        yield Billed(
+            component="transit gateway attachment", count=str(len(attachments)), by="hour, and GiB through it"
+        )
     crossing = ["zones"]
     if recording.of_type("aws:ec2/vpcPeeringConnection:VpcPeeringConnection"):
         crossing.append("the peering")

@@ -28,16 +28,18 @@ _ALIKE_SHOWN = 3
 _ALIKE_ENOUGH = 8
 _SECRET = "[secret]"
 # What a person uses after `up`; --full shows all.
-_OUTPUTS_THAT_MATTER = ("albUrl", "updateKubeconfig")
+_OUTPUTS_THAT_MATTER = ("albUrl", "updateKubeconfig", "machinesToJoin")
 # The order in which a person wants to read it.
 _READING_ORDER = (
     "fixed_settings",
     "network",
+    "site",
     "firewall",
     "cluster",
     "calico",
     "managed_nodes",
     "hybrid_nodes",
+    "own_machine",
     "load_balancer",
 )
 

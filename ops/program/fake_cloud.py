@@ -30,6 +30,7 @@ _ID_PREFIX = {
     "aws:ec2/vpc:Vpc": "vpc",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "vpce",
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": "pcx",
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": "tgw-attach",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "sgr",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "sgr",
 }
@@ -172,6 +173,7 @@ class FakeCloud:
         return {
             "__id": f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}",
             "activationCode": digest(f"code of {urn}", 20),
+            "expirationDate": "2026-11-24T12:00:00Z",
         }
 
     def _eip(self, _id: str, _short: str, urn: str, _inputs: Mapping[str, Any]) -> dict[str, Any]:

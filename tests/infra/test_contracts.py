@@ -32,6 +32,8 @@ COMPONENTS = {
     "ekshybrid:nw_check:NwCheck",
     "ekshybrid:sample_app:SampleApp",
 }
+# Those of a data centre of one's own, which take the place of some.
+OWN_COMPONENTS = {"ekshybrid:own_machine:OwnMachine", "ekshybrid:site:DataCentreLink"}
 STACK_TAG = "eks-hybrid-calico:stack"
 
 
@@ -59,10 +61,13 @@ def takes_tags(token: str) -> bool:
     return "tags" in constructor.parameters
 
 
-def test_every_component_has_a_listed_type_token(dev):
+def test_every_component_has_a_listed_type_token(dev, own):
     assert {r.type for r in dev.resources.values() if r.type.startswith("ekshybrid:")} == COMPONENTS
-    assert len(component_classes()) == len(COMPONENTS), (
-        "a component that the dev stack does not use, or a new one"
+    in_place_of = {"ekshybrid:hybrid_nodes:HybridNode", "ekshybrid:network:VpcPeering"}
+    of_own = {r.type for r in own.resources.values() if r.type.startswith("ekshybrid:")}
+    assert of_own == COMPONENTS - in_place_of | OWN_COMPONENTS
+    assert len(component_classes()) == len(COMPONENTS | OWN_COMPONENTS), (
+        "a component that no stack here uses, or a new one"
     )
 
 

@@ -118,7 +118,12 @@ def test_each_hybrid_node_has_an_activation_of_its_own_for_one_machine(dev):
         assert activation.inputs["tags"]["EKSClusterARN"] == arn
         assert activation.inputs["iamRole"] == dev.one("aws:iam/role:Role", "hybrid-node").outputs["name"]
         # The provider has no update: a changed tag would replace the activation, and with it the node.
-        assert set(activation.options.ignore_changes) == {"description", "tags", "tagsAll"}
+        assert set(activation.options.ignore_changes) == {
+            "description",
+            "expirationDate",
+            "tags",
+            "tagsAll",
+        }
 
 
 def test_a_nodes_user_data_carries_its_own_activation(dev):

@@ -24,6 +24,7 @@ SMALL = textwrap.dedent(
     metadata: {name: calico-config, namespace: kube-system}
     data:
       calico_backend: vxlan
+      veth_mtu: "0"
       cni_network_config: |-
         {
           "plugins": [
@@ -321,3 +322,22 @@ def test_manifest_modules_import_no_pulumi_package():
     code = "import sys, k8s.calico_manifest, k8s.workloads; print([m for m in sys.modules if m.startswith('pulumi')])"
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == "[]"
+
+
+def test_an_mtu_that_is_set_reaches_the_pods_and_restarts_calico():
+    objects = calico_manifest.parse(SMALL.encode())
+    for mtu, config, variables in ((1390, "1390", {"FELIX_VXLANMTU": "1390"}), (0, "0", {})):
+        found = {
+            (each["kind"], each["metadata"]["name"]): each
+            for each in calico_manifest.configure(objects, pod_cidr="10.0.0.0/16", pod_mtu=mtu)
+        }
+        assert found["ConfigMap", "calico-config"]["data"]["veth_mtu"] == config
+        (container,) = (
+            each
+            for each in found["DaemonSet", "calico-node"]["spec"]["template"]["spec"]["containers"]
+            if each["name"] == "calico-node"
+        )
+        # In the DaemonSet itself: a changed ConfigMap alone restarts nothing.
+        assert {
+            v["name"]: v["value"] for v in container["env"] if v["name"] == "FELIX_VXLANMTU" and "value" in v
+        } == variables

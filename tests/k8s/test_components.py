@@ -107,7 +107,7 @@ def test_a_group_waits_itself_for_what_its_component_depends_on(dev):
 
 def test_a_manifest_that_cannot_be_used_stops_the_cli_with_its_text_and_no_traceback(tmp_path):
     # The CLI prints a RunError's text alone; `ops plan` tells the kinds of error apart.
-    arguments = {"version": "3.32.1", "sha256": None, "pod_cidr": "192.168.0.0/16", "cache_dir": tmp_path}
+    arguments = {"version": "3.32.1", "sha256": None, "pod_cidr": "192.168.0.0/16"}
     with pytest.raises(pulumi.RunError, match="cannot be read") as caught:
-        manifest(source=str(tmp_path / "none.yaml"), **arguments)
+        manifest(source=str(tmp_path / "none.yaml"), **arguments, pod_mtu=0, cache_dir=tmp_path)
     assert isinstance(caught.value, CalicoManifestFileError)

@@ -15,6 +15,8 @@ ROOMS = ("infra", "k8s", "userdata", "settings", "ops")
 ALLOWED = {
     "infra": {"infra"},
     "infra/hybrid_nodes.py": {"infra", "userdata"},
+    "infra/own_machine.py": {"infra", "userdata"},
+    "infra/site.py": {"infra", "userdata"},
     "k8s": {"k8s", "infra.versions", "userdata.labels"},
     "userdata": {"userdata"},
     "settings": {"settings", "infra.versions", "infra.addressing", "infra.instances", "infra.credentials"},

@@ -125,13 +125,9 @@ def test_a_site_that_cannot_be_is_refused_with_the_command_that_fixes_it(own, ad
 
 def test_sixteen_ranges_are_too_many_for_eks(own):
     ranges = [f"10.{number}.0.0/16" for number in range(80, 96)]
-    assert own({"nodeCidrs": ranges}, [{**MACHINE, "address": "10.80.0.9"}]) == [
-        (
-            'eks-hybrid-calico:site.nodeCidrs ["10.80.0.0/16", "10.81.0.0/16", "10.82.0.0/16", '
-            '"10.83.0.0/16", "10.84.0.0/1... '
-            "has 16 ranges. 0 to 15 are possible (EKS takes 15), e.g. pulumi config rm --path 'site.nodeCidrs[15]'"
-        )
-    ]
+    (text,) = own({"nodeCidrs": ranges}, [{**MACHINE, "address": "10.80.0.9"}])
+    assert "has 16 ranges. 0 to 15 are possible (EKS takes 15)" in text
+    assert text.endswith("e.g. pulumi config rm --path 'site.nodeCidrs[15]'")
 
 
 @pytest.mark.parametrize("name", ["transitGatewayId", "vpnGatewayId", "routes", "httpsProxy", "noProxy"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from settings.model import OPERATING_SYSTEMS
 from userdata import cloud_config, join_files, join_lines, labels, paths
-from userdata.join_files import JoinConfig
+from userdata.join_files import JoinConfig, Proxy
 
 EXAMPLE = JoinConfig(
     cluster_name="eks-hybrid",
@@ -37,6 +37,7 @@ OTHER = JoinConfig(
     architecture="amd64",
     os="al2023",
     node_name="onprem-2",
+    proxy=Proxy(url="http://proxy:3128", exceptions="localhost,10.0.0.0/8"),
 )
 
 
@@ -299,9 +300,16 @@ def test_a_shell_reads_the_parameters_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("os_name", OPERATING_SYSTEMS)
 def test_the_user_data_stays_below_ec2s_limit(os_name: str) -> None:
     # With the longest values the settings and AWS allow: a 100 character cluster name, a 63 character label,
-    # a 250 character activation code.
+    # a 250 character activation code. An instance has no proxy.
     text = cloud_config.render(
-        replace(OTHER, os=os_name, cluster_name="c" * 100, node_name="n" * 63, region="ap-southeast-99"),
+        replace(
+            OTHER,
+            os=os_name,
+            cluster_name="c" * 100,
+            node_name="n" * 63,
+            region="ap-southeast-99",
+            proxy=None,
+        ),
         activation_id="0d4a7c1e-5b0f-4c35-9f6e-3a2b1c0d9e8f",
         activation_code="x" * 250,
     )

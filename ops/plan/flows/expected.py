@@ -35,13 +35,17 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True)
 class Expectations:
-    """What the settings say about the network; CIDRs as the user wrote them."""
+    """What the settings say about the network; CIDRs as the user wrote them.
+
+    `site` has the ranges of a data centre of one's own; without any, a VPC of the stack plays it.
+    """
 
     node_port: int
     alb_allowed: tuple[IPv4Network, ...]
     api_allowed: tuple[IPv4Network, ...]
     ubuntu: bool
     webhook_ports: tuple[int, ...] = ()
+    site: tuple[IPv4Network, ...] = ()
 
     @classmethod
     def from_config(cls, config: Mapping[str, str]) -> Expectations:
@@ -54,6 +58,7 @@ class Expectations:
             node_port=found.sample_node_port,
             alb_allowed=tuple(IPv4Network(cidr) for cidr in found.alb_allowed_cidrs),
             api_allowed=tuple(IPv4Network(cidr) for cidr in found.api_allowed_cidrs),
+            site=tuple(IPv4Network(cidr) for cidr in found.site.node_cidrs),
             ubuntu=any(node.os.startswith("ubuntu") for node in found.hybrid_nodes),
             webhook_ports=found.webhook_ports,
         )

@@ -7,7 +7,7 @@ it lie.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -23,6 +23,7 @@ from ops.plan.flows.facts import (
     Peering,
     Route,
     Rule,
+    SiteLink,
     Subnet,
     Vpc,
 )
@@ -55,33 +56,62 @@ _KNOWN = {
     # A gateway endpoint adds a way to S3 for which the NAT gateway would do as well; it decides no flow.
     "aws:ec2/vpcEndpoint:VpcEndpoint",
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
+    "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment",
+    "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation",
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment",
 }
-_TARGETS = ("gatewayId", "natGatewayId", "vpcPeeringConnectionId")
+_PROPAGATION = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
+_TARGETS = ("gatewayId", "natGatewayId", "vpcPeeringConnectionId", "transitGatewayId")
+# The gateways that lead to a data centre of one's own, and the input that names each.
+_LINKS = {
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": "transitGatewayId",
+    "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment": "vpnGatewayId",
+}
 
 
-def facts_of(recording: Recording) -> Facts:
-    """The facts of a recorded plan.
+def facts_of(recording: Recording, site: Sequence[IPv4Network] = ()) -> Facts:
+    """The facts of a recorded plan; `site` has the ranges of a data centre of one's own.
+
+    Such a range counts as a VPC with one subnet, of which nothing is known but its addresses.
 
     Errors: LookupError for an EC2 or VPC resource, or a route or rule inside one, that is not known here.
     """
     for resource in recording.resources.values():
         if resource.type.startswith(("aws:ec2/", "aws:vpc/", "aws:ec2transitgateway/")):
             _must_be_known(resource)
+    ranges = tuple(Vpc(id=f"site {cidr}", name=f"data centre {cidr}", cidr=cidr) for cidr in site)
+    links = tuple(
+        SiteLink(id=r.inputs[key], name=r.name, vpc=r.inputs["vpcId"])
+        for type_, key in _LINKS.items()
+        for r in recording.of_type(type_)
+    )
     return Facts(
-        vpcs=tuple(
-            Vpc(id=r.id, name=r.name, cidr=IPv4Network(r.inputs["cidrBlock"]))
-            for r in recording.of_type("aws:ec2/vpc:Vpc")
+        vpcs=(
+            *(
+                Vpc(id=r.id, name=r.name, cidr=IPv4Network(r.inputs["cidrBlock"]))
+                for r in recording.of_type("aws:ec2/vpc:Vpc")
+            ),
+            *ranges,
         ),
-        subnets=tuple(
-            Subnet(id=r.id, name=r.name, vpc=r.inputs["vpcId"], cidr=IPv4Network(r.inputs["cidrBlock"]))
-            for r in recording.of_type("aws:ec2/subnet:Subnet")
+        subnets=(
+            *(
+                Subnet(id=r.id, name=r.name, vpc=r.inputs["vpcId"], cidr=IPv4Network(r.inputs["cidrBlock"]))
+                for r in recording.of_type("aws:ec2/subnet:Subnet")
+            ),
+            *(Subnet(id=each.id, name=each.name, vpc=each.id, cidr=each.cidr) for each in ranges),
         ),
+        site_links=links,
+        site=frozenset(each.id for each in ranges),
+        routes_elsewhere=bool(ranges) and not links,
         tables={r.id: r.name for r in recording.of_type("aws:ec2/routeTable:RouteTable")},
         associations=tuple(
             Association(name=r.name, subnet=r.inputs["subnetId"], table=r.inputs["routeTableId"])
             for r in recording.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
         ),
-        routes=tuple(_route(r) for r in recording.of_type("aws:ec2/route:Route")),
+        routes=(
+            *(_route(r) for r in recording.of_type("aws:ec2/route:Route")),
+            *(route for r in recording.of_type(_PROPAGATION) for route in _propagated(r, site)),
+        ),
         internet_gateways=tuple(
             InternetGateway(id=r.id, name=r.name, vpc=r.inputs["vpcId"])
             for r in recording.of_type("aws:ec2/internetGateway:InternetGateway")
@@ -98,7 +128,10 @@ def facts_of(recording: Recording) -> Facts:
         ),
         groups={r.id: r.name for r in recording.of_type("aws:ec2/securityGroup:SecurityGroup")},
         rules=tuple(_rule(r) for type_ in _RULES for r in recording.of_type(type_)),
-        interfaces=tuple(dict.fromkeys(_interfaces(recording))),
+        interfaces=(
+            *dict.fromkeys(_interfaces(recording)),
+            *(Interface(kind="hybrid nodes", subnet=each.id, groups=frozenset()) for each in ranges),
+        ),
         api=next((_api(r) for r in recording.of_type(CLUSTER)), None),
     )
 
@@ -129,6 +162,17 @@ def _route(resource: Resource) -> Route:
         destination=IPv4Network(resource.inputs["destinationCidrBlock"]),
         via=targets[0],
     )
+
+
+def _propagated(resource: Resource, site: Sequence[IPv4Network]) -> Iterator[Route]:
+    """The routes that a gateway is to learn: one for each range of the site."""
+    for cidr in site:
+        yield Route(
+            name=resource.name,
+            table=resource.inputs["routeTableId"],
+            destination=cidr,
+            via=resource.inputs["vpnGatewayId"],
+        )
 
 
 def _nat_gateways(recording: Recording) -> Iterator[NatGateway]:

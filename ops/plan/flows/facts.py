@@ -46,7 +46,7 @@ class Association:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """One entry of a route table. `via` is the id of an internet gateway, a NAT gateway or a peering."""
+    """One entry of a route table. `via` is the id of a gateway of any kind, or of a peering."""
 
     name: str
     table: str
@@ -81,6 +81,15 @@ class Peering:
     name: str
     vpcs: frozenset[str]
     accepted: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteLink:
+    """A VPC's attachment to a transit gateway or a virtual private gateway (`id`), behind which the site lies."""
+
+    id: str
+    name: str
+    vpc: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +132,11 @@ class ApiEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """A whole network. `tables` gives the names of route tables by id."""
+    """A whole network. `tables` gives the names of route tables by id.
+
+    `site` has the ids of those VPCs that are none: the ranges of a data centre of one's own. What leads from there, and
+    its firewall, are taken for granted; `routes_elsewhere` says that the routes to it are too.
+    """
 
     vpcs: tuple[Vpc, ...]
     subnets: tuple[Subnet, ...]
@@ -133,6 +146,9 @@ class Facts:
     internet_gateways: tuple[InternetGateway, ...] = ()
     nat_gateways: tuple[NatGateway, ...] = ()
     peerings: tuple[Peering, ...] = ()
+    site_links: tuple[SiteLink, ...] = ()
+    site: frozenset[str] = frozenset()
+    routes_elsewhere: bool = False
     groups: dict[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     interfaces: tuple[Interface, ...] = ()
@@ -170,9 +186,15 @@ class Facts:
         return {key: tuple(rules) for key, rules in by_group.items()}
 
     @cached_property
-    def gateways(self) -> dict[str, InternetGateway | NatGateway | Peering]:
+    def gateways(self) -> dict[str, InternetGateway | NatGateway | Peering | SiteLink]:
         """Everything that a route can lead to, by id."""
-        return {g.id: g for g in (*self.internet_gateways, *self.nat_gateways, *self.peerings)}
+        return {
+            g.id: g for g in (*self.internet_gateways, *self.nat_gateways, *self.peerings, *self.site_links)
+        }
+
+    def in_site(self, address: IPv4Address) -> str | None:
+        """The id of the site's range that an address lies in."""
+        return next((each for each in sorted(self.site) if address in self.vpc_by_id[each].cidr), None)
 
     @cached_property
     def boundaries(self) -> tuple[int, ...]:
@@ -205,6 +227,7 @@ def removable(facts: Facts) -> list[tuple[str, str, Facts]]:
         ("internet_gateways", "internet gateway"),
         ("nat_gateways", "NAT gateway"),
         ("peerings", "peering"),
+        ("site_links", "attachment"),
         ("rules", "rule"),
     ):
         items = getattr(facts, attribute)

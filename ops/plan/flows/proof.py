@@ -31,6 +31,18 @@ ASSUMPTIONS = (
     "S3 goes through the gateway endpoint; the NAT gateway would carry it too.",
 )
 
+# What the plan takes for granted about a data centre of one's own. docs/data-centre.md says how to see each of it.
+SITE_ASSUMPTIONS = (
+    "The data centre has a route back to the EKS VPC, through the same gateway.",
+    "Its own firewall lets through what ops plan --firewall lists, in both directions.",
+    "Its machines reach the internet (or a proxy), and the API's allow-list has the address that they come from.",
+)
+_TRANSIT = (
+    "The transit gateway has accepted the attachment, and its own route table leads to the data centre."
+)
+_VPN = "The virtual private gateway learns the ranges of the data centre (BGP, or static routes of the VPN)."
+_ELSEWHERE = "Somebody else makes the routes from the EKS VPC to the data centre (site.routes none)."
+
 # The whole internet, less what no router there forwards (see `walk.NOT_ON_THE_INTERNET`).
 _ANYWHERE = IPv4Network("0.0.0.0/0")
 
@@ -58,6 +70,7 @@ class FlowReport:
     rows: tuple[Row, ...]
     exposed: tuple[Exposure, ...]
     needless: tuple[str, ...]
+    assumptions: tuple[str, ...] = ASSUMPTIONS
 
     @property
     def missing(self) -> tuple[Row, ...]:
@@ -80,7 +93,7 @@ def prove(recording: Recording, expectations: Expectations) -> FlowReport:
 
     Errors: LookupError when the plan has a network resource that this proof does not know how to read.
     """
-    return prove_facts(facts_of(recording), expectations)
+    return prove_facts(facts_of(recording, expectations.site), expectations)
 
 
 def prove_facts(facts: Facts, expectations: Expectations) -> FlowReport:
@@ -90,7 +103,18 @@ def prove_facts(facts: Facts, expectations: Expectations) -> FlowReport:
         rows=rows,
         exposed=tuple(exposures(facts, expectations)),
         needless=tuple(_needless(facts, rows, expectations)),
+        assumptions=(*ASSUMPTIONS, *_assumptions(facts)),
     )
+
+
+def _assumptions(facts: Facts) -> Iterator[str]:
+    if not facts.site:
+        return
+    yield from SITE_ASSUMPTIONS
+    if facts.routes_elsewhere:
+        yield _ELSEWHERE
+    for link in facts.site_links:
+        yield _VPN if link.id.startswith("vgw-") else _TRANSIT
 
 
 def decide(facts: Facts, flow: Flow, expectations: Expectations) -> Row:
@@ -231,6 +255,8 @@ def _closed(
 def _refused(facts: Facts, way: walk.NetworkPath) -> str:
     if facts.api is None or not facts.api.public:
         return "the API has no public endpoint"
+    if way.route == walk.GRANTED:
+        return ""
     if way.leaves_as is None:
         return "the sender's own public address is not known"
     if not any(way.leaves_as in network for network in facts.api.allowed):

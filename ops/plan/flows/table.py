@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.plan.flows.exposed import Exposure
-from ops.plan.flows.proof import ASSUMPTIONS, FlowReport, Row
+from ops.plan.flows.proof import FlowReport, Row
 
 _OPEN, _CLOSED = "green", "bold red"
 
@@ -23,7 +23,7 @@ def render(report: FlowReport) -> RenderableType:
         parts += ["", Text("Needed by no flow:", style="yellow")]
         parts += [Text(f"  {name}") for name in report.needless]
     parts += ["", Text("Taken for granted:", style="dim")]
-    parts += [Text(f"  {line}", style="dim") for line in ASSUMPTIONS]
+    parts += [Text(f"  {line}", style="dim") for line in report.assumptions]
     return Group(*parts)
 
 

@@ -11,7 +11,15 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from ops.plan.flows.facts import Facts, Interface, InternetGateway, NatGateway, Peering, Subnet
+from ops.plan.flows.facts import (
+    Facts,
+    Interface,
+    InternetGateway,
+    NatGateway,
+    Peering,
+    SiteLink,
+    Subnet,
+)
 
 # What no router of the internet forwards: https://www.iana.org/assignments/iana-ipv4-special-registry
 NOT_ON_THE_INTERNET = tuple(
@@ -41,6 +49,8 @@ class NetworkPath:
 
 
 INTERNET = "internet"
+# What the plan cannot prove of a data centre of one's own.
+GRANTED = "taken for granted in the data centre"
 
 
 def network_path(
@@ -52,6 +62,10 @@ def network_path(
     """
     if destination in facts.vpc_by_id[subnet.vpc].cidr:
         return NetworkPath(arrives=subnet.vpc, route=f"local in {facts.vpc_by_id[subnet.vpc].name}")
+    if subnet.vpc in facts.site:
+        return _from_site(facts, destination)
+    if facts.routes_elsewhere and (place := facts.in_site(destination)):
+        return NetworkPath(arrives=place, route=GRANTED)
     association = facts.association_of.get(subnet.id)
     if association is None:
         return NetworkPath(
@@ -71,6 +85,8 @@ def network_path(
         step = _nat(facts, subnet, destination, gateway)
     elif isinstance(gateway, InternetGateway):
         step = _internet(subnet, destination, gateway, public=public)
+    elif isinstance(gateway, SiteLink):
+        step = _site(facts, subnet, destination, gateway)
     else:
         step = NetworkPath(missing=f"leads to {route.via}, which is gone")
     if step.missing:
@@ -89,6 +105,29 @@ def _peering(facts: Facts, subnet: Subnet, destination: IPv4Address, peering: Pe
         if other in facts.vpc_by_id and destination in facts.vpc_by_id[other].cidr:
             return NetworkPath(arrives=other, used=frozenset({f"peering {peering.name}"}))
     return NetworkPath(missing=f"leads to peering {peering.name}, behind which {destination} is not")
+
+
+def _site(facts: Facts, subnet: Subnet, destination: IPv4Address, link: SiteLink) -> NetworkPath:
+    if link.vpc != subnet.vpc:
+        return NetworkPath(missing=f"leads to {link.id}, to which this VPC is not attached")
+    place = facts.in_site(destination)
+    if place is None:
+        return NetworkPath(missing=f"leads to {link.id}, behind which {destination} is not")
+    return NetworkPath(arrives=place, used=frozenset({f"attachment {link.name}"}))
+
+
+def _from_site(facts: Facts, destination: IPv4Address) -> NetworkPath:
+    """How a packet leaves a data centre: as its people have made it, over the same gateway to the attached VPC."""
+    place = facts.in_site(destination)
+    if place is None:
+        inside = (vpc for vpc in facts.vpcs if destination in vpc.cidr)
+        linked = {link.vpc for link in facts.site_links}
+        vpc = next(inside, None)
+        if vpc is not None and vpc.id not in linked and not facts.routes_elsewhere:
+            return NetworkPath(missing=f"no gateway leads from the data centre to {vpc.name}")
+        place = vpc.id if vpc else INTERNET
+    used = frozenset(f"attachment {link.name}" for link in facts.site_links if link.vpc == place)
+    return NetworkPath(arrives=place, route=GRANTED, used=used)
 
 
 def _nat(facts: Facts, subnet: Subnet, destination: IPv4Address, nat: NatGateway) -> NetworkPath:
@@ -145,6 +184,8 @@ def permitted_by(
 
     A rule that names a group matches interfaces of the same VPC only (other VPCs are reached by CIDR, FACTS section 4).
     """
+    if _vpc_of(facts, interface) in facts.site:
+        return GRANTED
     same_vpc_groups: frozenset[str] = frozenset()
     if peer_interface and _vpc_of(facts, peer_interface) == _vpc_of(facts, interface):
         same_vpc_groups = peer_interface.groups

@@ -114,7 +114,7 @@ def test_a_kind_of_network_resource_that_is_not_known_stops_the_proof(record, co
     [
         ("aws:ec2/routeTable:RouteTable", "eks-public", {"routes": [{"cidrBlock": "0.0.0.0/0"}]}),
         ("aws:ec2/securityGroup:SecurityGroup", "hybrid", {"ingress": [{"protocol": "-1"}]}),
-        ("aws:ec2/route:Route", "eks-public-internet", {"gatewayId": "", "transitGatewayId": "tgw-1"}),
+        ("aws:ec2/route:Route", "eks-public-internet", {"gatewayId": "", "coreNetworkArn": "arn:1"}),
         (
             "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
             "hybrid-egress-https-to-internet-443-0.0.0.0/0",
