@@ -84,7 +84,7 @@ class OwnMachine(pulumi.ComponentResource):
         # From the drain, so that the load balancer's target goes before it.
         self.address = drain.address
         self.join: dict[str, Any] = {
-            **asdict(args.join),
+            "config": asdict(args.join),
             "address": args.address,
             "activation_id": self.activation_id,
             "activation_code": pulumi.Output.secret(activation.activation_code),

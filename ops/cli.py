@@ -7,6 +7,7 @@ import typer
 from ops.acceptance.command import acceptance
 from ops.before_down.command import before_down
 from ops.doctor.command import doctor
+from ops.join.command import join
 from ops.pin.command import pin
 from ops.plan.command import plan
 from ops.ready.command import ready
@@ -14,8 +15,8 @@ from ops.verify.command import verify
 
 app = typer.Typer(
     name="ops",
-    help="Commands around a deployment: ready and plan before it, verify after it, doctor when it fails, before-down "
-    "before its end; acceptance: all of it; pin a new release.",
+    help="Commands around a deployment: ready and plan before it, join for machines of your own, verify after it, "
+    "doctor when it fails, before-down before its end; acceptance: all of it; pin a new release.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,6 +25,7 @@ app = typer.Typer(
 # One line per command, in the order of use.
 app.command("ready")(ready)
 app.command("plan")(plan)
+app.command("join")(join)
 app.command("verify")(verify)
 app.command("doctor")(doctor)
 app.command("before-down")(before_down)

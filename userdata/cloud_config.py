@@ -22,8 +22,13 @@ USER_DATA_LIMIT_BYTES = 16 * 1024
 """EC2's limit, before base64 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html)."""
 
 
-def render(config: JoinConfig, *, activation_id: str, activation_code: str) -> str:
-    """Return the user data as text. It contains the activation code: treat the result as a secret."""
+def render(
+    config: JoinConfig, *, activation_id: str, activation_code: str, first: Sequence[Sequence[str]] = ()
+) -> str:
+    """Return the user data as text. It contains the activation code: treat the result as a secret.
+
+    `first` are commands that run before the join starts.
+    """
     files = join_files(config, activation_id=activation_id, activation_code=activation_code)
     document = {
         "bootcmd": [["sh", "-c", _Block(_repair(files))]],
@@ -36,7 +41,7 @@ def render(config: JoinConfig, *, activation_id: str, activation_code: str) -> s
             }
             for file in files
         ],
-        "runcmd": [list(command) for command in start_commands(config)],
+        "runcmd": [list(command) for command in (*first, *start_commands(config))],
     }
     return "#cloud-config\n" + dump(document, _Dumper)
 

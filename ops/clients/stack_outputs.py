@@ -12,11 +12,12 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from ops.clients import tools
 from ops.clients.errors import AskError
+from userdata.join_files import JoinConfig
 
 
 def _parsed(value: object) -> object:
@@ -36,12 +37,22 @@ class _Output(BaseModel):
 
 
 class HybridNode(_Output):
-    """One hybrid node as the settings name it, with its EC2 instance and SSM activation."""
+    """One hybrid node as the settings name it, with its SSM activation; a machine of one's own has no EC2 instance."""
 
     name: str
-    instance_id: str
+    instance_id: str = ""
     private_ip: str
     activation_id: str
+
+
+class Join(_Output):
+    """What a machine of one's own needs to join, as the program hands it to `ops join`: a secret."""
+
+    config: JoinConfig
+    address: str
+    activation_id: str
+    activation_code: Annotated[str, Field(repr=False)]
+    expires: AwareDatetime
 
 
 class ManagedNodeGroup(_Output):
@@ -72,12 +83,15 @@ class Expected(_Output):
     account_id: str
     partition: str
     vpc_id: str
-    on_prem_vpc_id: str
+    on_prem_vpc_id: str = ""
     vpc_cidr: IPv4Network
-    on_prem_vpc_cidr: IPv4Network
+    on_prem_vpc_cidr: IPv4Network | None = None
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
-    peering_id: str
+    peering_id: str = ""
+    transit_gateway_id: str = ""
+    vpn_gateway_id: str = ""
+    pod_mtu: int = 0
     hybrid_role_arn: str
     remote_node_networks: tuple[IPv4Network, ...]
     target_groups: TargetGroups
@@ -88,6 +102,16 @@ class Expected(_Output):
     stack: str
     profile: str = ""
     roles: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def own_site(self) -> bool:
+        """Whether the hybrid nodes are machines of one's own: EC2 knows nothing of them."""
+        return not self.on_prem_vpc_id
+
+    @property
+    def vpcs(self) -> tuple[str, ...]:
+        """The VPCs of the stack."""
+        return (self.vpc_id, self.on_prem_vpc_id) if self.on_prem_vpc_id else (self.vpc_id,)
 
     @property
     def sts_host(self) -> str:
@@ -104,6 +128,7 @@ class Deployment(_Output):
     hybrid_nodes: tuple[HybridNode, ...]
     managed_node_group: ManagedNodeGroup
     checks: Expected
+    joins: Annotated[dict[str, Join], Field(repr=False)] = {}
 
     @property
     def cluster_arn(self) -> str:

@@ -159,9 +159,10 @@ def test_nobody_waits_for_a_person(own, dev):
 def test_what_a_machine_needs_to_join_is_a_secret_output(own, dev):
     assert "joins" in own.secret_outputs
     join = own.stack_outputs["joins"]["rack-2"]
-    assert (join["address"], join["os"], join["architecture"]) == ("10.81.0.12", "al2023", "arm64")
+    config = join["config"]
+    assert (join["address"], config["os"], config["architecture"]) == ("10.81.0.12", "al2023", "arm64")
     assert join["activation_code"]
-    assert join["proxy"]["url"] == "http://proxy.example.internal:3128"
+    assert config["proxy"]["url"] == "http://proxy.example.internal:3128"
     assert own.stack_outputs["machinesToJoin"] == (
         "2 machines of your own to join, unless they have: ops join rack-1, ops join rack-2"
     )
@@ -187,7 +188,7 @@ def test_the_stacks_page_says_whose_machine_it_is(own):
 
 
 def test_no_proxy_holds_what_a_proxy_does_not_reach(own):
-    words = own.stack_outputs["joins"]["rack-1"]["proxy"]["exceptions"].split(",")
+    words = own.stack_outputs["joins"]["rack-1"]["config"]["proxy"]["exceptions"].split(",")
     assert {
         "localhost",
         "10.10.0.0/16",

@@ -7,14 +7,21 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from userdata import cloud_config, paths
+from userdata import cloud_config, own_machine, paths
 from userdata.join_files import JoinConfig
 
 ACTIVATION_ID = "0d4a7c1e-5b0f-4c35-9f6e-3a2b1c0d9e8f"
+# As the systems name themselves.
+OS_RELEASES = {
+    "ubuntu-24.04": 'NAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\n',
+    "ubuntu-22.04": 'NAME="Ubuntu"\nVERSION_ID="22.04"\nID=ubuntu\n',
+    "al2023": 'NAME="Amazon Linux"\nVERSION="2023"\nID="amzn"\nVERSION_ID="2023"\n',
+}
 ACTIVATION_CODE = "Fjz3/sZfSvv78EXAMPLE"
 
 # Every fake writes down how it was called. What it does is steered by files in $FAKE: a file named
@@ -232,7 +239,9 @@ printf 'containerd:\n  Installed: (none)\n  Candidate: %s\n  Version table:\n' "
 class Machine:
     """A sandboxed machine that has just booted with the given configuration."""
 
-    def __init__(self, directory: Path, config: JoinConfig, activation_code: str) -> None:
+    def __init__(
+        self, directory: Path, config: JoinConfig, activation_code: str, *, by: str = "cloud-init"
+    ) -> None:
         self.root = directory / "root"
         self.fake = directory / "fake"
         self.bin = directory / "bin"
@@ -255,15 +264,45 @@ class Machine:
             (self.fake / f"{command}.error").write_text(error)
         (self.fake / "kubectl").write_text(_COMMON + _KUBECTL)
         (self.fake / "kubectl").chmod(0o755)
-        text = cloud_config.render(config, activation_id=ACTIVATION_ID, activation_code=activation_code)
+        lay_out = self._by_script if by == "script" else self._by_cloud_init
+        lay_out(activation_code)
+        self.script = self.inside(paths.SCRIPT)
+        self.publish()
+
+    def _by_cloud_init(self, activation_code: str) -> None:
+        text = cloud_config.render(self.config, activation_id=ACTIVATION_ID, activation_code=activation_code)
         document = yaml.safe_load(text)
         for file in document["write_files"]:
             path = self.inside(file["path"])
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(file["content"])
             path.chmod(int(file["permissions"], 8))
-        self.script = self.inside(paths.SCRIPT)
-        self.publish()
+
+    def _by_script(self, activation_code: str) -> None:
+        """Run what `ops join` writes, on a machine of the kind that the settings name."""
+        done = self.run_own_script(activation_code=activation_code)
+        assert done.returncode == 0, done.stderr
+        self.own_calls = self.calls
+        for name in ("calls", "environment"):
+            (self.fake / name).unlink()
+
+    def run_own_script(
+        self, *, activation_id: str = ACTIVATION_ID, activation_code: str = ACTIVATION_CODE
+    ) -> "subprocess.CompletedProcess[str]":
+        kind = {"arm64": "aarch64", "amd64": "x86_64"}[self.config.architecture]
+        if not (self.bin / "uname").exists():
+            (self.bin / "uname").write_text(f"#!/bin/bash\necho {kind}\n")
+            (self.bin / "uname").chmod(0o755)
+            (self.root / "etc/os-release").write_text(OS_RELEASES[self.config.os])
+        text = own_machine.script(
+            self.config,
+            activation_id=activation_id,
+            activation_code=activation_code,
+            expires="2026-11-26 12:00:00 UTC",
+        )
+        return subprocess.run(
+            ["bash", "-s"], input=text, env=self.environment, capture_output=True, text=True, check=False
+        )
 
     def inside(self, path: str) -> Path:
         return self.root / path.lstrip("/")
@@ -357,12 +396,13 @@ def config() -> JoinConfig:
 def boot_machine(tmp_path: Path, config: JoinConfig) -> Callable[..., Machine]:
     """Return a function that lays out a machine; keyword arguments change single fields of its JoinConfig."""
 
-    def make(*, code: str = ACTIVATION_CODE, **changes: str) -> Machine:
-        return Machine(tmp_path, replace(config, **changes), code)
+    def make(*, code: str = ACTIVATION_CODE, by: str = "cloud-init", **changes: Any) -> Machine:
+        return Machine(tmp_path, replace(config, **changes), code, by=by)
 
     return make
 
 
-@pytest.fixture
-def machine(boot_machine: Callable[..., Machine]) -> Machine:
-    return boot_machine()
+@pytest.fixture(params=["cloud-init", "script"])
+def machine(boot_machine: Callable[..., Machine], request: pytest.FixtureRequest) -> Machine:
+    """A machine that got its files from cloud-init, and one that got them from the script of `ops join`."""
+    return boot_machine(by=request.param)

@@ -1,0 +1,137 @@
+"""`ops join`, fed with the outputs that the program itself has."""
+
+import copy
+import json
+import os
+import pty
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from ops.cli import app
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def outputs(own, tmp_path):
+    """A file of outputs, with activations that are valid for some hours more or less."""
+
+    def write(*, hours=5):
+        values = copy.deepcopy(own.stack_outputs)
+        for join in values["joins"].values():
+            join["expires"] = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+        file = tmp_path / "outputs.json"
+        file.write_text(json.dumps(values))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def run(outputs):
+    def ops_join(*words, hours=5):
+        return CliRunner().invoke(app, ["join", *words, "--outputs", str(outputs(hours=hours))])
+
+    return ops_join
+
+
+@pytest.fixture(scope="module")
+def code(own):
+    return own.stack_outputs["joins"]["rack-1"]["activation_code"]
+
+
+def test_the_script_goes_to_standard_output_and_the_words_beside_it(run, code, own):
+    done = run("rack-1")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("#!/usr/bin/env bash\n")
+    assert code in done.stdout
+    assert code not in done.stderr
+    assert "admits one machine until" in done.stderr
+    assert "pulumi up --replace '**:Activation::rack-1'" in done.stderr
+    assert any(r.name == "rack-1" for r in own.of_type("aws:ssm/activation:Activation"))
+
+
+def test_a_file_is_read_by_its_owner_only_and_names_the_machine(run, tmp_path, code):
+    file = tmp_path / "rack-1.sh"
+    file.write_text("old")
+    file.chmod(0o644)
+    done = run("rack-1", "--out", str(file))
+    assert done.exit_code == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert code in file.read_text()
+    assert code not in done.output
+    assert "bring it to 10.80.0.11 in a safe way" in done.stderr
+
+
+def test_a_link_that_waits_at_the_path_is_not_followed(run, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("kept")
+    (tmp_path / "link").symlink_to(elsewhere)
+    assert run("rack-1", "--out", str(tmp_path / "link")).exit_code == 0
+    assert elsewhere.read_text() == "kept"
+
+
+def test_user_data_is_one_cloud_config_document(run):
+    done = run("rack-2", "--format", "cloud-init")
+    assert done.stdout.startswith("#cloud-config\n")
+    files = {each["path"]: each["content"] for each in yaml.safe_load(done.stdout)["write_files"]}
+    assert "ARCHITECTURE=arm64" in files["/etc/nodeadm/join.env"]
+    assert "export HTTPS_PROXY=http://proxy.example.internal:3128" in files["/etc/nodeadm/join.env"]
+
+
+def test_a_seed_is_a_folder_of_two_files(run, tmp_path):
+    done = run("rack-1", "--format", "nocloud", "--out", str(tmp_path / "seed"))
+    assert done.exit_code == 0
+    assert {path.name: f"{path.stat().st_mode & 0o777:o}" for path in (tmp_path / "seed").iterdir()} == {
+        "meta-data": "600",
+        "user-data": "600",
+    }
+    assert run("rack-1", "--format", "nocloud").exit_code == 2
+
+
+def test_a_machine_that_the_settings_do_not_have_is_refused_with_those_they_have(run):
+    done = run("rack-9")
+    assert done.exit_code == 2
+    assert "no machine of your own named rack-9. It has rack-1, rack-2." in done.stderr
+
+
+def test_an_activation_that_is_over_writes_nothing_and_says_how_to_renew_it(run, tmp_path, code):
+    done = run("rack-1", "--out", str(tmp_path / "file"), hours=-1)
+    assert done.exit_code == 1
+    assert "pulumi up --replace '**:Activation::rack-1', then ops join rack-1 again" in done.stderr
+    assert not (tmp_path / "file").exists()
+    assert code not in done.output
+
+
+def test_a_path_that_cannot_be_written_is_an_error_and_no_traceback(run, tmp_path):
+    done = run("rack-1", "--out", str(tmp_path / "no" / "such" / "file"))
+    assert done.exit_code == 2
+    assert "No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize(("words", "shown"), [((), False), (("--show",), True)])
+def test_a_terminal_sees_the_secret_only_when_it_asks(outputs, code, words, shown):
+    primary, secondary = pty.openpty()
+    command = [sys.executable, "-m", "ops", "join", "rack-1", "--outputs", str(outputs()), *words]
+    process = subprocess.Popen(command, stdout=secondary, stderr=subprocess.PIPE, cwd=ROOT)
+    os.close(secondary)
+    seen = b""
+    while True:
+        try:
+            part = os.read(primary, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    _, error = process.communicate(timeout=120)
+    os.close(primary)
+    assert (code.encode() in seen) is shown
+    assert process.returncode == (0 if shown else 2)
+    assert code.encode() not in error
