@@ -22,8 +22,8 @@ def test_a_preview_creates_nothing(previewed):
 
 
 def test_a_preview_says_what_would_be_created(previewed):
-    for line in ("aws:ec2:Instance hybrid-1-", "aws:eks:Cluster eks-eksCluster", "aws:eks:NodeGroup managed"):
-        assert f"{line}" in previewed.run.text
+    for line in ("aws:ec2:Instance hybrid-1.", "aws:eks:Cluster eks-eksCluster", "aws:eks:NodeGroup managed"):
+        assert line in previewed.run.text
 
 
 @pytest.mark.parametrize(
