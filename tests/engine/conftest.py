@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,10 @@ SECOND = {"name": "hybrid-2", "os": "al2023"}
 RESIZED = {**FIRST, "os": "ubuntu-22.04", "instanceType": "t4g.large"}
 CLIENTS, OTHER_CLIENTS = "198.51.100.0/24", "203.0.113.0/24"
 
-# Long enough to see what runs side by side, in the proportions of the real thing.
-SLOW = {"aws:eks/cluster:Cluster": 1.5, "aws:eks/nodeGroup:NodeGroup": 6.0, "aws:ec2/instance:Instance": 0.3}
+# Of all states of a run there are some hundred MiB.
+MEMORY_BYTES = 1 << 30
+# Long enough to see who does not wait.
+SLOW = {"aws:eks/cluster:Cluster": 0.5, "aws:eks/nodeGroup:NodeGroup": 1.5, "aws:ec2/instance:Instance": 0.3}
 # Who must not wait for the slow one: it is not ready before they are, however slow the machine.
 AFTER = {
     "aws:eks/cluster:Cluster": ["aws:lb/loadBalancer:LoadBalancer::"],
@@ -61,7 +64,14 @@ class Rig:
     def join(self) -> None:
         """Let the machine of every hybrid node join that has not yet."""
         for node in self.stack.outputs()["hybridNodes"]:
-            self.apis.join(node["activationId"])
+            self.apis.join(node["activationId"], node["name"])
+
+    def terminate(self, node: str) -> str:
+        """Let somebody terminate a node's machine in the console: nothing is heard of it; return its activation."""
+        (lost,) = (each for each in self.stack.outputs()["hybridNodes"] if each["name"] == node)
+        self.apis.silent |= {name for name, by in self.apis.nodes.items() if by == lost["activationId"]}
+        self.stack.lose(lost["instanceId"])
+        return lost["activationId"]
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +88,28 @@ def cli() -> Path:
 
 
 @pytest.fixture(scope="session")
-def new_rig(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Rig]]:
+def memory() -> Iterator[Path | None]:
+    """A folder in the machine's memory, where Linux has one that is large enough (a container's is often not)."""
+    shared = Path("/dev/shm")
+    if not os.access(shared, os.W_OK) or shutil.disk_usage(shared).free < MEMORY_BYTES:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(dir=shared, prefix="eks-hybrid-calico-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def new_rig(
+    cli: Path, tmp_path_factory: pytest.TempPathFactory, memory: Path | None
+) -> Iterator[Callable[[], Rig]]:
     """Make a stack that is configured and has nothing yet."""
     rigs: list[Rig] = []
 
     def make() -> Rig:
-        stack = Stack(tmp_path_factory.mktemp("stack") / "it", cli)
+        folder = tmp_path_factory.mktemp("stack")
+        stack = Stack(folder / "it", cli, memory=memory and memory / folder.name)
+        # SSM's listing is late in AWS; the stand-in's is not.
+        stack.edit("infra/node_removal.py", "SETTLE_S = 5", "SETTLE_S = 0.1")
         rig = Rig(stack=stack, apis=HybridApis(stack.standin))
         rigs.append(rig)
         stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url
@@ -293,17 +319,45 @@ def shrunk(rig: Rig, upgraded: Step) -> Step:
 
 @pytest.fixture(scope="session")
 def rejoined(rig: Rig, shrunk: Step) -> Step:
-    """`pulumi up` after another nodeadm was named, and its digest."""
+    """`pulumi up` after another nodeadm was named, and its digest, and logs of the control plane once more."""
     assert shrunk.run.code == 0
-    rig.stack.configure(nodeadmVersion="v1.0.19", nodeadmSha256={"arm64": "a" * 64})
+    rig.stack.configure(
+        nodeadmVersion="v1.0.19", nodeadmSha256={"arm64": "a" * 64}, controlPlaneLogs=["audit"]
+    )
     step = rig.stack.step(rig.stack.up)
     rig.join()
     return step
 
 
 @pytest.fixture(scope="session")
-def destroyed(rig: Rig, rejoined: Step) -> Step:
-    """`pulumi destroy`."""
+def terminated(rig: Rig, rejoined: Step) -> str:
+    """The activation of the first node, whose machine somebody has terminated."""
     assert rejoined.run.code == 0
+    return rig.terminate(FIRST["name"])
+
+
+@pytest.fixture(scope="session")
+def looked_for(rig: Rig, terminated: str) -> Step:
+    """`pulumi preview --refresh` after that."""
+    assert terminated
+    return rig.stack.step(lambda: rig.stack.pulumi("preview", "--refresh"))
+
+
+@pytest.fixture(scope="session")
+def remade(rig: Rig, looked_for: Step) -> Step:
+    """What docs/changes.md says then."""
+    assert looked_for.run.code == 0
+    new = f"**:Activation::{FIRST['name']}.*"
+    step = rig.stack.step(
+        lambda: rig.stack.pulumi("up", "--yes", "--skip-preview", "--refresh", "--replace", new)
+    )
+    rig.join()
+    return step
+
+
+@pytest.fixture(scope="session")
+def destroyed(rig: Rig, remade: Step) -> Step:
+    """`pulumi destroy`."""
+    assert remade.run.code == 0
     rig.stack.order(delay=SLOW)
     return rig.stack.step(rig.stack.destroy)

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.engine.standin.world import CLUSTER, World
-from userdata.labels import ACTIVATION_LABEL
+from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
@@ -31,14 +31,17 @@ Answer = tuple[int, Any]
 class HybridApis:
     """Registrations and Nodes of machines that have joined, by name (mi-*), with their activation id.
 
-    Each node runs one pod of somebody's, in `pods`. `denied` is an IAM action that nobody is allowed.
+    Each node runs one pod of somebody's, in `pods`. Of the nodes in `silent` nothing is heard any more. `denied` is an
+    IAM action that nobody is allowed.
     """
 
     def __init__(self, standin: Path) -> None:
         self.machines: dict[str, str] = {}
         self.nodes: dict[str, str] = {}
         self.pods: set[str] = set()
+        self.silent: set[str] = set()
         self.denied = ""
+        self._names: dict[str, str] = {}
         self._journal = standin / "journal.jsonl"
         self._world, self._reading = World(self._journal), threading.Lock()
         self._authority = standin / "authority.pem"
@@ -55,12 +58,16 @@ class HybridApis:
             server.shutdown()
             server.server_close()
 
-    def join(self, activation_id: str) -> str:
-        """Let a machine join with an activation, as a started instance would; return its name."""
+    def join(self, activation_id: str, node_name: str) -> str:
+        """Let a machine join with an activation, as the started instance of a node in the settings would.
+
+        Returns its name.
+        """
         name = f"mi-{activation_id.replace('-', '')[:17]}"
         if name not in self.nodes:
             self.pods.add(name)
         self.machines[name] = self.nodes[name] = activation_id
+        self._names[name] = node_name
         return name
 
     def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
@@ -115,13 +122,13 @@ class HybridApis:
             found = [
                 name
                 for name, activation in self.nodes.items()
-                if (label, value) == (ACTIVATION_LABEL, activation)
+                if (label, value) in ((ACTIVATION_LABEL, activation), (NAME_LABEL, self._names[name]))
             ]
             return 200, {"kind": "NodeList", "items": [{"metadata": {"name": name}} for name in found]}
         name = url.path.rsplit("/", 1)[1]
         if name not in self.nodes:
             return 404, {"kind": "Status", "code": 404}
-        conditions = [{"type": "Ready", "status": "True"}]
+        conditions = [{"type": "Ready", "status": "Unknown" if name in self.silent else "True"}]
         node = {"kind": "Node", "metadata": {"name": name}, "status": {"conditions": conditions}}
         if method == "PATCH":
             self._write("Cordon", name, self.nodes[name])

@@ -73,7 +73,7 @@ def test_kubernetes_objects_are_not_deleted_one_by_one(destroyed):
         (("aws:autoscaling/attachment:", ""), (NODE_GROUP, "")),
     ],
 )
-def test_one_is_gone_before_the_other_goes(rejoined, destroyed, first, then):
+def test_one_is_gone_before_the_other_goes(remade, destroyed, first, then):
     earlier, later = of(destroyed, first), of(destroyed, then)
     assert earlier
     assert later
@@ -82,7 +82,7 @@ def test_one_is_gone_before_the_other_goes(rejoined, destroyed, first, then):
     for call in earlier:
         if call.kind == "Delete":
             assert {each.urn for each in later if each.kind == "Delete"} <= needs(
-                rejoined.resources, call.urn, whole_components=False
+                remade.resources, call.urn, whole_components=False
             )
 
 

@@ -49,13 +49,10 @@ def test_the_instance_gets_the_code_in_the_clear(created):
 @pytest.mark.usefixtures("destroyed")
 def test_no_activation_code_is_in_any_file_of_the_backend(rig):
     # Backups and history as well, after the stack's whole life.
-    codes = {
-        call.details["outputs"]["activationCode"]
-        for call in rig.stack.journal()
-        if call.kind == "Create" and call.type == ACTIVATION
-    }
+    made = [call for call in rig.stack.journal() if call.kind == "Create" and call.type == ACTIVATION]
+    codes = {call.details["outputs"]["activationCode"] for call in made}
     files = [file for file in (rig.stack.folder / "state").rglob("*") if file.is_file()]
-    assert len(codes) == 5
+    assert len(codes) == len(made) > 5
     assert len(files) > 10
     told = [file for file in files if any(code.encode() in file.read_bytes() for code in codes)]
     assert told == []

@@ -2,15 +2,15 @@
 
 import json
 import os
-import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ops.clients import stack_file
 from ops.clients.stack_config import stack_config
 from ops.clients.stack_file import StackFileError
-from tests.engine.harness import REPOSITORY
+from tests.engine.harness import FREES_LATE, REPOSITORY
 from tests.stack_files import SCALARS, WHOLE, of_scalar
 
 pytestmark = pytest.mark.engine
@@ -20,23 +20,42 @@ CASES = REPOSITORY.parent / "shared" / "cases" / "stack-files"
 NEEDS_MORE = ("environment:", "secure: v1:")
 
 
+FILES = [*WHOLE, *map(of_scalar, SCALARS)]
+
+
 @pytest.fixture(scope="module")
-def folder(cli, tmp_path_factory):
-    """A project with a stack `dev` in a backend of its own."""
-    made = tmp_path_factory.mktemp("config")
-    (made / "state").mkdir()
-    (made / "Pulumi.yaml").write_text("name: eks-hybrid-calico\nruntime: python\n")
-    pulumi(made, cli, "stack", "init", "dev")
-    return made
+def known(cli, tmp_path_factory):
+    """What the CLI reads in each file; None where it refuses it. It is asked about many at a time."""
+    top = tmp_path_factory.mktemp("config")
+    (top / "state").mkdir()
+    files = [*map(encoded, FILES), *(path.read_bytes() for path in cases())]
+    folders = [project(top / str(number), content) for number, content in enumerate(files)]
+    pulumi(project(top / "first", b""), cli, "stack", "init", "dev")
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        answers = threads.map(lambda folder: of_cli(folder, cli), folders)
+        return dict(zip(files, answers, strict=True))
+
+
+def encoded(text):
+    return text if isinstance(text, bytes) else text.encode()
+
+
+def project(folder, content):
+    """A project with a stack file."""
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: eks-hybrid-calico\nruntime: python\n")
+    (folder / "Pulumi.dev.yaml").write_bytes(content)
+    return folder
 
 
 def pulumi(folder, cli, *arguments):
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI")},
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+        "PULUMI_HOME": str(folder.parent / "home"),
+        "PULUMI_BACKEND_URL": (folder.parent / "state").as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "only a test",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        **FREES_LATE,
     }
     command = [str(cli / "pulumi"), *arguments, "--non-interactive"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -50,9 +69,11 @@ def of_cli(folder, cli):
     return {key: readable(item["value"]) for key, item in json.loads(done.stdout).items()}
 
 
-def of_reader(folder):
+def of_reader(content, folder):
     try:
-        found = stack_file.read(folder / "Pulumi.dev.yaml", project="eks-hybrid-calico")
+        found = stack_file.read(
+            project(folder / "it", content) / "Pulumi.dev.yaml", project="eks-hybrid-calico"
+        )
     except StackFileError:
         return None
     return {key: readable(value) for key, value in found.values.items()}
@@ -63,25 +84,23 @@ def readable(raw):
     return json.loads(raw) if raw.startswith(("[", "{")) else raw
 
 
-@pytest.mark.parametrize("text", [*WHOLE, *map(of_scalar, SCALARS)], ids=lambda text: repr(text)[:40])
-def test_the_cli_and_the_reader_agree(folder, cli, text):
-    (folder / "Pulumi.dev.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    assert of_reader(folder) == of_cli(folder, cli)
-
-
 def cases():
     return sorted(CASES.glob("*.yaml")) if CASES.is_dir() else []
 
 
+@pytest.mark.parametrize("text", FILES, ids=lambda text: repr(text)[:40])
+def test_the_cli_and_the_reader_agree(known, text, tmp_path):
+    assert of_reader(encoded(text), tmp_path) == known[encoded(text)]
+
+
 @pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside this repository")
 @pytest.mark.parametrize("path", cases(), ids=lambda path: path.name)
-def test_the_cli_and_the_reader_agree_on_the_files_that_people_had(folder, cli, path):
-    shutil.copy(path, folder / "Pulumi.dev.yaml")
-    known = of_cli(folder, cli)
+def test_the_cli_and_the_reader_agree_on_the_files_that_people_had(known, path, tmp_path):
+    found = known[path.read_bytes()]
     if any(word in path.read_text() for word in NEEDS_MORE):
-        assert known is None, "the CLI opens it here: compare it as the others"
+        assert found is None, "the CLI opens it here: compare it as the others"
     else:
-        assert of_reader(folder) == known
+        assert of_reader(path.read_bytes(), tmp_path) == found
 
 
 def test_the_program_gets_what_the_reader_says(new_rig):
