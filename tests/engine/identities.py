@@ -37,12 +37,14 @@ def key_of_role(arn: str) -> str:
 class SignedApis(HybridApis):
     """`wanted` is the only access key that EKS, SSM and Kubernetes accept; `trust` is who may take a role, and how.
 
-    `trust`: ARN of a role -> (access key that may take it, external id that it asks for).
+    `trust`: ARN of a role -> (access key that may take it, external id that it asks for). `seen` are the access keys
+    that have asked EKS, SSM or Kubernetes for something, the refused ones too.
     """
 
     def __init__(self, standin: Path, *, wanted: str, trust: dict[str, tuple[str, str]]) -> None:
         super().__init__(standin)
         self.wanted, self.trust = wanted, trust
+        self.seen: set[str] = set()
 
     def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
         if path.startswith("/federation/credentials"):
@@ -51,6 +53,7 @@ class SignedApis(HybridApis):
         key = who[1] if who else "nobody"
         if b"Action=" in body:
             return self._sts(key, {name: values[0] for name, values in parse_qs(body.decode()).items()})
+        self.seen.add(key)
         if key != self.wanted:
             return 403, {"__type": "AccessDeniedException", "message": f"{key} is not {self.wanted}"}
         return super()._aws(_method, path, headers, body)
@@ -75,7 +78,9 @@ class SignedApis(HybridApis):
         return 200, {"roleCredentials": {**keys, "expiration": 4_070_908_800_000}}
 
     def _kubernetes(self, method: str, path: str, _headers: Any, body: bytes) -> Answer:
-        if identity((_headers.get("Authorization") or "").removeprefix("Bearer ")) != self.wanted:
+        key = identity((_headers.get("Authorization") or "").removeprefix("Bearer "))
+        self.seen.add(key)
+        if key != self.wanted:
             return 401, {"kind": "Status", "code": 401, "message": "Unauthorized"}
         return super()._kubernetes(method, path, _headers, body)
 

@@ -93,7 +93,7 @@ def built(request, new_rig, monkeypatch):
     stack.configure(**kind.settings)
     stack.up()
     for node in stack.outputs()["hybridNodes"]:
-        apis.join(node["activationId"])
+        apis.join(node["activationId"], node["name"])
     yield Built(stack=stack, apis=apis, kind=kind)
     apis.close()
 
@@ -135,6 +135,15 @@ def test_all_that_sign_in_are_the_same_identity_and_no_key_is_kept(built):
         retries=0,
     )
     assert aws.ask("sts", "get_caller_identity")["UserId"] == kind.wanted
+
+    # What looks for a dead machine before a new one is made. It goes on without, so that only the API can tell.
+    assert built.apis.seen == {kind.wanted}
+
+    # What asks EKS whether there is a control plane, before a change is refused.
+    built.apis.seen.clear()
+    with stack.configured(clusterName="another"):
+        assert "clusterName cannot change" in stack.preview(succeeds=False).text
+    assert built.apis.seen == {kind.wanted}
 
     # Keys are nowhere, not even as a secret.
     assert "planted" not in state
