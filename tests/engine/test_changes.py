@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.engine.conftest import FIRST
 from tests.engine.harness import PROFILE
+from tests.engine.proof import DOCUMENT
 
 pytestmark = pytest.mark.engine
 
@@ -162,3 +164,31 @@ def test_a_target_is_taken_out_of_the_load_balancer_before_its_node_goes(shrunk)
 
 def test_removing_a_node_leaves_the_other_one_alone(shrunk):
     assert {name for _, token, name in kinds(shrunk, "Delete") if token != ATTACHMENT} == {"hybrid-2"}
+
+
+def test_a_refresh_alone_would_give_the_new_machine_an_activation_that_is_used_up(looked_for, terminated):
+    # Nothing refuses that: an activation admits one machine, and the second one would never join.
+    assert looked_for.of("Create") == []
+    assert f"aws:ec2:Instance {FIRST['name']}." in looked_for.run.text
+    assert terminated in looked_for.of("Check", INSTANCE)[-1].details["inputs"]["userData"]
+
+
+def test_a_terminated_machine_is_made_again_with_an_activation_of_its_own(remade, terminated):
+    new = remade.one("Create", ACTIVATION)
+    assert new.details["id"] != terminated
+    assert new.details["id"] in remade.one("Create", INSTANCE).details["inputs"]["userData"]
+    assert remade.one("Delete", ACTIVATION).details["id"] == terminated
+    assert remade.of("Delete", INSTANCE) == []
+
+
+def test_the_node_of_a_terminated_machine_goes_before_the_new_machine_may_get_its_address(remade, terminated):
+    gone, new = remade.one("DeleteNode", ""), remade.one("Create", INSTANCE)
+    assert gone.details["activation"] == terminated
+    assert gone.ended <= new.started
+    # Its registration is found by the clean-up of the old activation, at the end.
+    assert new.ended <= remade.one("Deregister", "").started
+    assert f"before {FIRST['name']} is made: {gone.name}: nothing is heard of its machine" in remade.run.text
+
+
+def test_the_document_says_how_a_terminated_machine_is_made_again():
+    assert "pulumi up --refresh --replace '**:Activation::NAME.*'" in DOCUMENT.read_text(encoding="utf-8")
