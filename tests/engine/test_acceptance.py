@@ -77,7 +77,7 @@ def joining(rig):
                 found = (call.kind, call.type) == ("Create", ACTIVATION) and not call.failed
                 if found and call.urn not in joined:
                     joined.add(call.urn)
-                    rig.apis.join(call.details["id"])
+                    rig.apis.join(call.details["id"], call.name.partition(".")[0])
 
     thread = threading.Thread(target=watch)
     thread.start()
