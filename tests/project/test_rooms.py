@@ -17,9 +17,16 @@ ALLOWED = {
     "infra/hybrid_nodes.py": {"infra", "userdata"},
     "infra/own_machine.py": {"infra", "userdata"},
     "infra/site.py": {"infra", "userdata"},
-    "k8s": {"k8s", "infra.versions", "userdata.labels"},
+    "k8s": {"k8s", "infra.versions", "infra.flows", "userdata.labels"},
     "userdata": {"userdata"},
-    "settings": {"settings", "infra.versions", "infra.addressing", "infra.instances", "infra.credentials"},
+    "settings": {
+        "settings",
+        "infra.versions",
+        "infra.addressing",
+        "infra.flows",
+        "infra.instances",
+        "infra.credentials",
+    },
 }
 PURE = [
     "infra.credentials",
