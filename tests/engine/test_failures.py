@@ -1,7 +1,9 @@
 """Runs that end half way: the next one goes on, and a destroy leaves nothing."""
 
+import contextlib
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -152,8 +154,25 @@ def stop(stack, token, by, quiet_s=0.0):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() - started < 600
         time.sleep(0.2)
+    plugins = descendants(process.pid)
     os.killpg(process.pid, by)
-    return stack.finish(process, started)
+    run = stack.finish(process, started)
+    if by == signal.SIGKILL:
+        # Nobody else ends them: the plugin of dynamic providers would stay for ever.
+        for plugin in plugins:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(plugin, by)
+    return run
+
+
+def descendants(process):
+    """Return the ids of a process's children, and of theirs."""
+    rows = subprocess.run(["ps", "-Ao", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
+    parents = {int(pid): int(parent) for pid, parent in map(str.split, rows.splitlines())}
+    found = {process}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {process}
 
 
 def settle(stack):
