@@ -31,12 +31,16 @@ _SAVE = "pulumi stack output --json --show-secrets > outputs.json && ops doctor 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A hybrid node's EC2 instance. What is not known is empty; `name` is the one in the settings."""
+    """A hybrid node's EC2 instance. What is not known is empty; `name` is the one in the settings.
+
+    `own`: it is a machine of one's own, and EC2 knows nothing of it.
+    """
 
     name: str
     instance_id: str = ""
     activation_id: str = ""
     private_ip: str = ""
+    own: bool = False
 
     @property
     def label(self) -> str:
@@ -257,6 +261,7 @@ def _machines(values: Outputs, settings: str) -> tuple[Machine, ...]:
             instance_id=_text(item.get("instanceId")),
             activation_id=_text(item.get("activationId")),
             private_ip=_text(item.get("privateIp")),
+            own=bool(item) and "instanceId" not in item and "activationExpires" in item,
         )
         for item in _mappings(values.get("hybridNodes"))
     ]
@@ -265,8 +270,12 @@ def _machines(values: Outputs, settings: str) -> tuple[Machine, ...]:
         wanted = _mappings(json.loads(settings))
     except ValueError:
         wanted = []
-    names = [_text(item.get("name")) for item in wanted]
-    return (*found, *(Machine(name=name) for name in names if name and name not in known))
+    more = [
+        Machine(name=name, private_ip=_text(item.get("address")), own=bool(item.get("address")))
+        for item in wanted
+        if (name := _text(item.get("name"))) and name not in known
+    ]
+    return (*found, *more)
 
 
 def _kubeconfig(value: object) -> Mapping[str, Any] | None:

@@ -36,6 +36,12 @@ def plan(
             "--durations", metavar="FILE", help="Count with durations that ops acceptance has measured."
         ),
     ] = None,
+    firewall: Annotated[
+        Path | None,
+        typer.Option(
+            "--firewall", metavar="FILE", help="Also write what your data centre must open, as a .csv file."
+        ),
+    ] = None,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Also draw the stack, as an .svg file.")
     ] = None,
@@ -73,10 +79,22 @@ def plan(
     else:
         for show in [show for wanted, show in sections if wanted] or [report.show]:
             report.written(found, show)
+    if firewall:
+        _open(found, firewall)
     if picture:
         _draw(found, picture)
     if not found.flows.passed:
         raise typer.Exit(1)
+
+
+def _open(found: Plan, path: Path) -> None:
+    from ops.plan.firewall import to_csv
+
+    try:
+        path.write_text(to_csv(found), encoding="utf-8")
+    except (ValueError, OSError) as error:
+        typer.echo(f"--firewall {path}: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _draw(found: Plan, path: Path) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ops.plan import flows, waits
+from ops.plan import firewall, flows, waits
 from ops.plan.billing import billed
 from ops.plan.describe import GROUP, RULES, Describer, short_type
 from ops.plan.evaluation import Plan
@@ -159,6 +159,7 @@ def show_full(plan: Plan, console: Console) -> None:
     recording = plan.recording
     show(plan, console)
     parts = (
+        firewall.render(plan),
         _tree(recording),
         _counts(recording),
         _waits(recording),
@@ -167,13 +168,18 @@ def show_full(plan: Plan, console: Console) -> None:
         _outputs(recording),
     )
     for part in parts:
-        console.print()
-        console.print(part)
+        if part is not None:
+            console.print()
+            console.print(part)
 
 
 def show_flows(plan: Plan, console: Console) -> None:
     """Print the proof of the flows."""
     console.print(flows.render(plan.flows))
+    opened = firewall.render(plan)
+    if opened is not None:
+        console.print()
+        console.print(opened)
 
 
 def show_waits(plan: Plan, console: Console) -> None:

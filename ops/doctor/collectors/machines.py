@@ -106,6 +106,9 @@ class _Way:
         machine, facts = self.machine, self.facts
         found = [*(facts.get("instances") or []), *(facts.get("tagged instances") or [])]
         instance = next((item for item in found if item.get("InstanceId") == machine.instance_id), None)
+        if machine.own:
+            self.details.append("EC2: not asked, a machine of your own")
+            return
         if instance is None or not machine.instance_id:
             if facts.known("tagged instances") and facts.known("instances"):
                 gone = f"the EC2 instance {machine.instance_id} does not exist any more"

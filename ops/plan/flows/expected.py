@@ -37,7 +37,8 @@ class Flow:
 class Expectations:
     """What the settings say about the network; CIDRs as the user wrote them.
 
-    `site` has the ranges of a data centre of one's own; without any, a VPC of the stack plays it.
+    `site` has the ranges of a data centre of one's own; without any, a VPC of the stack plays it. `routes_elsewhere`
+    says that somebody else makes the routes there.
     """
 
     node_port: int
@@ -46,6 +47,7 @@ class Expectations:
     ubuntu: bool
     webhook_ports: tuple[int, ...] = ()
     site: tuple[IPv4Network, ...] = ()
+    routes_elsewhere: bool = False
 
     @classmethod
     def from_config(cls, config: Mapping[str, str]) -> Expectations:
@@ -59,6 +61,7 @@ class Expectations:
             alb_allowed=tuple(IPv4Network(cidr) for cidr in found.alb_allowed_cidrs),
             api_allowed=tuple(IPv4Network(cidr) for cidr in found.api_allowed_cidrs),
             site=tuple(IPv4Network(cidr) for cidr in found.site.node_cidrs),
+            routes_elsewhere=found.site.routes == "none",
             ubuntu=any(node.os.startswith("ubuntu") for node in found.hybrid_nodes),
             webhook_ports=found.webhook_ports,
         )

@@ -69,7 +69,9 @@ _LINKS = {
 }
 
 
-def facts_of(recording: Recording, site: Sequence[IPv4Network] = ()) -> Facts:
+def facts_of(
+    recording: Recording, site: Sequence[IPv4Network] = (), *, routes_elsewhere: bool = False
+) -> Facts:
     """The facts of a recorded plan; `site` has the ranges of a data centre of one's own.
 
     Such a range counts as a VPC with one subnet, of which nothing is known but its addresses.
@@ -102,7 +104,7 @@ def facts_of(recording: Recording, site: Sequence[IPv4Network] = ()) -> Facts:
         ),
         site_links=links,
         site=frozenset(each.id for each in ranges),
-        routes_elsewhere=bool(ranges) and not links,
+        routes_elsewhere=routes_elsewhere,
         tables={r.id: r.name for r in recording.of_type("aws:ec2/routeTable:RouteTable")},
         associations=tuple(
             Association(name=r.name, subnet=r.inputs["subnetId"], table=r.inputs["routeTableId"])

@@ -93,7 +93,8 @@ def prove(recording: Recording, expectations: Expectations) -> FlowReport:
 
     Errors: LookupError when the plan has a network resource that this proof does not know how to read.
     """
-    return prove_facts(facts_of(recording, expectations.site), expectations)
+    facts = facts_of(recording, expectations.site, routes_elsewhere=expectations.routes_elsewhere)
+    return prove_facts(facts, expectations)
 
 
 def prove_facts(facts: Facts, expectations: Expectations) -> FlowReport:

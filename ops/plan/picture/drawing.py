@@ -7,6 +7,7 @@ Rows of hybrid nodes make the page longer: `{tall[416]}` is 416 px and what they
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,11 @@ def draw(recording: Recording, report: FlowReport) -> str:
 
     Errors: LookupError when the plan lacks what every stack has (two VPCs, a cluster, a load balancer).
     """
-    facts, nodes = facts_of(recording), _hybrid_nodes(recording)
+    facts, nodes = facts_of(recording, _own_ranges(recording)), _hybrid_nodes(recording)
     more = max(0, (len(nodes) + 1) // 2 * 66 - 114)
-    vpcs = [facts.vpc_by_id[recording.stack_outputs["checks"][key]] for key in ("vpcId", "onPremVpcId")]
-    rows = [_rows_of_subnets(facts, vpc.id) for vpc in vpcs]
+    # A data centre of one's own has no VPC, and its subnets are nobody's business here.
+    checks = recording.stack_outputs["checks"]
+    rows = [_rows_of_subnets(facts, checks.get(key, "")) for key in ("vpcId", "onPremVpcId")]
     closed = _Closed(row.flow.number.rstrip("abcd") for row in report.missing)
     drawn = {
         "tall": _Plus(more),
@@ -109,7 +111,7 @@ def _texts(recording: Recording, facts: Facts, report: FlowReport) -> dict[str, 
         "api_clients": _some(cluster.get("publicAccessCidrs") or ["0.0.0.0/0"]),
         "alb_clients": _some(clients),
         "vpc": checks["vpcCidr"],
-        "on_prem_vpc": checks["onPremVpcCidr"],
+        **_site(recording),
         "listener": f"{listener['protocol']} {listener['port']}",
         "weights": ":".join(str(weight[checks["targetGroups"][side]]) for side in ("managed", "hybrid")),
         "node_port": str(checks["nodePort"]),
@@ -129,6 +131,37 @@ def _node_calls(report: FlowReport) -> str:
         if ports
         else "logs and exec, tcp 10250"
     )
+
+
+def _own_ranges(recording: Recording) -> list[IPv4Network]:
+    """The ranges of a data centre of one's own; none where a VPC of the stack plays it."""
+    checks = recording.stack_outputs["checks"]
+    return [] if "onPremVpcId" in checks else [IPv4Network(cidr) for cidr in checks["remoteNodeNetworks"]]
+
+
+def _site(recording: Recording) -> dict[str, str]:
+    """What stands on the side of the hybrid nodes, and between the two sides."""
+    checks = recording.stack_outputs["checks"]
+    if "onPremVpcId" in checks:
+        return {
+            "site": f'"On-premises" VPC {checks["onPremVpcCidr"]}',
+            "site_door": "internet gateway",
+            "site_nat": "NAT gateway",
+            "site_nat_address": "1 Elastic IP",
+            "site_nodes": "Hybrid nodes (EC2, joined by nodeadm)",
+            "link": "VPC",
+            "link_kind": "peering",
+        }
+    transit, vpn = checks["transitGatewayId"], checks["vpnGatewayId"]
+    return {
+        "site": f"Your data centre {_some(checks['remoteNodeNetworks'])}",
+        "site_door": "its own way to the internet",
+        "site_nat": "NAT or proxy",
+        "site_nat_address": "of its own",
+        "site_nodes": "Your machines (joined by ops join)",
+        "link": "transit" if transit else "VPN" if vpn else "your",
+        "link_kind": "gateway" if transit or vpn else "routes",
+    }
 
 
 def _some(cidrs: list[str]) -> str:
@@ -191,6 +224,9 @@ def _hybrid_nodes(recording: Recording) -> list[tuple[str, str, str]]:
     for instance in recording.of_type("aws:ec2/instance:Instance"):
         owner = recording.resources[instance.parent]
         alike.setdefault((owner.inputs["os"], instance.inputs["instanceType"]), []).append(owner.name)
+    addresses = {node["name"]: node["privateIp"] for node in recording.stack_outputs["hybridNodes"]}
+    for machine in recording.of_type("ekshybrid:own_machine:OwnMachine"):
+        alike.setdefault((machine.inputs["os"], addresses[machine.name]), []).append(machine.name)
     if sum(map(len, alike.values())) <= NODES_SHOWN:
         return sorted((name, *details) for details, names in alike.items() for name in names)
     kinds = sorted(alike.items(), key=lambda item: (-len(item[1]), item[0]))

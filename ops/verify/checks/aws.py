@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import Any
 
-from ops.checks.model import Findings, check, listed
+from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError
 from ops.verify.context import Context
 
@@ -47,9 +47,14 @@ def cluster(context: Context, findings: Findings) -> str:
     return f"{name} is ACTIVE, Kubernetes {found.get('version')}"
 
 
+_OWN_SITE = "the hybrid nodes are in a data centre of your own: there is no peering and no second VPC"
+
+
 @check("aws.peering", "the VPC peering is active", needs=("aws.identity",), eventually=True)
-def peering(context: Context, findings: Findings) -> str:
+def peering(context: Context, findings: Findings) -> str | Outcome:
     peering_id = context.deployment.checks.peering_id
+    if not peering_id:
+        return skipped(_OWN_SITE)
     found = context.aws.peering(peering_id)
     status = ((found or {}).get("Status") or {}).get("Code", "missing")
     if status != "active":
@@ -66,8 +71,10 @@ def peering(context: Context, findings: Findings) -> str:
     "every route table in use reaches the other VPC through the peering",
     needs=("aws.identity", "aws.peering"),
 )
-def routes(context: Context, findings: Findings) -> str:
+def routes(context: Context, findings: Findings) -> str | Outcome:
     expected = context.deployment.checks
+    if expected.on_prem_vpc_cidr is None:
+        return skipped(_OWN_SITE)
     sides = (
         (expected.vpc_id, expected.on_prem_vpc_cidr),
         (expected.on_prem_vpc_id, expected.vpc_cidr),
@@ -217,14 +224,14 @@ def registrations(context: Context, findings: Findings) -> str:
 
 def _tables(context: Context) -> list[Object]:
     expected = context.deployment.checks
-    vpcs = (expected.vpc_id, expected.on_prem_vpc_id)
+    vpcs = expected.vpcs
     return context.memo.get("route-tables", lambda: context.aws.route_tables(vpcs))
 
 
 def _used_tables(context: Context, vpc_id: str) -> Iterator[Object]:
     """Give the tables that rule a subnet. AWS's own main table has no subnets here and needs no route."""
     expected = context.deployment.checks
-    vpcs = (expected.vpc_id, expected.on_prem_vpc_id)
+    vpcs = expected.vpcs
     subnets = {
         subnet["SubnetId"]
         for subnet in context.memo.get("subnets", lambda: context.aws.subnets(vpcs))

@@ -74,7 +74,12 @@ def node_firewall(context: Context, findings: Findings) -> str:
                 f"--protocol {flow.protocol} --port {flow.port} --cidr {min(peers)}/32)",
             )
     pairs = len(machines) * (len(machines) - 1)
-    return f"udp 4789 and tcp {flows[1].port} open on {pairs} of {pairs} paths"
+    only = " between managed nodes; EC2 knows nothing of your own machines" if _own(context) else ""
+    return f"udp 4789 and tcp {flows[1].port} open on {pairs} of {pairs} paths{only}"
+
+
+def _own(context: Context) -> bool:
+    return context.deployment.checks.own_site
 
 
 def allows(groups: list[Object], flow: Flow, direction: str, peer: Machine) -> bool:
@@ -100,7 +105,7 @@ def _names(rule: Object, peer: Machine) -> bool:
 
 def _machines(context: Context) -> list[Machine]:
     """List the instances behind the nodes: hybrid ones by the outputs, managed ones by their providerID."""
-    hybrid = {node.instance_id for node in context.deployment.hybrid_nodes}
+    hybrid = {node.instance_id for node in context.deployment.hybrid_nodes if node.instance_id}
     managed = {node.instance_id for node in context.cluster.nodes if not node.hybrid}
     found = context.aws.instances(sorted(hybrid | managed))
     machines = []

@@ -105,6 +105,13 @@ def mtu(context: Context, findings: Findings) -> str:
                 fix="kubectl get pods -A -o wide --field-selector "
                 f"spec.nodeName={node.name} names them by address; kubectl delete pod each of them",
             )
+    wanted = context.deployment.checks.pod_mtu
+    for size in sorted(set(overlays) - {wanted}) if wanted else ():
+        findings.fail(
+            f"the overlay on {listed(overlays[size])} has MTU {size}; the stack asks for {wanted} (podMtu)",
+            why="calico-node there has not started anew since the setting changed, or its setting was changed by hand",
+            fix="pulumi up --refresh, then kubectl -n kube-system rollout restart daemonset/calico-node",
+        )
     if len(overlays) > 1:
         sides = "; ".join(f"{size} on {listed(names)}" for size, names in sorted(overlays.items()))
         findings.warn(

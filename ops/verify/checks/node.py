@@ -59,7 +59,15 @@ def count(context: Context, findings: Findings) -> str:
     for node in context.cluster.hybrid_nodes:
         by_activation.setdefault(node.activation_id, []).append(node)
     for wanted in deployment.hybrid_nodes:
-        if not by_activation.pop(wanted.activation_id, []):
+        if by_activation.pop(wanted.activation_id, []):
+            continue
+        if not wanted.instance_id:
+            findings.fail(
+                f"{wanted.name} ({wanted.private_ip}, a machine of your own) has not joined",
+                why="nobody has run on it what ops join writes, or the join failed there",
+                fix=f"ops join {wanted.name}; on the machine: sudo journalctl --unit eks-hybrid-join",
+            )
+        else:
             findings.fail(
                 f"{wanted.name} ({wanted.instance_id}) has not joined",
                 why="its join script failed or is still running; a node takes three to six minutes",

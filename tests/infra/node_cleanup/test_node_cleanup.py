@@ -8,7 +8,7 @@ from infra.node_cleanup import NodeCleanupProvider
 from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
 from infra.node_registration import CleanupError
 from infra.node_removal import ACTIVATION_LABEL, MOST_LOOKS, NAME_LABEL, clean_up, forget_dead
-from userdata import labels
+from userdata import labels, own_machine
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
 OTHER = "0a1b2c3d-0000-4000-8000-000000000002"
@@ -31,7 +31,7 @@ class Scene:
         aws.machines = {NODE: MINE, NEIGHBOUR: OTHER}
         kubernetes.nodes = {NODE: {ACTIVATION_LABEL: MINE}, NEIGHBOUR: {ACTIVATION_LABEL: OTHER}, MANAGED: {}}
 
-    def clean_up(self):
+    def clean_up(self, *, own_machine=False):
         """Clean up after MINE without waiting; returns the lines reported."""
         lines = []
         clean_up(
@@ -39,6 +39,7 @@ class Scene:
             ssm=self._clients["ssm"],
             nodes=self.nodes(lines),
             report=lines.append,
+            own_machine=own_machine,
             sleep=self._sleep,
         )
         return lines
@@ -287,3 +288,22 @@ def test_delete_signs_in_with_the_stacks_profile_and_region(scene, environment, 
     NodeCleanupProvider().delete(MINE, {**PROPS, "profile": "work"})
     signed = "".join(headers["Authorization"] for headers in scene.aws.headers)
     assert set(re.findall(r"Credential=(\w+)/\d+/([\w-]+)/", signed)) == {("AKIDWORK", "cn-north-1")}
+
+
+def test_an_own_machine_reads_how_to_leave_before_anything_goes(scene):
+    lines = scene.clean_up(own_machine=True)
+    assert lines[0].startswith(f"{NODE}: if this machine still runs, run on it: sudo systemctl disable --now")
+    assert own_machine.LEAVE in lines[0]
+    assert NODE not in scene.kubernetes.nodes
+    assert NODE not in scene.aws.machines
+
+
+def test_an_own_machine_that_still_runs_is_not_fought(scene):
+    def come_back():
+        scene.kubernetes.nodes[NODE] = {ACTIVATION_LABEL: MINE}
+
+    scene.on_sleep = come_back
+    lines = scene.clean_up(own_machine=True)
+    assert "this machine still runs" in lines[-1]
+    assert f"kubectl delete node {NODE}" in lines[-1]
+    assert "EC2" not in "".join(lines)
