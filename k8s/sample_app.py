@@ -69,7 +69,12 @@ class SampleApp(pulumi.ComponentResource):
         deployment = Deployment(
             APP,
             **app_deployment(args.activation_ids, awaited=args.nodes_are_awaited),
-            opts=children.after(self, args.cluster, [namespace, args.hybrid_check], nodes_may_boot=True),
+            opts=children.after(
+                self,
+                args.cluster,
+                [namespace, *([args.hybrid_check] if args.nodes_are_awaited else [])],
+                nodes_may_boot=True,
+            ),
         )
         # Pulumi awaits a Service's endpoints. After the Deployment they are there at once; beside it, its ten minutes
         # could run out first, and a node that does not come would be reported twice.

@@ -90,6 +90,7 @@ def test_the_list_for_the_firewall_has_every_flow_of_the_hybrid_nodes(planned):
         ("out", "tcp", "443", "API endpoint"),
         ("out", "tcp", "80", "internet"),
         ("in", "tcp", "10250", "control plane"),
+        ("in", "tcp", "10250", "managed nodes"),
         ("in", "udp", "4789", "managed nodes"),
         ("out", "udp", "4789", "managed nodes"),
         ("inside", "udp", "4789", "hybrid nodes"),
