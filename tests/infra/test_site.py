@@ -88,6 +88,7 @@ def test_rules_admit_the_ranges_and_hybrid_nodes_have_no_group(own):
         ("control-plane", 10250, "egress"),
         ("managed", 4789, "ingress"),
         ("managed", 4789, "egress"),
+        ("managed", 10250, "egress"),
         ("managed", 30080, "ingress"),
         ("managed", 30080, "egress"),
         ("load-balancer", 30080, "egress"),
@@ -152,7 +153,7 @@ def test_nobody_waits_for_a_person(own, dev):
             if r.inputs["metadata"].get("annotations", {}).get("pulumi.com/skipAwait") == "true"
         }
 
-    assert skipped(own) == {"nw-check-hybrid", "sample-app", "sample-svc"}
+    assert skipped(own) == {"coredns-hybrid", "metrics-server", "nw-check-hybrid", "sample-app", "sample-svc"}
     assert skipped(dev) == set()
 
 
