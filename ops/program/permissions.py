@@ -109,6 +109,17 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         *_crud("ec2", "VpcPeeringConnection", "AcceptVpcPeeringConnection"),
         *("ec2:ModifyVpcPeeringConnectionOptions", *_TAGS),
     ),
+    # With a site of one's own.
+    "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment": (
+        *("ec2:AttachVpnGateway", "ec2:DescribeVpnGateways", "ec2:DetachVpnGateway"),
+    ),
+    "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation": (
+        *("ec2:DescribeRouteTables", "ec2:DisableVgwRoutePropagation", "ec2:EnableVgwRoutePropagation"),
+    ),
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": (
+        *_crud("ec2", "TransitGatewayVpcAttachment", "ModifyTransitGatewayVpcAttachment"),
+        *("ec2:DescribeTransitGateways", *_TAGS),
+    ),
     "aws:eks/accessEntry:AccessEntry": (
         *(
             "eks:CreateAccessEntry",

@@ -10,6 +10,7 @@ import pytest
 
 from ops import docs
 from ops.program import permissions
+from tests.conftest import OWN_SITE
 
 ROOT = Path(__file__).parents[3]
 # IAM's prefix -> botocore's services, where they are called otherwise.
@@ -28,6 +29,14 @@ READS = re.compile(r"[a-z0-9]+:(Describe|Get|List|Simulate)[A-Za-z]+")
 @pytest.fixture(scope="module")
 def plan(record):
     return record(controlPlaneLogs=["audit"])
+
+
+@pytest.fixture(scope="module")
+def sites(record):
+    """Plans with a site of one's own, behind either gateway."""
+    by_vpn = {**OWN_SITE["site"], "vpnGatewayId": "vgw-0a1b2c3d4e5f60718"}
+    del by_vpn["transitGatewayId"]
+    return [record(**OWN_SITE), record(**{**OWN_SITE, "site": by_vpn})]
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +89,17 @@ def test_the_documents_allow_what_the_plan_needs_and_no_more(plan, documents):
     assert documents
 
 
-def test_every_row_of_the_table_is_of_something_that_a_plan_has(plan):
-    types = {each.type for each in plan.resources.values()} | {token for token, _ in plan.invokes}
+def test_every_row_of_the_table_is_of_something_that_a_plan_has(plan, sites):
+    plans = [plan, *sites]
+    types = {each.type for found in plans for each in found.resources.values()}
+    types |= {token for found in plans for token, _ in found.invokes}
     assert set(permissions.ACTIONS) <= types
+
+
+def test_a_site_of_ones_own_needs_calls_that_aws_knows(plan, sites, operations):
+    more = set().union(*map(permissions.needed, sites)) - permissions.needed(plan)
+    assert {"ec2:AttachVpnGateway", "ec2:CreateTransitGatewayVpcAttachment"} <= more
+    assert {action.removeprefix("ec2:") for action in more} <= operations("ec2")
 
 
 @pytest.mark.parametrize(
