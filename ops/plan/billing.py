@@ -33,7 +33,7 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
         yield Billed(
             component="EKS control plane",
             count=str(len(clusters)),
-            by="hour (6 x in extended support)",
+            by="hour (extended: 6 times)",
         )
     machines = recording.of_type("aws:ec2/instance:Instance")
     hybrid = recording.of_type("aws:ssm/activation:Activation")
@@ -41,7 +41,7 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
         yield Billed(
             component="EKS Hybrid Nodes",
             count=_counted(len(hybrid), "node"),
-            by="vCPU-hour while a Node exists",
+            by="vCPU-hour, until Node goes",
         )
     types: Counter[tuple[str, str]] = Counter()
     disks: Counter[int] = Counter()
@@ -56,7 +56,7 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
     for type_ in dict.fromkeys(name for name, _ in types):
         counts = ", ".join(f"{count} {kind}" for (name, kind), count in types.items() if name == type_)
         # Burstable types are "unlimited" by default: above their baseline they go on, for money.
-        burst = ", CPU credits above base" if type_.startswith("t") else ""
+        burst = ", and CPU credits" if type_.startswith("t") else ""
         yield Billed(component=f"EC2 {type_}", count=counts, by=f"hour{burst}")
     if disks:
         sizes = ", ".join(f"{_counted(count, 'disk')} of {size} GiB" for size, count in sorted(disks.items()))
