@@ -283,7 +283,7 @@ def set_up(project: Path, index: Index, **more: str) -> subprocess.CompletedProc
         "UV_NO_CONFIG": "1",
     }
     return subprocess.run(
-        ["make", ".venv/.dev", f"PYTHON={sys.executable}"],
+        ["make", "--no-print-directory", ".venv/.dev", f"PYTHON={sys.executable}"],
         cwd=project,
         env={**kept, **variables, **more},
         check=False,
@@ -303,7 +303,7 @@ def test_an_old_python_is_refused_with_the_way_out(tmp_path):
     for name in ("Makefile", *LOCKS, "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     old_python(tmp_path / "python3")
-    command = ["make", "plan", f"PYTHON={tmp_path / 'python3'}"]
+    command = ["make", "--no-print-directory", "plan", f"PYTHON={tmp_path / 'python3'}"]
     done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Python 3.11 to 3.14 is needed" in done.stderr
@@ -314,7 +314,9 @@ def test_an_environment_of_an_old_python_is_refused_with_the_way_out(tmp_path):
     for name in ("Makefile", *LOCKS, "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     old_python(tmp_path / ".venv" / "bin" / "python")
-    done = subprocess.run(["make", "plan"], cwd=tmp_path, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "plan"], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert ".venv was made with Python 3.10.13" in done.stderr
     assert "make clean" in done.stderr
