@@ -177,7 +177,7 @@ def recalico(rig: Rig, repeated: Step) -> Step:
     assert repeated.run.code == 0
     rig.stack.configure(calicoVersion="3.32.1")
     rig.stack.calico(
-        re.sub(r"(image: \S+):\S+", r"\1:v3.99.0", rig.stack.manifest.read_text(encoding="utf-8"))
+        re.sub(r"(image: [^\s,}]+):[^\s,}]+", r"\1:v3.99.0", rig.stack.manifest.read_text(encoding="utf-8"))
     )
     return rig.stack.step(rig.stack.up)
 

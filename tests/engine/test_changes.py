@@ -68,6 +68,7 @@ def test_a_new_hybrid_node_changes_only_what_counts_nodes(grown):
     # The replicas and where they may run, and the weights between the two sides.
     assert sorted(kinds(grown, "Update")) == [
         ("Update", "aws:lb/listener:Listener", "alb"),
+        ("Update", DEPLOYMENT, "coredns-hybrid"),
         ("Update", DEPLOYMENT, "nw-check-hybrid"),
         ("Update", DEPLOYMENT, "sample-app"),
     ]
