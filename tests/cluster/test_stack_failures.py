@@ -1,4 +1,10 @@
-"""Runs that end half way, on real parts: one stack's bad day, step by step."""
+"""Runs that end half way, on real parts: the bad days of two stacks, step by step.
+
+What this cannot show: the provider that can be built (.ci/pulumi-kubernetes, of 2026-01-15) is older than its arguments
+`upsert_existing_objects` and `enable_patch_force`. It always adopts what exists, and never forces a field conflict: so
+the engine is killed when only nw-check-hybrid is under way, which has no field that the API server rewrites, and that
+stack is changed no further.
+"""
 
 import os
 import re
@@ -23,6 +29,14 @@ FIRST, SECOND = {"name": "hybrid-1", "os": "ubuntu-24.04"}, {"name": "hybrid-2",
 UNCHANGED = re.compile(r"Resources:\n +\d+ unchanged\n")
 
 
+def under_way(rig: RealRig) -> set[str]:
+    """Name what the engine has begun and not ended."""
+    return {
+        each["resource"]["urn"].rpartition("::")[2]
+        for each in rig.stack.state().get("pending_operations", [])
+    }
+
+
 def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
     """Start `pulumi up`, and return when nw-check-hybrid waits for the last of its nodes, which does not boot."""
     rig.machines.boot_hybrid.clear()
@@ -34,7 +48,8 @@ def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
         found = rig.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
         status = found["status"] if found else {}
         complete = status.get("observedGeneration") == found["metadata"]["generation"] if found else False
-        return complete and status.get("replicas") == nodes and status.get("unavailableReplicas", 0) > 0
+        waiting = complete and status.get("replicas") == nodes and status.get("unavailableReplicas", 0) > 0
+        return waiting and under_way(rig) == {nw_check.HYBRID}
 
     try:
         wait_for("pulumi up does not come to nw-check-hybrid", waits, seconds=LONG_S)
@@ -74,9 +89,10 @@ def settled(resumed: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
 
 
 @pytest.fixture(scope="module")
-def interrupted(settled: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
+def interrupted(new_real_rig: Callable[[], RealRig]) -> tuple[RealRig, Run]:
     """`pulumi up` with a second hybrid node, during which the API server is down for a moment."""
-    rig, _ = settled
+    rig = new_real_rig()
+    rig.stack.up()
     # The boot may take a minute instead of twenty.
     rig.stack.edit("k8s/workloads.py", "BOOT_TIMEOUT_MINUTES: Final = 20", "BOOT_TIMEOUT_MINUTES: Final = 1")
     rig.stack.configure(hybridNodes=[FIRST, SECOND])
@@ -120,7 +136,9 @@ def test_after_that_nothing_is_left_to_change(settled: tuple[RealRig, Run]) -> N
 def test_a_hybrid_node_that_never_joins_is_named_by_what_waits_for_it(missed: tuple[RealRig, Run]) -> None:
     text = missed[1].text
     assert "nw-check/nw-check-hybrid" in text
-    assert "0/3 nodes are available" in text or "node(s) didn't match" in text, text
+    # It says how many of the pods are there, not which node: `ops doctor` does.
+    assert "1/2 Pods available" in text, text
+    assert "timed out waiting to be Ready" in text, text
 
 
 def test_an_api_server_that_was_down_and_a_node_that_was_late_leave_no_trace(
