@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -22,7 +23,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any-machine")
 
-OWN_SITE = {
+OWN_SITE: dict[str, Any] = {
     "site": {
         "nodeCidrs": ["10.80.0.0/16", "10.81.0.0/24"],
         "transitGatewayId": "tgw-0123456789abcdef0",
