@@ -24,7 +24,6 @@ pytestmark = pytest.mark.cluster
 
 LONG_S = 600.0
 LATE_S = 15.0
-DOWN_S = 5.0
 FIRST, SECOND = {"name": "hybrid-1", "os": "ubuntu-24.04"}, {"name": "hybrid-2", "os": "al2023"}
 UNCHANGED = re.compile(r"Resources:\n +\d+ unchanged\n")
 
@@ -88,36 +87,6 @@ def settled(resumed: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
     return rig, rig.stack.up()
 
 
-@pytest.fixture(scope="module")
-def interrupted(new_real_rig: Callable[[], RealRig]) -> tuple[RealRig, Run]:
-    """`pulumi up` with a second hybrid node, during which the API server is down for a moment."""
-    rig = new_real_rig()
-    rig.stack.up()
-    # The boot may take a minute instead of twenty.
-    rig.stack.edit("k8s/workloads.py", "BOOT_TIMEOUT_MINUTES: Final = 20", "BOOT_TIMEOUT_MINUTES: Final = 1")
-    rig.stack.configure(hybridNodes=[FIRST, SECOND])
-    process, started = start_up(rig, nodes=2)
-    rig.cluster.stop_api_server()
-    time.sleep(DOWN_S)
-    rig.cluster.start_api_server()
-    return rig, rig.stack.finish(process, started)
-
-
-@pytest.fixture(scope="module")
-def missed(interrupted: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
-    """The next `pulumi up`, for which the second node never joins."""
-    rig, _ = interrupted
-    return rig, rig.stack.up(succeeds=False)
-
-
-@pytest.fixture(scope="module")
-def complete(missed: tuple[RealRig, Run]) -> tuple[RealRig, Run, Run]:
-    """The next one, for which it does, and the one after that."""
-    rig, _ = missed
-    rig.machines.boot_hybrid.set()
-    return rig, rig.stack.up(), rig.stack.up()
-
-
 def test_a_killed_engine_has_not_recorded_what_it_was_waiting_for(killed: RealRig) -> None:
     assert nw_check.HYBRID not in {each["urn"].rpartition("::")[2] for each in killed.stack.resources()}
     assert killed.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
@@ -131,21 +100,3 @@ def test_the_next_up_adopts_it_and_waits_for_the_node(resumed: tuple[RealRig, Ru
 
 def test_after_that_nothing_is_left_to_change(settled: tuple[RealRig, Run]) -> None:
     assert UNCHANGED.search(settled[1].text), settled[1].text
-
-
-def test_a_hybrid_node_that_never_joins_is_named_by_what_waits_for_it(missed: tuple[RealRig, Run]) -> None:
-    text = missed[1].text
-    assert "nw-check/nw-check-hybrid" in text
-    # It says how many of the pods are there, not which node: `ops doctor` does.
-    assert "1/2 Pods available" in text, text
-    assert "timed out waiting to be Ready" in text, text
-
-
-def test_an_api_server_that_was_down_and_a_node_that_was_late_leave_no_trace(
-    complete: tuple[RealRig, Run, Run],
-) -> None:
-    rig, first, second = complete
-    assert first.code == 0, first.text
-    assert UNCHANGED.search(second.text), second.text
-    pods = rig.cluster.api.items("v1", "Pod", namespace=nw_check.NAMESPACE, labels=f"app={nw_check.HYBRID}")
-    assert {pod["spec"]["nodeName"] for pod in pods} == set(rig.apis.machines)
