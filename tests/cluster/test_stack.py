@@ -99,7 +99,9 @@ def test_a_change_of_the_port_changes_the_service_in_place(
     assert service is not None
     assert service["spec"]["ports"][0]["nodePort"] == 30090
     (before,) = [
-        each["outputs"]["metadata"]["uid"] for each in created.resources if each["type"].endswith(":Service")
+        each["outputs"]["metadata"]["uid"]
+        for each in created.resources
+        if each["type"].endswith(":Service") and each["outputs"]["metadata"]["name"] == sample_app.SERVICE
     ]
     assert service["metadata"]["uid"] == before
 
