@@ -92,6 +92,9 @@ NODEADM_SIGNING_KEY_EXPIRES: Final = date(2027, 11, 25)
 NODEADM_SHA256: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
 
 # What the test pods run. https://github.com/nicolaka/netshoot/releases, https://github.com/hashicorp/http-echo
+# netshoot is Alpine with ping, curl, ip and much more, for amd64 and arm64. It comes from GitHub's registry: Docker Hub
+# limits anonymous pulls per address, and all hybrid nodes share the one address of their NAT gateway. http-echo is a
+# static binary on distroless, for amd64 and arm64; at most three nodes pull it.
 NETSHOOT_IMAGE: Final = "ghcr.io/nicolaka/netshoot:v0.14"
 HTTP_ECHO_IMAGE: Final = "docker.io/hashicorp/http-echo:1.0.0"
 

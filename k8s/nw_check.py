@@ -21,19 +21,7 @@ NAMESPACE: Final = "nw-check"
 MANAGED: Final = "nw-check-managed"
 HYBRID: Final = "nw-check-hybrid"
 
-# Alpine with ping, curl, ip and much more, for amd64 and arm64. From GitHub's registry: Docker Hub limits
-# anonymous pulls per address, and all hybrid nodes share the one address of their NAT gateway.
-
 _NOBODY: Final = 65534
-
-# Every pod is replaced at once. The pods serve nobody, and with one per host there is no room for a surge. Pulumi's
-# await compares the ready pods with the size of the new ReplicaSet, which a step-wise rollout raises step by step.
-# Not "Recreate": that waits until the old pods have gone, and one on a dead node goes only with its node, which
-# Pulumi deletes after this Deployment.
-_ALL_AT_ONCE: Final = {
-    "type": "RollingUpdate",
-    "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"},
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +123,11 @@ def _deployment(
         "containers": [_container()],
     }
     return workloads.deployment(
-        name=name, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_ALL_AT_ONCE, awaited=awaited
+        name=name,
+        namespace=NAMESPACE,
+        replicas=replicas,
+        pod=pod,
+        awaited=awaited,
     )
 
 

@@ -23,18 +23,10 @@ NAMESPACE: Final = "sample"
 APP: Final = "sample-app"
 SERVICE: Final = "sample-svc"
 
-# A static binary on distroless, for amd64 and arm64. At most three nodes pull it: Docker Hub's limit is far away.
-
 _MAX_REPLICAS: Final = 3
 _PORT: Final = 5678
 _DISTROLESS_NONROOT: Final = 65532
 
-# New pods first, all of them, then the old ones go. (Pulumi's await compares the ready pods with the size of the new
-# ReplicaSet: a rollout step by step would end it after the first step.)
-_NEW_BEFORE_OLD: Final = {
-    "type": "RollingUpdate",
-    "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0},
-}
 # A pod that is asked to stop still answers until no node sends it requests any more.
 _STILL_ANSWERS_S: Final = 5
 
@@ -102,7 +94,11 @@ def app_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool
     }
     replicas = min(len(activation_ids), _MAX_REPLICAS)
     return workloads.deployment(
-        name=APP, namespace=NAMESPACE, replicas=replicas, pod=pod, strategy=_NEW_BEFORE_OLD, awaited=awaited
+        name=APP,
+        namespace=NAMESPACE,
+        replicas=replicas,
+        pod=pod,
+        awaited=awaited,
     )
 
 

@@ -7,16 +7,20 @@ documentation; the tests check every key against the API's own model.
 from collections.abc import Mapping
 from typing import Any, Final
 
-# Pulumi does not wait for an object with this annotation; what it needs comes when a person brings it.
-# https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/
-NOT_AWAITED: Final = {"pulumi.com/skipAwait": "true"}
-
 # From the launch of an instance to a running pod: boot, nodeadm install and init, Calico's and the pod's images.
 # Five minutes are usual; a slow mirror or a retry must not fail the deployment.
 BOOT_TIMEOUT_MINUTES: Final = 20
 # On an object that may wait for its nodes without holding up `pulumi up`.
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#annotations
 NOT_AWAITED: Final = {"pulumi.com/skipAwait": "true"}
+# New pods first, all of them, then the old ones go. Pulumi's await compares the ready pods with the size of a
+# ReplicaSet, so no step of a rollout may have a small one: it would end with the first pod of a rollout step by step,
+# and with none at all where the new ReplicaSet begins with 0 because there is no surge (seen with the real provider:
+# "Replicas scaled to 0", and `pulumi up` ended without the node that it had added).
+_NEW_BEFORE_OLD: Final = {
+    "type": "RollingUpdate",
+    "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0},
+}
 
 
 def deployment(
@@ -25,17 +29,16 @@ def deployment(
     namespace: str,
     replicas: int,
     pod: Mapping[str, Any],
-    strategy: Mapping[str, Any],
     awaited: bool = True,
 ) -> dict[str, Any]:
     """Return `metadata` and `spec` of a Deployment whose pods carry the label `app: <name>`.
 
-    `pod` is the spec of its pods, `strategy` how it rolls out, `awaited` whether `pulumi up` waits for them.
+    `pod` is the spec of its pods, `awaited` whether `pulumi up` waits for them.
     """
     labels = {"app": name}
     spec = {
         "replicas": replicas,
-        "strategy": dict(strategy),
+        "strategy": _NEW_BEFORE_OLD,
         # The same as the await's time-out. Kubernetes' default of ten minutes would not end Pulumi's await, which
         # only repeats "ProgressDeadlineExceeded" as a warning and goes on to its own time-out (pulumi-kubernetes,
         # provider/pkg/await/deployment.go). But it would be a false alarm about a node that is still booting.

@@ -70,7 +70,8 @@ class Api:
         # Warning: 299 - "the text"
         warnings = re.findall(r'299 \S+ "((?:[^"\\]|\\.)*)"', ", ".join(answer.headers.getlist("Warning")))
         warnings = [each.replace('\\"', '"') for each in warnings]
-        return Answer(object=json.loads(text) if text.startswith("{") else {"text": text}, warnings=warnings)
+        is_object = text.startswith("{") and "watch" not in query
+        return Answer(object=json.loads(text) if is_object else {"text": text}, warnings=warnings)
 
     def is_ready(self) -> bool:
         """Tell whether the server answers that it is ready."""
@@ -118,9 +119,22 @@ class Api:
 
     def items(self, api_version: str, kind: str, *, namespace: str = "", labels: str = "") -> list[Object]:
         """List the objects of a kind: of a namespace, or of all."""
+        return self.listing(api_version, kind, namespace=namespace, labels=labels)["items"]
+
+    def listing(self, api_version: str, kind: str, *, namespace: str = "", labels: str = "") -> Object:
+        """Return such a list as the server sends it, with its resourceVersion."""
         obj = {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace}}
         query = {"labelSelector": labels} if labels else {}
-        return self.request("GET", self._collection(obj), **query).object["items"]
+        return self.request("GET", self._collection(obj), **query).object
+
+    def history(self, api_version: str, kind: str, *, namespace: str, since: str) -> list[Object]:
+        """Return each state in which objects of a kind have been since a resourceVersion, in order."""
+        path = self._collection(
+            {"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace}}
+        )
+        answer = self.request("GET", path, watch=1, resourceVersion=since, timeoutSeconds=1)
+        lines = answer.object["text"].splitlines()
+        return [json.loads(line)["object"] for line in lines]
 
     # --- where objects are -----------------------------------------------------------------------
 

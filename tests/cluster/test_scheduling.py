@@ -159,6 +159,26 @@ def test_a_replaced_hybrid_node_gets_the_check_and_the_old_one_loses_it(world: W
     assert world.available(*HYBRID)
 
 
+def test_a_rollout_never_shows_pulumi_a_replica_set_that_is_complete_too_early(world: World) -> None:
+    world.managed(1)
+    world.hybrid(*IDS[:2])
+    world.deploy(1, IDS[:2])
+    world.wait_available(HYBRID)
+    listed = world.api.listing("apps/v1", "ReplicaSet", namespace=nw_check.NAMESPACE)
+    old, since = names(listed["items"]), listed["metadata"]["resourceVersion"]
+
+    world.put(workload("Deployment", nw_check.hybrid_deployment(IDS[:3])))
+    wait_for("a pod waits for the third node", lambda: world.pending(*_hybrid_pods()))
+    seen = world.api.history("apps/v1", "ReplicaSet", namespace=nw_check.NAMESPACE, since=since)
+    new = [each for each in seen if each["metadata"]["name"] not in old]
+    # The provider is content when as many pods are ready as the ReplicaSet is to have.
+    assert {each["spec"]["replicas"] for each in new} == {3}
+    assert all(each["spec"]["replicas"] > 0 for each in seen)
+
+    world.hybrid(IDS[2])
+    world.wait_available(HYBRID)
+
+
 def test_a_hybrid_node_that_is_taken_out_of_the_settings_leaves_the_check_complete(world: World) -> None:
     nodes = world.hybrid(*IDS[:3])
     world.deploy(1, IDS[:3])

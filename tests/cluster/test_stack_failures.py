@@ -22,9 +22,11 @@ from tests.engine.harness import Run
 
 pytestmark = pytest.mark.cluster
 
-LONG_S = 600.0
+LONG_S = 300.0
 LATE_S = 15.0
+DOWN_S = 5.0
 FIRST, SECOND = {"name": "hybrid-1", "os": "ubuntu-24.04"}, {"name": "hybrid-2", "os": "al2023"}
+THIRD = {"name": "hybrid-3", "os": "al2023"}
 UNCHANGED = re.compile(r"Resources:\n +\d+ unchanged\n")
 
 
@@ -47,7 +49,7 @@ def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
         found = rig.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
         status = found["status"] if found else {}
         complete = status.get("observedGeneration") == found["metadata"]["generation"] if found else False
-        waiting = complete and status.get("replicas") == nodes and status.get("unavailableReplicas", 0) > 0
+        waiting = complete and status.get("updatedReplicas") == nodes and status.get("unavailableReplicas", 0) > 0
         return waiting and under_way(rig) == {nw_check.HYBRID}
 
     try:
@@ -56,6 +58,12 @@ def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
         os.killpg(process.pid, signal.SIGKILL)
         raise
     return process, started
+
+
+def hosts_of_the_check(rig: RealRig) -> set[str]:
+    """Name the nodes with a pod of nw-check-hybrid."""
+    pods = rig.cluster.api.items("v1", "Pod", namespace=nw_check.NAMESPACE, labels=f"app={nw_check.HYBRID}")
+    return {pod["spec"]["nodeName"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +95,41 @@ def settled(resumed: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
     return rig, rig.stack.up()
 
 
+@pytest.fixture(scope="module")
+def interrupted(new_real_rig: Callable[[], RealRig]) -> tuple[RealRig, Run]:
+    """`pulumi up` with a second hybrid node, during which the API server is down for a moment."""
+    rig = new_real_rig()
+    rig.stack.up()
+    rig.stack.configure(hybridNodes=[FIRST, SECOND])
+    process, started = start_up(rig, nodes=2)
+    rig.cluster.stop_api_server()
+    time.sleep(DOWN_S)
+    rig.cluster.start_api_server()
+    rig.machines.boot_hybrid.set()
+    return rig, rig.stack.finish(process, started)
+
+
+@pytest.fixture(scope="module")
+def missed(interrupted: tuple[RealRig, Run]) -> tuple[RealRig, Run]:
+    """`pulumi up` that ends what the last one began, and then one with a third node, which never joins."""
+    rig, _ = interrupted
+    rig.stack.up()
+    assert len(hosts_of_the_check(rig)) == 2
+    # The boot may take a minute instead of twenty.
+    rig.stack.edit("k8s/workloads.py", "BOOT_TIMEOUT_MINUTES: Final = 20", "BOOT_TIMEOUT_MINUTES: Final = 1")
+    rig.stack.configure(hybridNodes=[FIRST, SECOND, THIRD])
+    rig.machines.boot_hybrid.clear()
+    return rig, rig.stack.up(succeeds=False)
+
+
+@pytest.fixture(scope="module")
+def complete(missed: tuple[RealRig, Run]) -> tuple[RealRig, Run, Run]:
+    """The next one, for which it does, and the one after that."""
+    rig, _ = missed
+    rig.machines.boot_hybrid.set()
+    return rig, rig.stack.up(), rig.stack.up()
+
+
 def test_a_killed_engine_has_not_recorded_what_it_was_waiting_for(killed: RealRig) -> None:
     assert nw_check.HYBRID not in {each["urn"].rpartition("::")[2] for each in killed.stack.resources()}
     assert killed.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
@@ -100,3 +143,20 @@ def test_the_next_up_adopts_it_and_waits_for_the_node(resumed: tuple[RealRig, Ru
 
 def test_after_that_nothing_is_left_to_change(settled: tuple[RealRig, Run]) -> None:
     assert UNCHANGED.search(settled[1].text), settled[1].text
+
+
+def test_a_hybrid_node_that_never_joins_is_counted_by_what_waits_for_it(missed: tuple[RealRig, Run]) -> None:
+    text = missed[1].text
+    assert "nw-check/nw-check-hybrid" in text
+    # It says how many of the pods are there, not which node: `ops doctor` does.
+    assert "2/3 Pods available" in text, text
+    assert "timed out waiting to be Ready" in text, text
+
+
+def test_an_api_server_that_was_down_and_a_node_that_was_late_leave_no_trace(
+    complete: tuple[RealRig, Run, Run],
+) -> None:
+    rig, first, second = complete
+    assert first.code == 0, first.text
+    assert UNCHANGED.search(second.text), second.text
+    assert hosts_of_the_check(rig) == set(rig.apis.machines)

@@ -74,10 +74,10 @@ def test_spread_is_over_hosts_and_counts_one_revision_of_one_app(deployment):
 
 
 @both
-def test_a_rollout_replaces_every_pod_at_once_without_a_surge(deployment):
+def test_a_rollout_starts_every_new_pod_before_an_old_one_goes(deployment):
     assert deployment["spec"]["strategy"] == {
         "type": "RollingUpdate",
-        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "100%"},
+        "rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0},
     }
 
 
