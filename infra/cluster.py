@@ -18,8 +18,8 @@ import pulumi_kubernetes as kubernetes
 from infra.account import Account
 from infra.credentials import with_identity
 from infra.iam import HYBRID_NODE_POLICIES, hybrid_node_policy, hybrid_node_trust
-from infra.network import Vpc
-from infra.site import Site
+from infra.networks import Networks
+from infra.shapes import ControlPlaneShape
 
 Transform = Callable[[pulumi.ResourceTransformArgs], pulumi.ResourceTransformResult | None]
 
@@ -29,24 +29,11 @@ _LOG_RETENTION_DAYS = 14
 
 @dataclass(frozen=True, kw_only=True)
 class HybridClusterArgs:
-    """What the cluster is for and where it lives.
-
-    `vpc` holds the control plane's network interfaces, `site` the hybrid nodes. `allowed_cidrs` may reach
-    the API's public endpoint. `log_types` are EKS's names of control-plane logs; none is sent when it is empty.
-    `support_type` is EKS's word for what happens when the version leaves standard support: STANDARD upgrades by
-    itself, EXTENDED keeps it at six times the price.
-    """
+    """Where it lives and what it is. The VPC holds the control plane's interfaces, the site the hybrid nodes."""
 
     account: Account
-    cluster_name: str
-    kubernetes_version: str
-    support_type: str
-    vpc: Vpc
-    site: Site
-    security_group: aws.ec2.SecurityGroup
-    service_cidr: str
-    allowed_cidrs: Sequence[str]
-    log_types: Sequence[str]
+    networks: Networks
+    shape: ControlPlaneShape
 
 
 class HybridCluster(pulumi.ComponentResource):
@@ -61,32 +48,31 @@ class HybridCluster(pulumi.ComponentResource):
         self, name: str, args: HybridClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("ekshybrid:cluster:HybridCluster", name, {}, opts)
-        account = args.account
+        account, shape, vpc, site = args.account, args.shape, args.networks.vpc, args.networks.site
         child = pulumi.ResourceOptions(parent=self)
-        self.cluster_name = args.cluster_name
-        self.kubernetes_version = args.kubernetes_version
-        self.arn = account.arn("eks", f"cluster/{args.cluster_name}")
+        self.cluster_name = shape.cluster_name
+        self.kubernetes_version = shape.kubernetes_version
+        self.service_cidr = shape.service_cidr
+        self.arn = account.arn("eks", f"cluster/{shape.cluster_name}")
 
-        log_groups = [self._log_group(account)] if args.log_types else []
+        log_groups = [self._log_group(account)] if shape.log_types else []
         self.control_plane = eks.Cluster(
             name,
-            name=args.cluster_name,
-            version=args.kubernetes_version,
+            name=shape.cluster_name,
+            version=shape.kubernetes_version,
             # Left out, EKS takes EXTENDED.
-            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=args.support_type),
-            vpc_id=args.vpc.id,
+            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=shape.support_type),
+            vpc_id=vpc.id,
             # The private ones only: whatever is passed here gets network interfaces of the control plane.
-            private_subnet_ids=args.vpc.private_subnet_ids,
-            cluster_security_group=args.security_group,
-            kubernetes_service_ip_address_range=args.service_cidr,
+            private_subnet_ids=vpc.private_subnet_ids,
+            cluster_security_group=args.networks.firewall.control_plane,
+            kubernetes_service_ip_address_range=shape.service_cidr,
             endpoint_public_access=True,
             # With both endpoints on, the name resolves to public addresses outside the VPC all the same.
             endpoint_private_access=False,
-            public_access_cidrs=public_access(
-                args.allowed_cidrs, [args.vpc.nat_address, *args.site.nat_addresses]
-            ),
+            public_access_cidrs=public_access(shape.allowed_cidrs, [vpc.nat_address, *site.nat_addresses]),
             authentication_mode=eks.AuthenticationMode.API,
-            enabled_cluster_log_types=args.log_types or None,
+            enabled_cluster_log_types=shape.log_types or None,
             # No aws-node, no self-managed kube-proxy, no self-managed CoreDNS. `use_default_vpc_cni` reads like
             # the opposite: it tells the library not to install the vpc-cni add-on.
             bootstrap_self_managed_addons=False,
@@ -106,7 +92,7 @@ class HybridCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 child,
                 pulumi.ResourceOptions(
-                    transforms=[remote_node_networks(args.site.node_cidrs)],
+                    transforms=[remote_node_networks(site.node_cidrs)],
                     # So the group is also deleted after the cluster inside: children go before their component.
                     depends_on=log_groups,
                 ),

@@ -15,6 +15,7 @@ import pulumi_aws as aws
 
 from infra.account import Account
 from infra.cluster import HybridCluster
+from infra.hybrid_nodes import HybridNodes
 from infra.managed_nodes import ManagedNodes
 
 _ADDON = "coredns"
@@ -25,16 +26,12 @@ _MOST_REPLICAS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class CoreDnsArgs:
-    """`cluster` is what CoreDNS goes down with on destroy; `nodes` is what it waits for.
-
-    `zones`: availability zones of the managed nodes; `most_nodes`: how many nodes of both kinds there may be.
-    """
+    """`cluster` is what CoreDNS goes down with on destroy; `managed` is what it waits for, `hybrid` is only counted."""
 
     account: Account
     cluster: HybridCluster
-    nodes: ManagedNodes
-    zones: int
-    most_nodes: int
+    managed: ManagedNodes
+    hybrid: HybridNodes
 
 
 class CoreDns(pulumi.ComponentResource):
@@ -45,6 +42,9 @@ class CoreDns(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CoreDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:core_dns:CoreDns", name, {}, opts)
+        wanted = configuration(
+            zones=len(args.account.zones), most_nodes=args.managed.max + len(args.hybrid.nodes)
+        )
         self.addon = aws.eks.Addon(
             name,
             addon_name=_ADDON,
@@ -53,12 +53,12 @@ class CoreDns(pulumi.ComponentResource):
                 addon_name=_ADDON, kubernetes_version=args.cluster.kubernetes_version
             ).version,
             cluster_name=args.cluster.name,
-            configuration_values=json.dumps(configuration(zones=args.zones, most_nodes=args.most_nodes)),
+            configuration_values=json.dumps(wanted),
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
             tags=args.account.tags,
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[args.nodes.node_group], deleted_with=args.cluster.control_plane
+                parent=self, depends_on=[args.managed.node_group], deleted_with=args.cluster.control_plane
             ),
         )
         self.register_outputs({})

@@ -16,6 +16,7 @@ import pulumi_aws as aws
 from infra.account import Account
 from infra.flows import GROUPS, Place, Rule, flows, rules
 from infra.network import Vpc
+from infra.shapes import NetworksShape
 from infra.site import Site
 
 LISTENER_PORT = 80
@@ -30,15 +31,12 @@ _PURPOSE: Mapping[Place, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FirewallArgs:
-    """`client_cidrs` may call the load balancer; `operating_systems` are those of the hybrid nodes."""
+    """The networks that it stands around; `shape` says what is opened beside the fixed flows."""
 
     account: Account
     vpc: Vpc
     site: Site
-    node_port: int
-    client_cidrs: Sequence[str]
-    operating_systems: Sequence[str]
-    webhook_ports: Sequence[int] = ()
+    shape: NetworksShape
 
 
 class Firewall(pulumi.ComponentResource):
@@ -53,20 +51,20 @@ class Firewall(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._groups = {place: self._group(place, vpc) for place in GROUPS if (vpc := self._vpc(place))}
         self._cidrs: dict[Place, Sequence[str]] = {
-            "clients": args.client_cidrs,
+            "clients": args.shape.alb.allowed_cidrs,
             "internet": _ANYWHERE,
             "hybrid": args.site.machine_cidrs,
             "managed": args.vpc.private_cidrs,
             "control-plane": args.vpc.private_cidrs,
             "load-balancer": args.vpc.public_cidrs,
         }
-        ubuntu = any(os.startswith("ubuntu") for os in args.operating_systems)
+        ubuntu = any(os.startswith("ubuntu") for os in args.shape.operating_systems)
         self._opened: set[tuple[str, ...]] = set()
         table = flows(
-            node_port=args.node_port,
+            node_port=args.shape.alb.node_port,
             listener_port=LISTENER_PORT,
             ubuntu=ubuntu,
-            webhook_ports=args.webhook_ports,
+            webhook_ports=args.shape.webhook_ports,
         )
         for rule in rules(table):
             if rule.group in self._groups:

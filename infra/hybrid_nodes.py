@@ -9,21 +9,20 @@ the OS changes.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
 from infra.cluster import HybridCluster
-from infra.instances import Architecture
 from infra.network import Vpc
+from infra.networks import Networks
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
 from infra.own_machine import OwnMachine, OwnMachineArgs, expiry
-from infra.site import Site
+from infra.shapes import HybridNodeSpec, HybridNodesShape
 from userdata.cloud_config import JoinConfig, generation, render
 
 # The images' owners publish the newest one under these names. 22.04 has no gp3 variant.
@@ -45,55 +44,14 @@ _IMAGES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-class HybridNodeSpec(Protocol):
-    """What one node is."""
-
-    @property
-    def name(self) -> str:
-        """A DNS label, unique in the stack."""
-        ...
-
-    @property
-    def os(self) -> str:
-        """An operating system of the image table."""
-        ...
-
-    @property
-    def instance_type(self) -> str:
-        """An EC2 instance type."""
-        ...
-
-    @property
-    def architecture(self) -> Architecture:
-        """The architecture of the instance type."""
-        ...
-
-    @property
-    def disk_gib(self) -> int:
-        """Size of the root volume in GiB."""
-        ...
-
-    @property
-    def address(self) -> str | None:
-        """The address of a machine of one's own; None makes an instance."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class HybridNodesArgs:
-    """What all hybrid nodes share; `nodeadm_sha256` maps an architecture to the pinned digest of nodeadm.
-
-    `activation_hours` is how long a new activation admits its machine. `security_group_id` is for instances.
-    """
+    """Where the nodes are, what they join, and what they are."""
 
     account: Account
+    networks: Networks
     cluster: HybridCluster
-    site: Site
-    security_group_id: pulumi.Input[str] | None
-    nodeadm_version: str
-    nodeadm_sha256: Mapping[str, str | None]
-    activation_hours: int
-    nodes: Sequence[HybridNodeSpec]
+    shape: HybridNodesShape
 
 
 def _image_parameter(spec: HybridNodeSpec) -> str:
@@ -110,7 +68,7 @@ class HybridNodes(pulumi.ComponentResource):
     def __init__(self, name: str, args: HybridNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:hybrid_nodes:HybridNodes", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        made = [spec for spec in args.nodes if spec.address is None]
+        made = [spec for spec in args.shape.nodes if spec.address is None]
         images = {
             parameter: aws.ssm.get_parameter_output(name=parameter).insecure_value
             for parameter in sorted({_image_parameter(spec) for spec in made})
@@ -126,11 +84,11 @@ class HybridNodes(pulumi.ComponentResource):
                     cluster=args.cluster,
                     join=_join(args, spec),
                     address=spec.address,
-                    activation_hours=args.activation_hours,
+                    activation_hours=args.shape.activation_hours,
                 ),
                 child,
             )
-            for spec in args.nodes
+            for spec in args.shape.nodes
             if spec.address is not None
         ]
         self.nodes: list[HybridNode | OwnMachine] = [*instances, *machines]
@@ -148,12 +106,12 @@ def _join(args: HybridNodesArgs, spec: HybridNodeSpec) -> JoinConfig:
         cluster_name=args.cluster.cluster_name,
         region=args.account.region,
         kubernetes_version=args.cluster.kubernetes_version,
-        nodeadm_version=args.nodeadm_version,
-        nodeadm_sha256=args.nodeadm_sha256.get(spec.architecture),
+        nodeadm_version=args.shape.nodeadm_version,
+        nodeadm_sha256=args.shape.nodeadm_sha256.get(spec.architecture),
         architecture=spec.architecture,
         os=spec.os,
         node_name=spec.name,
-        proxy=args.site.proxy,
+        proxy=args.networks.site.proxy,
     )
 
 
@@ -190,7 +148,7 @@ class HybridNode(pulumi.ComponentResource):
             iam_role=cluster.hybrid_role.name,
             # A code that leaks admits nobody: it has been used.
             registration_limit=1,
-            expiration_date=expiry(args.activation_hours, cluster.hybrid_cluster_name),
+            expiration_date=expiry(args.shape.activation_hours, cluster.hybrid_cluster_name),
             # Passed on to the machine it registers; the role's policy asks for it.
             tags={**account.named(name), "EKSClusterARN": cluster.arn},
             opts=pulumi.ResourceOptions.merge(
@@ -217,10 +175,10 @@ class HybridNode(pulumi.ComponentResource):
             opts=child,
         )
         self.activation_id = cleanup.activation_id
-        if args.site.vpc is None:
+        if args.networks.site.vpc is None:
             raise ValueError(f"{name}: an instance needs the VPC that plays the data centre")
         self.instance = self._instance(
-            this, args, spec, args.site.vpc, image_id, join, activation.activation_code
+            this, args, spec, args.networks.site.vpc, image_id, join, activation.activation_code
         )
         drain = NodeDrain(
             this,
@@ -261,7 +219,7 @@ class HybridNode(pulumi.ComponentResource):
             ami=image_id,
             instance_type=spec.instance_type,
             subnet_id=vpc.private_subnet_ids[0],
-            vpc_security_group_ids=[args.security_group_id] if args.security_group_id else None,
+            vpc_security_group_ids=[group] if (group := args.networks.firewall.hybrid_nodes_id) else None,
             associate_public_ip_address=False,
             # An instance profile could be picked up instead of the hybrid node's credentials, so there is none;
             # and no key.
@@ -284,6 +242,6 @@ class HybridNode(pulumi.ComponentResource):
                 # A newer image is no reason to replace a node.
                 ignore_changes=["ami"],
                 # What it needs at its first boot: permissions, and routes to the internet and to the cluster.
-                depends_on=[*args.cluster.hybrid_policies, *args.site.ready],
+                depends_on=[*args.cluster.hybrid_policies, *args.networks.site.ready],
             ),
         )

@@ -15,7 +15,8 @@ from infra.account import Account
 from infra.firewall import LISTENER_PORT
 from infra.hybrid_nodes import HybridNodes
 from infra.managed_nodes import ManagedNodes
-from infra.network import Vpc
+from infra.networks import Networks
+from infra.shapes import AlbShape
 
 # Elastic Load Balancing waits this long for requests in flight; its default of 300 would be five minutes of
 # every destroy.
@@ -27,14 +28,13 @@ _MAX_WEIGHT = 999
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """Where it stands and whom it asks: `node_port` on every node of both kinds."""
+    """Where it stands and whom it asks: the node port of every node of both kinds."""
 
     account: Account
-    vpc: Vpc
-    security_group_id: pulumi.Input[str]
-    node_port: int
+    networks: Networks
     managed: ManagedNodes
     hybrid: HybridNodes
+    shape: AlbShape
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -48,15 +48,15 @@ class LoadBalancer(pulumi.ComponentResource):
             name,
             load_balancer_type="application",
             internal=False,
-            subnets=args.vpc.public_subnet_ids,
-            security_groups=[args.security_group_id],
+            subnets=args.networks.vpc.public_subnet_ids,
+            security_groups=[args.networks.firewall.load_balancer.id],
             drop_invalid_header_fields=True,
             tags=args.account.tags,
             opts=pulumi.ResourceOptions.merge(
                 # AWS refuses one in a VPC without an internet gateway, and keeps the gateway while there is
                 # one.
                 self._child,
-                pulumi.ResourceOptions(depends_on=list(args.vpc.internet)),
+                pulumi.ResourceOptions(depends_on=list(args.networks.vpc.internet)),
             ),
         )
         managed = self._target_group("managed", "instance")
@@ -96,12 +96,13 @@ class LoadBalancer(pulumi.ComponentResource):
                 f"hybrid-{node}",
                 target_group_arn=hybrid.arn,
                 target_id=address,
-                port=args.node_port,
+                port=args.shape.node_port,
                 # Addresses outside the load balancer's VPC belong to no zone of it.
                 availability_zone="all",
                 opts=self._child,
             )
         self.arn = balancer.arn
+        self.node_port = args.shape.node_port
         self.target_group_arns = {"managed": managed.arn, "hybrid": hybrid.arn}
         self.url = pulumi.Output.concat("http://", balancer.dns_name)
         self.register_outputs({"url": self.url})
@@ -109,9 +110,9 @@ class LoadBalancer(pulumi.ComponentResource):
     def _target_group(self, name: str, target_type: str) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
             name,
-            vpc_id=self._args.vpc.id,
+            vpc_id=self._args.networks.vpc.id,
             target_type=target_type,
-            port=self._args.node_port,
+            port=self._args.shape.node_port,
             protocol="HTTP",
             deregistration_delay=_DEREGISTRATION_DELAY_S,
             health_check=aws.lb.TargetGroupHealthCheckArgs(

@@ -19,7 +19,7 @@ from infra.account import Account
 from infra.cluster import HybridCluster
 from infra.iam import MANAGED_NODE_POLICIES, ec2_trust
 from infra.instances import Architecture
-from infra.network import Vpc
+from infra.networks import Networks
 
 _AMI_TYPES = {"arm64": "AL2023_ARM_64_STANDARD", "amd64": "AL2023_x86_64_STANDARD"}
 _TAGGED = ("instance", "volume", "network-interface")
@@ -69,10 +69,9 @@ class ManagedNodesArgs:
     """Where the nodes live and what they look like; `calico` is the network that must be there before them."""
 
     account: Account
+    networks: Networks
     cluster: HybridCluster
     calico: pulumi.Resource
-    vpc: Vpc
-    security_group_id: pulumi.Input[str]
     shape: ManagedNodesShape
 
 
@@ -90,7 +89,7 @@ class ManagedNodes(pulumi.ComponentResource):
             name,
             cluster_name=args.cluster.name,
             node_role_arn=role.arn,
-            subnet_ids=args.vpc.private_subnet_ids,
+            subnet_ids=args.networks.vpc.private_subnet_ids,
             # AL2 images ended 2025-11-26.
             ami_type=_AMI_TYPES[shape.architecture],
             # Named, so that a change of the setting upgrades the nodes after the control plane.
@@ -106,10 +105,11 @@ class ManagedNodes(pulumi.ComponentResource):
             ),
             tags=args.account.tags,
             opts=pulumi.ResourceOptions.merge(
-                self._child, pulumi.ResourceOptions(depends_on=[*policies, args.calico, *args.vpc.egress])
+                self._child,
+                pulumi.ResourceOptions(depends_on=[*policies, args.calico, *args.networks.vpc.egress]),
             ),
         )
-        self.desired = shape.desired
+        self.desired, self.min, self.max = shape.desired, shape.min, shape.max
         self.name = self.node_group.node_group_name
         self.auto_scaling_group = self.node_group.resources[0].autoscaling_groups[0].name
         self.register_outputs({"name": self.name})
@@ -139,7 +139,7 @@ class ManagedNodes(pulumi.ComponentResource):
             name,
             update_default_version=True,
             # When a template names security groups, EKS adds none of its own.
-            vpc_security_group_ids=[args.security_group_id],
+            vpc_security_group_ids=[args.networks.firewall.managed_nodes.id],
             block_device_mappings=[
                 aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
                     device_name="/dev/xvda",

@@ -16,29 +16,21 @@ from infra.credentials import update_kubeconfig
 from infra.hybrid_nodes import HybridNodes
 from infra.load_balancer import LoadBalancer
 from infra.managed_nodes import ManagedNodes
-from infra.network import Vpc
-from infra.site import Site
+from infra.networks import Networks
 
 _README = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputsArgs:
-    """The parts of the stack, and the settings that `ops verify` compares the account with."""
+    """The parts of the stack: what they are is what `ops verify` compares the account with."""
 
     account: Account
-    vpc: Vpc
-    site: Site
+    networks: Networks
     cluster: HybridCluster
     managed: ManagedNodes
     hybrid: HybridNodes
     balancer: LoadBalancer
-    pod_cidr: str
-    pod_mtu: int
-    service_cidr: str
-    node_port: int
-    minimum: int
-    maximum: int
 
 
 def export(args: OutputsArgs) -> None:
@@ -96,18 +88,18 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         "accountId": account.account_id,
         "profile": account.profile or "",
         "roles": [dict(role) for role in account.roles],
-        "vpcId": args.vpc.id,
-        "vpcCidr": args.vpc.cidr,
-        **args.site.checks,
-        "podCidr": args.pod_cidr,
-        "serviceCidr": args.service_cidr,
-        "podMtu": args.pod_mtu,
-        "remoteNodeNetworks": list(args.site.node_cidrs),
+        "vpcId": args.networks.vpc.id,
+        "vpcCidr": args.networks.vpc.cidr,
+        **args.networks.site.checks,
+        "podCidr": args.networks.pods.cidr,
+        "serviceCidr": args.cluster.service_cidr,
+        "podMtu": args.networks.pods.mtu,
+        "remoteNodeNetworks": list(args.networks.site.node_cidrs),
         "hybridRoleArn": args.cluster.hybrid_role.arn,
         "albArn": args.balancer.arn,
         "targetGroups": args.balancer.target_group_arns,
-        "nodePort": args.node_port,
-        "managedNodes": {"min": args.minimum, "max": args.maximum},
+        "nodePort": args.balancer.node_port,
+        "managedNodes": {"min": args.managed.min, "max": args.managed.max},
     }
 
 

@@ -12,26 +12,28 @@ from pathlib import Path
 import pulumi
 from pulumi_kubernetes.yaml.v2 import ConfigGroup
 
+from infra.shapes import CalicoSource, PodNetwork
 from k8s import calico_manifest, children
 from k8s.calico_manifest import CalicoManifest, KubernetesObject
 from k8s.calico_source import CalicoManifestError
 
+# Where a downloaded manifest is kept, below the project.
+_CACHE = Path(".cache")
 
-def manifest(
-    *, source: str | None, version: str, sha256: str | None, pod_cidr: str, pod_mtu: int, cache_dir: Path
-) -> CalicoManifest:
+
+def manifest(source: CalicoSource, pods: PodNetwork) -> CalicoManifest:
     """Prepare the manifest as `calico_manifest.prepare` does, for a program that the Pulumi CLI runs.
 
     Raises what `prepare` raises; the error is a `pulumi.RunError` too, of which the CLI prints the text alone.
     """
     try:
         return calico_manifest.prepare(
-            source=source,
-            version=version,
-            sha256=sha256,
-            pod_cidr=pod_cidr,
-            pod_mtu=pod_mtu,
-            cache_dir=cache_dir,
+            source=source.manifest,
+            version=source.version,
+            sha256=source.sha256,
+            pod_cidr=pods.cidr,
+            pod_mtu=pods.mtu,
+            cache_dir=_CACHE,
         )
     except CalicoManifestError as error:
         raise type("StoppedByManifest", (type(error), pulumi.RunError), {})(str(error)) from error

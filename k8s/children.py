@@ -1,10 +1,33 @@
 """How what these components create hangs in Pulumi's graph. The one place that says so."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import pulumi
 
 from k8s.workloads import BOOT_TIMEOUT_MINUTES
+
+
+class HybridSide(Protocol):
+    """The hybrid nodes: the SSM activation's id of each, and the instances that the program makes.
+
+    `awaited` is False where a person brings the machines: `pulumi up` does not wait for a person.
+    """
+
+    activation_ids: list[pulumi.Output[str]]
+    instances: list[pulumi.Resource]
+    awaited: bool
+
+
+class ManagedSide(Protocol):
+    """The managed nodes: how many are wanted, and what makes them."""
+
+    desired: int
+
+    @property
+    def node_group(self) -> pulumi.Resource:
+        """The node group: it is there when its nodes are."""
+        ...
 
 
 def first(

@@ -15,6 +15,7 @@ from pulumi_kubernetes.core.v1 import Namespace
 
 from infra import versions
 from k8s import children, workloads
+from k8s.children import HybridSide, ManagedSide
 from userdata.labels import ACTIVATION_LABEL
 
 NAMESPACE: Final = "nw-check"
@@ -28,18 +29,13 @@ _NOBODY: Final = 65534
 class NwCheckArgs:
     """What NwCheck checks, and what it waits for.
 
-    `activation_ids` has the SSM activation's id of every hybrid node, `managed_node_count` how many managed nodes
-    are wanted. Only the hybrid Deployment waits for `hybrid_nodes`, only the managed one for `managed_nodes`.
-    `hybrid_nodes_are_awaited` is False where a person brings the machines: `pulumi up` does not wait for a person.
-    Everything is deleted with `cluster`.
+    Only the hybrid Deployment waits for the hybrid nodes, only the managed one for the managed nodes. Everything is
+    deleted with `cluster`.
     """
 
     cluster: pulumi.Resource
-    activation_ids: Sequence[pulumi.Input[str]]
-    hybrid_nodes: Sequence[pulumi.Resource]
-    hybrid_nodes_are_awaited: bool
-    managed_node_count: int
-    managed_nodes: pulumi.Resource
+    hybrid: HybridSide
+    managed: ManagedSide
 
 
 class NwCheck(pulumi.ComponentResource):
@@ -55,13 +51,15 @@ class NwCheck(pulumi.ComponentResource):
         )
         Deployment(
             MANAGED,
-            **managed_deployment(args.managed_node_count),
-            opts=children.after(self, args.cluster, [namespace, args.managed_nodes], nodes_may_boot=True),
+            **managed_deployment(args.managed.desired),
+            opts=children.after(
+                self, args.cluster, [namespace, args.managed.node_group], nodes_may_boot=True
+            ),
         )
         self.hybrid: pulumi.Resource = Deployment(
             HYBRID,
-            **hybrid_deployment(args.activation_ids, awaited=args.hybrid_nodes_are_awaited),
-            opts=children.after(self, args.cluster, [namespace, *args.hybrid_nodes], nodes_may_boot=True),
+            **hybrid_deployment(args.hybrid.activation_ids, awaited=args.hybrid.awaited),
+            opts=children.after(self, args.cluster, [namespace, *args.hybrid.instances], nodes_may_boot=True),
         )
         self.register_outputs({})
 

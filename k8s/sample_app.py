@@ -17,6 +17,7 @@ from pulumi_kubernetes.core.v1 import Namespace, Service
 
 from infra import versions
 from k8s import children, workloads
+from k8s.children import HybridSide
 from userdata.labels import ACTIVATION_LABEL
 
 NAMESPACE: Final = "sample"
@@ -35,15 +36,13 @@ _STILL_ANSWERS_S: Final = 5
 class SampleAppArgs:
     """What SampleApp runs on.
 
-    `activation_ids` has the SSM activation's id of every hybrid node; `hybrid_check` is done when all of them have
-    joined, if `nodes_are_awaited`; `node_port` is the port on which each node answers (30000 to 32767). Everything is
-    deleted with `cluster`.
+    `hybrid_check` is done when all hybrid nodes have joined, if these are awaited; `node_port` is the port on which
+    each node answers (30000 to 32767). Everything is deleted with `cluster`.
     """
 
     cluster: pulumi.Resource
-    activation_ids: Sequence[pulumi.Input[str]]
+    hybrid: HybridSide
     hybrid_check: pulumi.Resource
-    nodes_are_awaited: bool
     node_port: int
 
 
@@ -60,11 +59,11 @@ class SampleApp(pulumi.ComponentResource):
         # that is slow or broken would only hide which side has the problem.
         deployment = Deployment(
             APP,
-            **app_deployment(args.activation_ids, awaited=args.nodes_are_awaited),
+            **app_deployment(args.hybrid.activation_ids, awaited=args.hybrid.awaited),
             opts=children.after(
                 self,
                 args.cluster,
-                [namespace, *([args.hybrid_check] if args.nodes_are_awaited else [])],
+                [namespace, *([args.hybrid_check] if args.hybrid.awaited else [])],
                 nodes_may_boot=True,
             ),
         )
@@ -72,7 +71,7 @@ class SampleApp(pulumi.ComponentResource):
         # could run out first, and a node that does not come would be reported twice.
         Service(
             SERVICE,
-            **node_port_service(args.node_port, awaited=args.nodes_are_awaited),
+            **node_port_service(args.node_port, awaited=args.hybrid.awaited),
             opts=children.after(self, args.cluster, [deployment]),
         )
         self.register_outputs({})

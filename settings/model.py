@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from infra import addressing, instances, versions
+from infra import addressing, instances, shapes, versions
 from infra.credentials import SESSION_NAME
 from settings.values import (
     EVERYWHERE,
@@ -459,6 +459,58 @@ class Settings(_Model):
     def calico_mtu(self) -> int:
         """The MTU of the pods; 0 lets Calico find it, which it cannot where a VPN lies between the nodes."""
         return self.pod_mtu or (POD_MTU_ACROSS_A_VPN if self.site.is_own else 0)
+
+    @property
+    def calico_source(self) -> shapes.CalicoSource:
+        """Where Calico's manifest comes from."""
+        return shapes.CalicoSource(
+            version=self.calico_version, manifest=self.calico_manifest, sha256=self.calico_manifest_sha256
+        )
+
+    @property
+    def pod_network(self) -> shapes.PodNetwork:
+        """The overlay."""
+        return shapes.PodNetwork(cidr=self.pod_cidr, mtu=self.calico_mtu)
+
+    @property
+    def alb(self) -> shapes.AlbShape:
+        """The door of the sample app."""
+        return shapes.AlbShape(allowed_cidrs=self.alb_allowed_cidrs, node_port=self.sample_node_port)
+
+    @property
+    def networks(self) -> shapes.NetworksShape:
+        """Both networks, and what the firewall opens."""
+        return shapes.NetworksShape(
+            vpc_cidr=self.vpc_cidr,
+            on_prem_vpc_cidr=self.on_prem_vpc_cidr,
+            pods=self.pod_network,
+            service_cidr=self.service_cidr,
+            alb=self.alb,
+            operating_systems=[node.os for node in self.hybrid_nodes],
+            webhook_ports=self.webhook_ports,
+        )
+
+    @property
+    def control_plane(self) -> shapes.ControlPlaneShape:
+        """The cluster."""
+        return shapes.ControlPlaneShape(
+            cluster_name=self.cluster_name,
+            kubernetes_version=self.kubernetes_version,
+            support_type=self.support_type,
+            service_cidr=self.service_cidr,
+            allowed_cidrs=self.api_allowed_cidrs,
+            log_types=self.control_plane_logs,
+        )
+
+    @property
+    def hybrid(self) -> shapes.HybridNodesShape:
+        """The hybrid nodes, and how they join."""
+        return shapes.HybridNodesShape(
+            nodes=self.hybrid_nodes,
+            nodeadm_version=self.nodeadm_version,
+            nodeadm_sha256=self.nodeadm_digests,
+            activation_hours=self.activation_hours,
+        )
 
     @property
     def calico_release(self) -> versions.CalicoRelease:

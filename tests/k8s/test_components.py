@@ -3,6 +3,7 @@
 import pulumi
 import pytest
 
+from infra.shapes import CalicoSource, PodNetwork
 from k8s import nw_check, sample_app
 from k8s.calico import manifest
 from k8s.calico_source import CalicoManifestFileError
@@ -107,7 +108,7 @@ def test_a_group_waits_itself_for_what_its_component_depends_on(dev):
 
 def test_a_manifest_that_cannot_be_used_stops_the_cli_with_its_text_and_no_traceback(tmp_path):
     # The CLI prints a RunError's text alone; `ops plan` tells the kinds of error apart.
-    arguments = {"version": "3.32.1", "sha256": None, "pod_cidr": "192.168.0.0/16"}
+    source = CalicoSource(version="3.32.1", manifest=str(tmp_path / "none.yaml"), sha256=None)
     with pytest.raises(pulumi.RunError, match="cannot be read") as caught:
-        manifest(source=str(tmp_path / "none.yaml"), **arguments, pod_mtu=0, cache_dir=tmp_path)
+        manifest(source, PodNetwork(cidr="192.168.0.0/16", mtu=0))
     assert isinstance(caught.value, CalicoManifestFileError)

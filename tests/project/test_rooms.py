@@ -17,7 +17,7 @@ ALLOWED = {
     "infra/hybrid_nodes.py": {"infra", "userdata"},
     "infra/own_machine.py": {"infra", "userdata"},
     "infra/site.py": {"infra", "userdata"},
-    "k8s": {"k8s", "infra.versions", "infra.flows", "userdata.labels"},
+    "k8s": {"k8s", "infra.versions", "infra.flows", "infra.shapes", "userdata.labels"},
     "userdata": {"userdata"},
     "settings": {
         "settings",
@@ -26,6 +26,7 @@ ALLOWED = {
         "infra.flows",
         "infra.instances",
         "infra.credentials",
+        "infra.shapes",
     },
 }
 PURE = [
@@ -37,6 +38,7 @@ PURE = [
     "infra.credentials",
     "infra.flows",
     "infra.iam",
+    "infra.shapes",
     "userdata.cloud_config",
     "userdata.join_files",
     "userdata.join_lines",
@@ -131,6 +133,13 @@ def test_the_front_door_has_no_logic():
     # The one loop prints the warnings of the settings.
     assert [type(node).__name__ for node in loops] == ["For"], (
         "__main__.py decides something: move that into the component that it concerns, or into settings"
+    )
+
+
+def test_the_front_door_is_read_in_a_minute():
+    lines = (ROOT / "__main__.py").read_text().splitlines()
+    assert len(lines) <= 120, (
+        f"__main__.py has {len(lines)} lines: what belongs together goes into one group of infra/shapes.py"
     )
 
 

@@ -1,0 +1,54 @@
+"""The two networks as one value: the cluster's VPC, the site of the hybrid nodes, and the firewall around both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.account import Account
+from infra.firewall import Firewall, FirewallArgs
+from infra.network import Vpc, VpcArgs
+from infra.shapes import NetworksShape, PodNetwork
+from infra.site import OwnSite, Site, SiteArgs, build_site
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworksArgs:
+    """`own_site` is a data centre of one's own; without ranges the stack plays one."""
+
+    account: Account
+    shape: NetworksShape
+    own_site: OwnSite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """What is placed in the networks takes these; `pods` is the overlay, which lies over both and is Calico's."""
+
+    vpc: Vpc
+    site: Site
+    firewall: Firewall
+    pods: PodNetwork
+
+
+def build_networks(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Networks:
+    """Make the cluster's VPC, the site and what leads there, and the security groups of both."""
+    account, shape = args.account, args.shape
+    vpc = Vpc(
+        "eks",
+        VpcArgs(account=account, cidr=shape.vpc_cidr, zones=len(account.zones), load_balancers=True),
+        opts,
+    )
+    site = build_site(
+        SiteArgs(
+            account=account,
+            vpc=vpc,
+            played_cidr=shape.on_prem_vpc_cidr,
+            overlay_cidrs=[shape.pods.cidr, shape.service_cidr],
+            own=args.own_site,
+        ),
+        opts,
+    )
+    firewall = Firewall("firewall", FirewallArgs(account=account, vpc=vpc, site=site, shape=shape), opts)
+    return Networks(vpc=vpc, site=site, firewall=firewall, pods=shape.pods)
