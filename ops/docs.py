@@ -125,11 +125,7 @@ def policies() -> dict[str, str]:
     # Calico's objects ask nothing of AWS, so that nothing has to be fetched.
     with without_calico_objects():
         recording = evaluate(ROOT, "dev", values, cloud=FakeCloud(region=values["aws:region"]))
-    found = {
-        **permissions.policies(recording),
-        "read": permissions.reading_policy(),
-        "trust-github": permissions.trust_policy(),
-    }
+    found = {**permissions.policies(recording), "read": permissions.reading_policy()}
     return {f"docs/policies/{name}.json": permissions.written(each) for name, each in found.items()}
 
 

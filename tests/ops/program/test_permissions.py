@@ -177,7 +177,8 @@ def test_the_reading_policy_holds_every_question_that_the_commands_ask():
 
 
 def test_only_a_job_of_one_environment_of_one_repository_may_take_the_role():
-    (statement,) = permissions.trust_policy()["Statement"]
+    (statement,) = json.loads((ROOT / "docs/policies/trust-github.json").read_text())["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     conditions = statement["Condition"]["StringEquals"]
     assert conditions["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
     subject = conditions["token.actions.githubusercontent.com:sub"]
