@@ -17,7 +17,7 @@ from ops.clients.errors import AskError
 from ops.clients.redaction import Redactor
 from ops.doctor import console
 from ops.doctor.diagnosis import Diagnosis, diagnose
-from ops.doctor.symptoms import Line, Notes, Place, Section, State, Symptom
+from ops.doctor.symptoms import Line, Place, Section, State, Symptom
 
 _TAIL_LINES = 8
 _MOST_QUOTED = 12
@@ -73,7 +73,7 @@ def _title(name: str) -> str:
 
 def section(title: str, text: str) -> Section:
     """Look at one saved text, cleaned and redacted already."""
-    notes = Notes(title)
+    notes = Section(title)
     messages, rest = (_errors(text), "") if text.startswith('{"sequence":') else _json(text)
     lines = rest.splitlines()
     begin, end = _machine_part(lines) if console.is_console(rest) else (0, 0)
@@ -94,7 +94,7 @@ def section(title: str, text: str) -> Section:
         notes.symptoms.append(Symptom(place=Place.TEXT, subject=title, statements=statements, quotes=shown))
     if len(quotes) > len(shown):
         notes.note(title, f"{len(quotes) - len(shown)} more lines look like errors and are not quoted")
-    return notes.section()
+    return notes
 
 
 def _machine_part(lines: list[str]) -> tuple[int, int]:
@@ -121,7 +121,7 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip()) if line.strip() else 0
 
 
-def _console(title: str, text: str, notes: Notes) -> bool:
+def _console(title: str, text: str, notes: Section) -> bool:
     """Note what a console says; tell whether its machine joined."""
     join = console.read(text)
     if join.state == "done":

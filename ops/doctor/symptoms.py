@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
-
-Value = TypeVar("Value")
 
 
 class Place(StrEnum):
@@ -96,20 +93,9 @@ class Tail:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """What one look brought."""
-
-    title: str
-    tails: tuple[Tail, ...] = ()
-    lines: tuple[Line, ...] = ()
-    symptoms: tuple[Symptom, ...] = ()
-    gaps: tuple[Gap, ...] = ()
-
-
 @dataclass
-class Notes:
-    """Collects a section while it is being read."""
+class Section:
+    """What one look brings, collected while it looks."""
 
     title: str
     lines: list[Line] = field(default_factory=list)
@@ -140,13 +126,3 @@ class Notes:
         """Note that something could not be seen."""
         self.gaps.append(gap)
         self.lines.append(Line(state=State.UNKNOWN, subject=gap.what, text="could not look"))
-
-    def section(self) -> Section:
-        """Close the notes."""
-        return Section(
-            title=self.title,
-            lines=tuple(self.lines),
-            symptoms=tuple(self.symptoms),
-            gaps=tuple(self.gaps),
-            tails=tuple(self.tails),
-        )

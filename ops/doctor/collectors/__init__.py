@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ops.doctor.collectors import cluster, machines, nodes, pods, state, targets
 from ops.doctor.facts import Facts
-from ops.doctor.symptoms import Gap, Notes, Section
+from ops.doctor.symptoms import Gap, Section
 
 _LOOKS: tuple[Callable[[Facts], Section], ...] = (
     state.look,
@@ -28,7 +28,7 @@ def _safely(look: Callable[[Facts], Section], facts: Facts) -> Section:
         return look(facts)
     except Exception as error:
         name = look.__module__.rpartition(".")[2]
-        notes = Notes(name)
+        notes = Section(name)
         notes.gap(
             Gap(
                 what=name,
@@ -37,4 +37,4 @@ def _safely(look: Callable[[Facts], Section], facts: Facts) -> Section:
                 fix="ops doctor --bundle FILE.tgz, and attach the file to an issue of this project",
             )
         )
-        return notes.section()
+        return notes

@@ -8,7 +8,7 @@ from typing import Any
 from ops.doctor.collectors.machines import declared_networks
 from ops.doctor.facts import Facts
 from ops.doctor.subject import STACK_TAG
-from ops.doctor.symptoms import Notes, Place, Section
+from ops.doctor.symptoms import Place, Section
 
 Object = Mapping[str, Any]
 _WANTED_ADD_ONS = ("coredns", "kube-proxy")
@@ -16,7 +16,7 @@ _WANTED_ADD_ONS = ("coredns", "kube-proxy")
 
 def look(facts: Facts) -> Section:
     """Look at what EKS manages."""
-    notes = Notes("EKS")
+    notes = Section("EKS")
     for question, read in (
         ("cluster", _cluster),
         ("access entries", _access),
@@ -28,10 +28,10 @@ def look(facts: Facts) -> Section:
             notes.gap(gap)
         elif facts.known(question):
             read(facts, notes)
-    return notes.section()
+    return notes
 
 
-def _cluster(facts: Facts, notes: Notes) -> None:
+def _cluster(facts: Facts, notes: Section) -> None:
     name, found = facts.subject.cluster_name, facts.get("cluster")
     region, state = facts.subject.region, facts.subject.state
     if found is None:
@@ -60,7 +60,7 @@ def _cluster(facts: Facts, notes: Notes) -> None:
         notes.good(subject, f"ACTIVE, Kubernetes {version}, remote node networks {', '.join(networks)}")
 
 
-def _access(facts: Facts, notes: Notes) -> None:
+def _access(facts: Facts, notes: Section) -> None:
     entries = facts.get("access entries")
     role = facts.subject.hybrid_role_arn or _role_of_activations(facts)
     name = role.rpartition("/")[2]
@@ -86,7 +86,7 @@ def _role_of_activations(facts: Facts) -> str:
     return roles.pop() if len(roles) == 1 else ""
 
 
-def _node_groups(facts: Facts, notes: Notes) -> None:
+def _node_groups(facts: Facts, notes: Section) -> None:
     groups = facts.get("node groups")
     if not groups:
         notes.bad(Place.NODE_GROUP, "node group", "there is no node group")
@@ -102,7 +102,7 @@ def _node_groups(facts: Facts, notes: Notes) -> None:
             notes.good(subject, f"ACTIVE, {wanted} nodes wanted")
 
 
-def _add_ons(facts: Facts, notes: Notes) -> None:
+def _add_ons(facts: Facts, notes: Section) -> None:
     found = {item.get("addonName", "?"): item for item in facts.get("add-ons")}
     for name in _WANTED_ADD_ONS:
         if name not in found:

@@ -11,7 +11,7 @@ from typing import Any
 from ops.doctor import console
 from ops.doctor.facts import Facts
 from ops.doctor.subject import Machine
-from ops.doctor.symptoms import Gap, Line, Notes, Place, Section, State, Symptom, Tail
+from ops.doctor.symptoms import Gap, Line, Place, Section, State, Symptom, Tail
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 Object = Mapping[str, Any]
@@ -22,7 +22,7 @@ _BOOT_TIME = timedelta(minutes=15)
 
 def look(facts: Facts) -> Section:
     """Follow every hybrid node's way into the cluster."""
-    notes = Notes("Hybrid nodes")
+    notes = Section("Hybrid nodes")
     for question in ("tagged instances", "instances", "activations", "registrations"):
         gap = facts.gap(question)
         if gap:
@@ -31,7 +31,7 @@ def look(facts: Facts) -> Section:
         notes.note("none", "neither outputs, settings nor tags name a hybrid node")
     for machine in facts.machines:
         _Way(facts, machine).walk(notes)
-    return notes.section()
+    return notes
 
 
 @dataclass
@@ -44,7 +44,7 @@ class _Way:
     wrong: list[Symptom] = field(default_factory=list)
     gap: Gap | None = None
 
-    def walk(self, notes: Notes) -> None:
+    def walk(self, notes: Section) -> None:
         node, text = self._node(), self._console()
         ready = node is not None and _ready(node)
         self._instance()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ops.doctor.facts import Facts, Missing
-from ops.doctor.symptoms import Notes, Place, Section
+from ops.doctor.symptoms import Place, Section
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 Object = Mapping[str, Any]
@@ -15,16 +15,16 @@ _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailab
 
 def look(facts: Facts) -> Section:
     """Look at the Nodes."""
-    notes = Notes("Nodes")
+    notes = Section("Nodes")
     for question in ("kubernetes", "nodes"):
         gap = facts.gap(question)
         if gap:
             notes.gap(gap)
-            return notes.section()
+            return notes
     answer = facts.answers.get("kubernetes")
     if isinstance(answer, Missing):
         notes.note("Kubernetes", f"not asked: {answer.reason}")
-        return notes.section()
+        return notes
     nodes = facts.get("nodes") or []
     for node in nodes:
         _node(facts, node, notes)
@@ -33,10 +33,10 @@ def look(facts: Facts) -> Section:
         notes.note("all", f"{ready} of {len(nodes)} Ready")
     else:
         notes.bad(Place.NODE, "all", "the cluster has no nodes at all")
-    return notes.section()
+    return notes
 
 
-def _node(facts: Facts, node: Object, notes: Notes) -> None:
+def _node(facts: Facts, node: Object, notes: Section) -> None:
     subject, labels = name_of(node), _labels(node)
     alias = labels.get(NAME_LABEL, "")
     shown = f"{alias} ({subject})" if alias else short(subject)

@@ -10,7 +10,7 @@ from typing import Any
 from ops.doctor import console
 from ops.doctor.collectors.nodes import is_ready, name_of, short
 from ops.doctor.facts import NAMESPACES, REFUSED, Facts
-from ops.doctor.symptoms import Line, Notes, Place, Section, State, Symptom, Tail
+from ops.doctor.symptoms import Line, Place, Section, State, Symptom, Tail
 
 Object = Mapping[str, Any]
 # An event about a controller says nothing of whether its cause is still there; an old one is left out.
@@ -22,7 +22,7 @@ _LOG_LINES = 40
 
 def look(facts: Facts) -> Section:
     """Look at the pods, and at events and logs of those that are not ready."""
-    notes = Notes("Pods")
+    notes = Section("Pods")
     for question in ("daemon set/calico-node", "daemon set/aws-node", "events"):
         gap = facts.gap(question)
         if gap:
@@ -36,17 +36,17 @@ def look(facts: Facts) -> Section:
         troubled |= _namespace(facts, namespace, notes)
     _events(facts, troubled, notes)
     _logs(facts, troubled, notes)
-    return notes.section()
+    return notes
 
 
-def _daemon_sets(facts: Facts, notes: Notes) -> None:
+def _daemon_sets(facts: Facts, notes: Section) -> None:
     if facts.known("daemon set/calico-node") and facts.get("daemon set/calico-node") is None:
         notes.bad(Place.POD, "calico-node", "there is no DaemonSet calico-node")
     if facts.get("daemon set/aws-node") is not None:
         notes.bad(Place.POD, "aws-node", "there is a DaemonSet aws-node")
 
 
-def _namespace(facts: Facts, namespace: str, notes: Notes) -> set[str]:
+def _namespace(facts: Facts, namespace: str, notes: Section) -> set[str]:
     """Note the pods of a namespace; give `namespace/name` of those that are not ready."""
     pods = [pod for pod in facts.get(f"pods/{namespace}") or [] if _counts(pod)]
     troubled: set[str] = set()
@@ -70,7 +70,7 @@ def _namespace(facts: Facts, namespace: str, notes: Notes) -> set[str]:
     return troubled
 
 
-def _events(facts: Facts, troubled: set[str], notes: Notes) -> None:
+def _events(facts: Facts, troubled: set[str], notes: Section) -> None:
     sick = {name_of(node) for node in facts.get("nodes") or [] if not is_ready(node)}
     seen: Counter[tuple[str, str]] = Counter()
     for event in facts.get("events") or []:
@@ -90,7 +90,7 @@ def _events(facts: Facts, troubled: set[str], notes: Notes) -> None:
         notes.bad(Place.EVENT, subject, f"{text}{times}")
 
 
-def _logs(facts: Facts, troubled: set[str], notes: Notes) -> None:
+def _logs(facts: Facts, troubled: set[str], notes: Section) -> None:
     for question in sorted(facts.answers):
         kind, _, pod = question.partition("/")
         if kind != "log":

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ops.doctor.facts import Facts
-from ops.doctor.symptoms import Notes, Place, Section
+from ops.doctor.symptoms import Place, Section
 
 
 def look(facts: Facts) -> Section:
     """Look at the state."""
-    notes = Notes("Pulumi state")
+    notes = Section("Pulumi state")
     state = facts.subject.state
     if state is None:
-        return notes.section()
+        return notes
     count = len(state.urns)
     if state.removing:
         text = f"the last destroy did not come to its end: {count} resources are left in the state"
@@ -22,4 +22,4 @@ def look(facts: Facts) -> Section:
     if not state.pending and not state.removing:
         last = f", last run: {state.last}" if state.last else ""
         notes.note(f"stack {facts.subject.stack}", f"{count} resources{last}")
-    return notes.section()
+    return notes

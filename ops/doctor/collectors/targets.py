@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ops.doctor.facts import Facts
-from ops.doctor.symptoms import Notes, Place, Section
+from ops.doctor.symptoms import Place, Section
 
 
 def look(facts: Facts) -> Section:
     """Look at both target groups."""
-    notes = Notes("Load balancer targets")
+    notes = Section("Load balancer targets")
     gap = facts.gap("target groups")
     if gap and not facts.target_groups:
         notes.gap(gap)
@@ -16,10 +16,10 @@ def look(facts: Facts) -> Section:
         notes.note("target groups", "there are none yet")
     for side in sorted(facts.target_groups):
         _side(facts, side, notes)
-    return notes.section()
+    return notes
 
 
-def _side(facts: Facts, side: str, notes: Notes) -> None:
+def _side(facts: Facts, side: str, notes: Section) -> None:
     question = f"targets/{side}"
     gap = facts.gap(question)
     if gap:

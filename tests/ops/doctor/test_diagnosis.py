@@ -9,7 +9,7 @@ SUBJECT = {"stack": "dev", "cluster": "eks-hybrid", "region": "ap-northeast-1"}
 
 
 def _section(*symptoms: Symptom, gaps: tuple[Gap, ...] = ()) -> Section:
-    return Section(title="x", symptoms=symptoms, gaps=gaps)
+    return Section(title="x", symptoms=list(symptoms), gaps=list(gaps))
 
 
 def _symptom(place: Place, text: str, **rest: Any) -> Symptom:

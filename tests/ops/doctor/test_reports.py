@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ops.doctor.diagnosis import diagnose
-from ops.doctor.symptoms import Gap, Line, Notes, Place, Section, State, Symptom, Tail
+from ops.doctor.symptoms import Gap, Line, Place, Section, State, Symptom, Tail
 
 GOLDEN = Path(__file__).parent / "golden"
 SCENARIOS = ("healthy", "nodeadm-too-old", "node-group-failed")
@@ -72,7 +72,7 @@ def test_what_only_waits_is_not_called_a_cause(shown: Any) -> None:
         statements=("still in step 4/7 install, as usual",),
         name="hybrid-1",
     )
-    text = shown.pretty(diagnose([Section(title="x", symptoms=(symptom,))], subject=SUBJECT), 80)
+    text = shown.pretty(diagnose([Section(title="x", symptoms=[symptom])], subject=SUBJECT), 80)
     assert "Not finished yet" in text
     assert "Cause" not in text
 
@@ -82,7 +82,7 @@ def test_the_same_gap_of_many_questions_is_said_once(shown: Any) -> None:
         Gap(what=what, seen=f"{what}: no credentials", why="none found", fix="sign in")
         for what in ("a", "b", "c")
     )
-    text = shown.pretty(diagnose([Section(title="x", gaps=gaps)], subject=SUBJECT), 80)
+    text = shown.pretty(diagnose([Section(title="x", gaps=list(gaps))], subject=SUBJECT), 80)
     said = "  a, b, c\n    seen a: no credentials (and 2 like it)\n    why  none found\n    fix  sign in\n"
     assert said in text
     assert text.count("none found") == 1
@@ -90,7 +90,7 @@ def test_the_same_gap_of_many_questions_is_said_once(shown: Any) -> None:
 
 
 def test_a_look_without_anything_to_show_has_no_heading(shown: Any) -> None:
-    shows = Section(title="Full", lines=(Line(state=State.GOOD, subject="it", text="fine"),))
+    shows = Section(title="Full", lines=[Line(state=State.GOOD, subject="it", text="fine")])
     text = shown.pretty(diagnose([shows, Section(title="Empty")], subject=SUBJECT), 80)
     assert "  Full\n    ✓ it  fine\n" in text
     assert "Empty" not in text
@@ -101,7 +101,7 @@ def test_many_nodes_with_one_failure_are_counted_not_listed(shown: Any) -> None:
         Symptom(place=Place.CONSOLE, subject=f"hybrid-{n}", statements=("No matching signature",))
         for n in range(7)
     )
-    text = shown.pretty(diagnose([Section(title="x", symptoms=symptoms)], subject=SUBJECT), 80)
+    text = shown.pretty(diagnose([Section(title="x", symptoms=list(symptoms))], subject=SUBJECT), 80)
     assert text.count("No matching signature") == 4
     assert "seen and 3 more" in text
 
@@ -128,7 +128,7 @@ def test_an_ascii_terminal_gets_ascii(make: Any) -> None:
 
 
 def test_a_long_line_of_a_log_is_cut(shown: Any) -> None:
-    section = Section(title="x", tails=(Tail(subject="log", lines=("y" * 5000,)),))
+    section = Section(title="x", tails=[Tail(subject="log", lines=("y" * 5000,))])
     text = shown.pretty(diagnose([section], subject=SUBJECT), 80)
     assert 200 < text.count("y") < 260
 
@@ -138,17 +138,16 @@ def test_a_long_bad_line_is_cut_where_it_only_repeats_a_finding(shown: Any) -> N
         Line(state=State.BAD, subject="it", text="word " * 100),
         Line(state=State.GOOD, subject="it", text="yes " * 60),
     )
-    text = shown.pretty(diagnose([Section(title="x", lines=lines)], subject=SUBJECT), 80)
+    text = shown.pretty(diagnose([Section(title="x", lines=list(lines))], subject=SUBJECT), 80)
     assert text.count("word") < 40
     assert text.count("yes") == 60
 
 
-def test_notes_make_sections() -> None:
-    notes = Notes("x")
-    notes.bad(Place.NODE, "it", "bad", name="hybrid-1")
-    notes.good("it", "good")
-    notes.gap(Gap(what="that", seen="s", why="w", fix="f"))
-    section = notes.section()
+def test_what_is_noted_stands_in_the_section() -> None:
+    section = Section("x")
+    section.bad(Place.NODE, "it", "bad", name="hybrid-1")
+    section.good("it", "good")
+    section.gap(Gap(what="that", seen="s", why="w", fix="f"))
     assert [line.state for line in section.lines] == [State.BAD, State.GOOD, State.UNKNOWN]
     assert [(one.statements, one.name) for one in section.symptoms] == [(("bad",), "hybrid-1")]
     assert [gap.what for gap in section.gaps] == ["that"]
