@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from typing import IO
 
     from ops.checks.model import Check, Run
-    from ops.clients.errors import Problem
 
 
 class Format(StrEnum):
@@ -65,21 +66,36 @@ Output = Annotated[
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")]
 
 
-def list_checks(checks: Sequence[Check]) -> None:
-    """Write the ids of checks and what each proves."""
-    width = max(len(check.id) for check in checks)
-    for check in checks:
-        typer.echo(f"{check.id:<{width}}  {check.proves}")
+def choose(
+    command: str, offered: Sequence[Check], *, only: str | None, skip: str | None, list_: bool
+) -> Sequence[Check]:
+    """Keep the checks that are asked for; with `list_`, write what each proves, and end."""
+    from ops.checks.model import select
+
+    checks = select(offered, only=only, skip=skip)
+    if not checks:
+        raise typer.BadParameter(f"--only and --skip leave no check; ops {command} --list shows them all")
+    if list_:
+        width = max(len(check.id) for check in checks)
+        for check in checks:
+            typer.echo(f"{check.id:<{width}}  {check.proves}")
+        raise typer.Exit
+    return checks
 
 
-def report(run: Run, output_format: Format, output: Path | None, *, no_color: bool, strict: bool) -> None:
-    """Write the report to the terminal, or to a file and the pretty one to the terminal."""
+def report(run: Run, output_format: Format, output: Path | None, *, no_color: bool, strict: bool) -> NoReturn:
+    """Write the report to the terminal, or to a file and the pretty one to the terminal; end as it ended."""
     if output is not None:
         with output.open("w", encoding="utf-8") as file:
             _write(run, file, output_format, color=False, strict=strict, width=100)
     shown = Format.PRETTY if output is not None else output_format
-    color = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
-    _write(run, sys.stdout, shown, color=color, strict=strict, width=None)
+    _write(run, sys.stdout, shown, color=coloured(no_color=no_color), strict=strict, width=None)
+    raise typer.Exit(run.exit_code(strict=strict))
+
+
+def coloured(*, no_color: bool) -> bool:
+    """Tell whether standard output gets colours."""
+    return not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
 
 
 def _write(
@@ -97,9 +113,20 @@ def _write(
         plain.write_junit(run, file)
 
 
-def refuse(command: str, problem: Problem) -> None:
-    """Say why nothing could be asked, in the words of a check."""
-    typer.echo(
-        f"ops {command} could not run\n  seen {problem.seen}\n  why  {problem.why}\n  fix  {problem.fix}",
-        err=True,
-    )
+@contextmanager
+def refusals(command: str) -> Generator[None]:
+    """End with 2 where nothing could be asked, and say why in the words of a check; with 130 after Ctrl-C."""
+    from ops.clients.errors import AskError
+    from ops.clients.redaction import Redactor
+
+    try:
+        yield
+    except AskError as error:
+        problem = error.problem
+        text = (
+            f"ops {command} could not run\n  seen {problem.seen}\n  why  {problem.why}\n  fix  {problem.fix}"
+        )
+        typer.echo(Redactor().text(text.replace("ops verify", f"ops {command}")), err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ops.checks.terminal import NoColor, coloured, refusals
 from ops.options import Outputs, Profile
 
 
@@ -46,9 +46,7 @@ def doctor(
     output_format: Annotated[
         Format, typer.Option("--format", "-o", help="How to write the report.")
     ] = Format.PRETTY,
-    no_color: Annotated[
-        bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")
-    ] = False,
+    no_color: NoColor = False,
 ) -> None:
     """Say why a deployment stopped half way, or why a node never joined. Reads only.
 
@@ -61,11 +59,9 @@ def doctor(
         raise typer.BadParameter(
             "--from asks nobody: --stack, --outputs, --profile and --bundle do not go with it"
         )
-    from ops.clients.errors import AskError
-    from ops.clients.redaction import Redactor
     from ops.doctor import report
 
-    try:
+    with refusals("doctor"):
         if saved:
             from ops.doctor.saved import explain
 
@@ -75,18 +71,10 @@ def doctor(
 
             request = session.Request(stack=stack, outputs=outputs, profile=profile, bundle=bundle)
             diagnosis = session.run(request)
-    except AskError as error:
-        problem = error.problem
-        text = f"ops doctor could not run\n  seen {problem.seen}\n  why  {problem.why}\n  fix  {problem.fix}"
-        typer.echo(Redactor().text(text.replace("ops verify", "ops doctor")), err=True)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
     if output_format is Format.JSON:
         report.write_json(diagnosis, sys.stdout)
     else:
-        color = not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
-        report.write_pretty(diagnosis, sys.stdout, color=color)
+        report.write_pretty(diagnosis, sys.stdout, color=coloured(no_color=no_color))
     if bundle is not None:
         typer.echo(f"wrote {bundle}: look through it before you publish it", err=True)
     raise typer.Exit(diagnosis.exit_code)

@@ -10,6 +10,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.text import Text
 
+from ops.checks.report.layout import console_on, hang, is_ascii
 from ops.doctor.diagnosis import Diagnosis, Finding, fix_for
 from ops.doctor.symptoms import Gap, Line, State
 
@@ -26,20 +27,14 @@ UNKNOWN_CAUSE = "no row of the failure table knows why; these are its own words"
 
 def write_pretty(diagnosis: Diagnosis, file: IO[str], *, color: bool, width: int | None = None) -> None:
     """Write the report for people. `width` in columns; None: that of the terminal."""
-    console = Console(
-        file=file,
-        width=width,
-        no_color=not color,
-        force_terminal=True if color else None,
-    )
-    _Writer(console, diagnosis).write()
+    _Writer(console_on(file, color=color, width=width), diagnosis).write()
 
 
 class _Writer:
     def __init__(self, console: Console, diagnosis: Diagnosis) -> None:
         self._console = console
         self._diagnosis = diagnosis
-        self._ascii = not console.encoding.lower().startswith("utf")
+        self._ascii = is_ascii(console)
         self._number = 0
 
     def write(self) -> None:
@@ -47,7 +42,7 @@ class _Writer:
         subject = "  ".join(f"{key} {value}" for key, value in diagnosis.subject.items())
         self._console.print(Text.assemble(("ops doctor", "bold"), f"  {subject}"), soft_wrap=True)
         for note in diagnosis.notes:
-            self._hang(Text("  "), Text(note, style="dim"))
+            hang(self._console, Text("  "), Text(note, style="dim"))
         causes = diagnosis.causes
         if causes and all(finding.waits for finding in causes):
             self._title("Not finished yet")
@@ -78,8 +73,10 @@ class _Writer:
         self._console.print(Text.assemble(f"  {self._number} ", (finding.id, style)), soft_wrap=True)
         for word in words:
             for text in _texts(finding, word, self._diagnosis):
-                self._hang(
-                    Text(f"    {word:<5}", style="dim"), Text(text, style="cyan" if word == "fix" else "")
+                hang(
+                    self._console,
+                    Text(f"    {word:<5}", style="dim"),
+                    Text(text, style="cyan" if word == "fix" else ""),
                 )
 
     def _gaps(self, gaps: Iterable[Gap]) -> None:
@@ -90,12 +87,14 @@ class _Writer:
         if same:
             self._title("Could not look")
         for (why, fix), group in same.items():
-            self._hang(Text("  "), Text(", ".join(gap.what for gap in group), style="bold magenta"))
+            hang(self._console, Text("  "), Text(", ".join(gap.what for gap in group), style="bold magenta"))
             seen = list(dict.fromkeys(gap.seen for gap in group))
             more = f" (and {len(seen) - 1} like it)" if len(seen) > 1 else ""
             for word, text in (("seen", f"{seen[0]}{more}"), ("why", why), ("fix", fix)):
-                self._hang(
-                    Text(f"    {word:<5}", style="dim"), Text(text, style="cyan" if word == "fix" else "")
+                hang(
+                    self._console,
+                    Text(f"    {word:<5}", style="dim"),
+                    Text(text, style="cyan" if word == "fix" else ""),
                 )
 
     def _looked_at(self) -> None:
@@ -131,29 +130,9 @@ class _Writer:
             head.rstrip()
             self._console.print(head, soft_wrap=True)
             head = Text(" " * (8 + wide))
-        self._hang(head, Text(line.text), lines=2 if line.state is State.BAD else 0)
+        hang(self._console, head, Text(line.text), lines=2 if line.state is State.BAD else 0)
         for detail in line.details:
-            self._hang(Text(" " * (8 + wide)), Text(detail, style="dim"))
-
-    def _hang(self, head: Text, text: Text, *, lines: int = 0) -> None:
-        """Print `head` and beside it `text`, whose further lines begin below its first one. No trailing blanks.
-
-        `lines`: cut after so many, for what the findings above say in full; 0: all.
-        """
-        indent = head.cell_len
-        wrapped = text.wrap(
-            self._console, max(20, self._console.width - indent - 4 * bool(lines)), overflow="fold"
-        )
-        if lines and len(wrapped) > lines:
-            wrapped[lines - 1].rstrip()
-            wrapped[lines - 1].append(" ...")
-            wrapped = wrapped[:lines]
-        for line in wrapped:
-            line.rstrip()
-            whole = head + line
-            whole.rstrip()
-            self._console.print(whole, soft_wrap=True)
-            head = Text(" " * indent)
+            hang(self._console, Text(" " * (8 + wide)), Text(detail, style="dim"))
 
 
 def _texts(finding: Finding, word: str, diagnosis: Diagnosis) -> list[str]:

@@ -14,8 +14,8 @@ from ops.checks.terminal import (
     Output,
     OutputFormat,
     Skip,
-    list_checks,
-    refuse,
+    choose,
+    refusals,
     report,
 )
 
@@ -38,24 +38,11 @@ def ready(
 
     Exit codes: 0 ready, 1 a check failed, 2 could not run, 3 warnings under --strict, 130 interrupted.
     """
-    from ops.checks.model import select
-    from ops.clients.errors import AskError
     from ops.ready.catalogue import CHECKS, OFFLINE
 
-    checks = select(OFFLINE if offline else CHECKS, only=only, skip=skip)
-    if not checks:
-        raise typer.BadParameter("--only and --skip leave no check; ops ready --list shows them all")
-    if list_:
-        list_checks(checks)
-        return
-    try:
+    checks = choose("ready", OFFLINE if offline else CHECKS, only=only, skip=skip, list_=list_)
+    with refusals("ready"):
         from ops.ready import session
 
         run = session.check(session.Request(stack=stack, timeout_s=timeout, retries=1), checks)
-    except AskError as error:
-        refuse("ready", error.problem)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
     report(run, output_format, output, no_color=no_color, strict=strict)
-    raise typer.Exit(run.exit_code(strict=strict))

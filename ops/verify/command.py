@@ -15,8 +15,8 @@ from ops.checks.terminal import (
     Output,
     OutputFormat,
     Skip,
-    list_checks,
-    refuse,
+    choose,
+    refusals,
     report,
 )
 from ops.options import Outputs, Profile
@@ -81,17 +81,10 @@ def verify(
 
     Exit codes: 0 pass, 1 a check failed, 2 could not run, 3 warnings under --strict, 130 interrupted.
     """
-    from ops.checks.model import select
-    from ops.clients.errors import AskError
     from ops.verify.catalogue import CHECKS, LEFTOVERS
 
-    checks = select(LEFTOVERS if destroyed else CHECKS, only=only, skip=skip)
-    if not checks:
-        raise typer.BadParameter("--only and --skip leave no check; ops verify --list shows them all")
-    if list_:
-        list_checks(checks)
-        return
-    try:
+    checks = choose("verify", LEFTOVERS if destroyed else CHECKS, only=only, skip=skip, list_=list_)
+    with refusals("verify"):
         from ops.verify import session
         from ops.verify.context import Limits
 
@@ -107,10 +100,4 @@ def verify(
             ),
         )
         run = session.leftovers(request, checks) if destroyed else session.verify(request, checks)
-    except AskError as error:
-        refuse("verify", error.problem)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
     report(run, output_format, output, no_color=no_color, strict=strict)
-    raise typer.Exit(run.exit_code(strict=strict))

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ops.checks.model import Result, Run, Status
 from ops.checks.report import latency
+from ops.checks.report.layout import console_on, hang, is_ascii
 
 _SYMBOLS = {
     Status.OK: ("✓", "+", "green"),
@@ -44,16 +45,8 @@ _CATEGORIES = {
 
 def write(run: Run, file: IO[str], *, color: bool, width: int | None = None) -> None:
     """Write the report. `width` in columns; None: that of the terminal. Symbols are ASCII if `file` needs it."""
-    console = Console(
-        file=file,
-        width=width,
-        no_color=not color,
-        force_terminal=True if color else None,
-        highlight=False,
-        emoji=False,
-        markup=False,
-    )
-    ascii_only = not console.encoding.lower().startswith("utf")
+    console = console_on(file, color=color, width=width)
+    ascii_only = is_ascii(console)
     subject = "  ".join(f"{key} {value}" for key, value in run.subject.items())
     console.print(Text.assemble((f"ops {run.command}", "bold"), f"  {subject}"))
     id_width = max((len(result.check.id.partition(".")[2]) for result in run.results), default=0)
@@ -79,7 +72,7 @@ def _print_check(console: Console, result: Result, id_width: int, *, ascii_only:
         (f"{name:<{id_width}}", "" if quiet else style),
         "  ",
     )
-    _hang(
+    hang(
         console,
         head,
         Text(result.check.proves if said else outcome.summary, style="dim" if style == "dim" else ""),
@@ -90,19 +83,10 @@ def _print_check(console: Console, result: Result, id_width: int, *, ascii_only:
             ("why", problem.why, ""),
             ("fix", problem.fix, "cyan"),
         ):
-            _hang(console, Text.assemble((f"      {word:<5}", "dim")), Text(text, style=look))
+            hang(console, Text.assemble((f"      {word:<5}", "dim")), Text(text, style=look))
     if outcome.matrix is not None and len(outcome.matrix.nodes) > 1:
         for line in latency.lines(outcome.matrix, width=console.width - 6):
             console.print(Text("      ") + line, soft_wrap=True)
-
-
-def _hang(console: Console, head: Text, text: Text) -> None:
-    """Print `head` and beside it `text`, whose further lines begin below its first one. No trailing blanks."""
-    indent = head.cell_len
-    for line in text.wrap(console, max(20, console.width - indent), overflow="fold"):
-        line.rstrip()
-        console.print(head + line, soft_wrap=True)
-        head = Text(" " * indent)
 
 
 def summary(run: Run) -> Text:
