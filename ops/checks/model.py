@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import ModuleType
 from typing import Any
 
 from ops.clients.errors import Problem
@@ -156,6 +157,11 @@ def check(
         return Check(id=id_, proves=proves, run=run, needs=needs, eventually=eventually)
 
     return made
+
+
+def checks_in(*modules: ModuleType) -> tuple[Check, ...]:
+    """Give the checks of modules, in the order in which they stand there."""
+    return tuple(value for module in modules for value in vars(module).values() if isinstance(value, Check))
 
 
 def skipped(reason: str) -> Outcome:

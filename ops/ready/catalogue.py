@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ops.checks.model import Check
+from ops.checks.model import Check, checks_in
 from ops.ready.checks import account, local
 
-CHECKS: tuple[Check, ...] = (*local.TOOLS, *local.PLAN, *account.WHO, *account.ACCOUNT, *local.MACHINE)
+_ORDER = ("tools", "plan", "who", "account", "machine")
+CHECKS: tuple[Check, ...] = tuple(
+    sorted(checks_in(local, account), key=lambda check: _ORDER.index(check.category))
+)
 _OFFLINE = frozenset(
     {"tools.pulumi", "tools.aws-cli", "tools.session-manager", "tools.python", "plan.settings"}
 )

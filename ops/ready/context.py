@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ops.checks.model import Outcome, skipped
+from ops.checks.model import Check, Findings, Outcome, check, skipped
 from ops.clients import tools
 from ops.clients.aws import AwsClient
 from ops.clients.errors import NotAllowedError
@@ -85,13 +85,18 @@ class Context:
         return replace(self, memo=Memo())
 
 
-def noted(check: Callable[[Context], Outcome]) -> Callable[[Context], Outcome]:
-    """Make a note, and no failure, of what these credentials may not ask."""
+def asked(id_: str, proves: str) -> Callable[[Callable[[Context, Findings], str | Outcome]], Check]:
+    """Make a check that asks AWS; what these credentials may not ask is a note, and no failure."""
 
-    def run(context: Context) -> Outcome:
-        try:
-            return check(context)
-        except NotAllowedError as error:
-            return skipped(f"not known: these credentials may not ask {error.problem.seen.partition(':')[0]}")
+    def made(ask: Callable[[Context, Findings], str | Outcome]) -> Check:
+        def run(context: Context, findings: Findings) -> str | Outcome:
+            try:
+                return ask(context, findings)
+            except NotAllowedError as error:
+                return skipped(
+                    f"not known: these credentials may not ask {error.problem.seen.partition(':')[0]}"
+                )
 
-    return run
+        return check(id_, proves, needs=("who.identity",))(run)
+
+    return made

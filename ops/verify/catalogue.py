@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from ops.checks.model import Check
+from ops.checks.model import Check, checks_in
 from ops.verify.checks import aws, firewall, lb, leftovers, net, node, system, targets
 
-CHECKS = tuple(
-    value
-    for module in (aws, firewall, targets, node, system, net, lb)
-    for value in vars(module).values()
-    if isinstance(value, Check)
-)
+CHECKS = checks_in(aws, firewall, targets, node, system, net, lb)
 LEFTOVERS: tuple[Check, ...] = leftovers.CHECKS

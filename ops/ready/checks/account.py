@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from ops.checks.model import Check, Findings, Outcome, listed, skipped
+from ops.checks.model import Check, Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError, NotAllowedError
-from ops.ready.context import STACK_TAG, Context, noted
+from ops.ready.context import STACK_TAG, Context, asked
 
 # An `up` takes about a quarter of an hour; twice that is enough for a slow one.
 _LONG_ENOUGH: Final = timedelta(minutes=30)
 # EKS does not place control planes in these zones (infra/account.py, whose import would start pulumi).
 _ZONES_WITHOUT_EKS: Final = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
-_QUOTAS = "https://console.aws.amazon.com/servicequotas"
 _SERVICE_ROLES: Final = {
     "AWSServiceRoleForAmazonEKS": "eks.amazonaws.com",
     "AWSServiceRoleForAmazonEKSNodegroup": "eks-nodegroup.amazonaws.com",
@@ -29,13 +28,13 @@ _DRY_RUN_SAYS_YES: Final = "DryRunOperation"
 _NO_PLACE: Final = ("MissingInput", "VPCIdNotSpecified", "InvalidSubnetID.NotFound", "no image")
 
 
-def _identity(context: Context) -> Outcome:
-    findings = Findings()
+@check("who.identity", "AWS knows who signs in", needs=("plan.settings",))
+def identity(context: Context, findings: Findings) -> str:
     try:
         who = context.ask("sts", "get_caller_identity")
     except AskError as error:
         findings.problems.append(error.problem)
-        return findings.outcome("")
+        return ""
     config = {} if isinstance(context.program, Exception) else context.program.config.values
     allowed, forbidden = (_ids(config.get(f"aws:{name}AccountIds")) for name in ("allowed", "forbidden"))
     if (allowed and who["Account"] not in allowed) or who["Account"] in forbidden:
@@ -45,7 +44,7 @@ def _identity(context: Context) -> Outcome:
             f"aws:forbiddenAccountIds {listed(forbidden) or 'not set'}",
             fix="sign in to the right account: aws sso login, or pulumi config set aws:profile NAME",
         )
-    return findings.outcome(f"account {who['Account']} as {who['Arn']}")
+    return f"account {who['Account']} as {who['Arn']}"
 
 
 def _ids(raw: str | None) -> list[str]:
@@ -56,11 +55,11 @@ def _ids(raw: str | None) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
-def _lifetime(context: Context) -> Outcome:
-    findings = Findings()
+@asked("who.lifetime", "the credentials live long enough")
+def lifetime(context: Context, findings: Findings) -> str:
     ends = context.aws.expires_at()
     if ends is None:
-        return findings.outcome("the credentials do not end, or do not say when")
+        return "the credentials do not end, or do not say when"
     left = ends - context.now()
     if left < _LONG_ENOUGH:
         findings.warn(
@@ -68,11 +67,12 @@ def _lifetime(context: Context) -> Outcome:
             why="an up takes about a quarter of an hour, and stops half way without them",
             fix="sign in again first: aws sso login",
         )
-    return findings.outcome(f"the credentials are good until {ends.astimezone(UTC):%H:%M} UTC")
+    return f"the credentials are good until {ends.astimezone(UTC):%H:%M} UTC"
 
 
-def _zones(context: Context) -> Outcome:
-    findings, asked = Findings(), context.wanted.zones
+@asked("account.zones", "the region has the zones")
+def zones(context: Context, findings: Findings) -> str:
+    asked = context.wanted.zones
     found = _usable_zones(context)
     if len(found) < asked:
         findings.fail(
@@ -82,7 +82,7 @@ def _zones(context: Context) -> Outcome:
             if len(found) >= 2
             else "pulumi config set aws:region ap-northeast-1",
         )
-    return findings.outcome(f"{len(found)} zones can hold a control plane: {listed(found)}")
+    return f"{len(found)} zones can hold a control plane: {listed(found)}"
 
 
 def _usable_zones(context: Context) -> list[str]:
@@ -96,8 +96,9 @@ def _usable_zones(context: Context) -> list[str]:
     return sorted(each["ZoneName"] for each in zones)
 
 
-def _types(context: Context) -> Outcome:
-    findings, wanted = Findings(), context.wanted
+@asked("account.types", "the instance types are offered")
+def types(context: Context, findings: Findings) -> str:
+    wanted = context.wanted
     zones = _usable_zones(context)[: wanted.zones]
     offered = {(each["InstanceType"], each["Location"]) for each in _offerings(context)}
     known = _described(context)
@@ -113,7 +114,7 @@ def _types(context: Context) -> Outcome:
             findings.fail(f"{type_} is not offered in {listed(needed)}", why="AWS has none there", fix=fix)
         elif type_ in known and not _fits(known[type_], arm64=_arm64(type_)):
             findings.fail(f"{type_} does not run the image", why="its architecture is another", fix=fix)
-    return findings.outcome(f"{listed(wanted.types)} can be had in {listed(zones)}")
+    return f"{listed(wanted.types)} can be had in {listed(zones)}"
 
 
 def _offerings(context: Context) -> list[dict[str, Any]]:
@@ -140,8 +141,8 @@ def _fits(type_: dict[str, Any], *, arm64: bool) -> bool:
     return ("arm64" if arm64 else "x86_64") in type_["ProcessorInfo"]["SupportedArchitectures"]
 
 
-def _free_plan(context: Context) -> Outcome:
-    findings = Findings()
+@asked("account.free-plan", "the account's plan allows the types")
+def free_plan(context: Context, findings: Findings) -> str | Outcome:
     try:
         plan = context.ask("freetier", "get_account_plan_state", missing=("ResourceNotFoundException",))
     except NotAllowedError:
@@ -149,7 +150,7 @@ def _free_plan(context: Context) -> Outcome:
     except AskError as error:
         return skipped(f"not known: {_one_line(error)}")
     if not plan or plan.get("accountPlanType") != "FREE":
-        return findings.outcome("the account may start every type")
+        return "the account may start every type"
     known = _described(context)
     refused = [each for each in context.wanted.types if not known.get(each, {}).get("FreeTierEligible")]
     if refused:
@@ -159,7 +160,7 @@ def _free_plan(context: Context) -> Outcome:
             fix="aws ec2 describe-instance-types --filters Name=free-tier-eligible,Values=true lists them; set"
             " managedNodes.instanceType and hybridNodes[].instanceType, or upgrade the plan",
         )
-    return findings.outcome("the account's free plan allows the types")
+    return "the account's free plan allows the types"
 
 
 def _one_line(error: AskError) -> str:
@@ -175,41 +176,113 @@ def _quota(context: Context, service: str, code: str) -> float:
     return float(found["Quota"]["Value"])
 
 
-def _against(
-    what: str, service: str, code: str, used: Callable[[Context], int], wanted: Callable[[Context], int]
-) -> Callable[[Context], Outcome]:
-    """Make a check of a quota: what is in use and what is asked for must fit."""
+def _within(
+    id_: str, proves: str, what: str, quota: tuple[str, str], wanted: Callable[[Context], int]
+) -> Callable[[Callable[[Context], int]], Check]:
+    """Make the check of a quota (service, code) of a function that counts what is in use: with `wanted` it must fit."""
+    service, code = quota
 
-    def check(context: Context) -> Outcome:
-        findings = Findings()
-        if context.is_up:
-            return findings.outcome("this stack is there already; what it needs is in use")
-        now, more = used(context), wanted(context)
-        try:
-            limit = _quota(context, service, code)
-        except AskError as error:
-            return skipped(f"{now} in use, {more} more; the quota cannot be read: {_one_line(error)}")
-        if now + more > limit:
-            findings.fail(
-                f"{what}: {now} in use and {more} more are above the quota of {limit:g}",
-                why=f"the account's quota {code} of {service} in {context.wanted.region}",
-                fix=f"aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code}"
-                f" --desired-value {now + more} --region {context.wanted.region}",
-            )
-        return findings.outcome(f"{what}: {now} in use, {more} more, quota {limit:g}")
+    def made(used: Callable[[Context], int]) -> Check:
+        @asked(id_, proves)
+        def fits(context: Context, findings: Findings) -> str | Outcome:
+            if context.is_up:
+                return "this stack is there already; what it needs is in use"
+            now, more = used(context), wanted(context)
+            try:
+                limit = _quota(context, service, code)
+            except AskError as error:
+                return skipped(f"{now} in use, {more} more; the quota cannot be read: {_one_line(error)}")
+            if now + more > limit:
+                findings.fail(
+                    f"{what}: {now} in use and {more} more are above the quota of {limit:g}",
+                    why=f"the account's quota {code} of {service} in {context.wanted.region}",
+                    fix=f"aws service-quotas request-service-quota-increase --service-code {service}"
+                    f" --quota-code {code} --desired-value {now + more} --region {context.wanted.region}",
+                )
+            return f"{what}: {now} in use, {more} more, quota {limit:g}"
 
-    return noted(check)
+        return fits
+
+    return made
 
 
-def _count(service: str, operation: str, key: str, **arguments: object) -> Callable[[Context], int]:
-    return lambda context: len(context.pages(service, operation, key, **arguments))
+def _running_vcpus(context: Context, *, spot: bool) -> int:
+    """Count the vCPUs of the standard families (A, C, D, H, I, M, R, T, Z) that run."""
+    running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    found = context.pages("ec2", "describe_instances", "Reservations", Filters=running)
+    machines = [each for reservation in found for each in reservation["Instances"]]
+    return sum(
+        each["CpuOptions"]["CoreCount"] * each["CpuOptions"]["ThreadsPerCore"]
+        for each in machines
+        if each["InstanceType"][0] in "acdhimrtz" and (each.get("InstanceLifecycle") == "spot") is spot
+    )
 
 
-def _addresses_in_use(context: Context) -> int:
+def _wanted_vcpus(context: Context, *, spot: bool) -> int:
+    wanted, known = context.wanted, _described(context)
+    machines = {} if spot else dict(wanted.hybrid)
+    if wanted.spot is spot and wanted.managed_types:
+        first = wanted.managed_types[0]
+        machines[first] = machines.get(first, 0) + wanted.managed
+    return sum(
+        number * known[type_]["VCpuInfo"]["DefaultVCpus"]
+        for type_, number in machines.items()
+        if type_ in known
+    )
+
+
+@_within(
+    "account.vcpus",
+    "the on-demand vCPUs fit the quota",
+    "vCPUs",
+    ("ec2", "L-1216C47A"),
+    lambda context: _wanted_vcpus(context, spot=False),
+)
+def vcpus(context: Context) -> int:
+    return _running_vcpus(context, spot=False)
+
+
+@_within(
+    "account.spot-vcpus",
+    "the spot vCPUs fit the quota",
+    "spot vCPUs",
+    ("ec2", "L-34B43A08"),
+    lambda context: _wanted_vcpus(context, spot=True),
+)
+def spot_vcpus(context: Context) -> int:
+    return _running_vcpus(context, spot=True)
+
+
+@_within(
+    "account.addresses",
+    "the elastic IPs fit the quota",
+    "elastic IPs",
+    ("ec2", "L-0263D0A3"),
+    lambda context: context.wanted.addresses,
+)
+def addresses(context: Context) -> int:
     return len(context.ask("ec2", "describe_addresses")["Addresses"])
 
 
-def _gateways_in_a_zone(context: Context) -> int:
+@_within(
+    "account.vpcs",
+    "the VPCs fit the quota",
+    "VPCs",
+    ("vpc", "L-F678F1CE"),
+    lambda context: context.wanted.vpcs,
+)
+def vpcs(context: Context) -> int:
+    return len(context.pages("ec2", "describe_vpcs", "Vpcs"))
+
+
+@_within(
+    "account.nat-gateways",
+    "the NAT gateways fit the quota of a zone",
+    "NAT gateways",
+    ("vpc", "L-FE5A380F"),
+    lambda context: context.wanted.nat_gateways,
+)
+def nat_gateways(context: Context) -> int:
     """Count the NAT gateways of the fullest of our zones; the quota is one of each zone."""
     live = [{"Name": "state", "Values": ["pending", "available"]}]
     gateways = context.pages("ec2", "describe_nat_gateways", "NatGateways", Filter=live)
@@ -219,48 +292,28 @@ def _gateways_in_a_zone(context: Context) -> int:
     return max((zones.count(zone) for zone in _usable_zones(context)[: context.wanted.zones]), default=0)
 
 
-def _balancers(context: Context) -> int:
+@_within(
+    "account.balancers",
+    "the load balancer fits the quota",
+    "load balancers",
+    ("elasticloadbalancing", "L-53DA6B97"),
+    lambda context: context.wanted.balancers,
+)
+def balancers(context: Context) -> int:
     found = context.pages("elbv2", "describe_load_balancers", "LoadBalancers")
     return sum(each["Type"] == "application" for each in found)
 
 
-def _running_vcpus(*, spot: bool) -> Callable[[Context], int]:
-    """Count the vCPUs of the standard families (A, C, D, H, I, M, R, T, Z) that run."""
-
-    def count(context: Context) -> int:
-        running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
-        found = context.pages("ec2", "describe_instances", "Reservations", Filters=running)
-        machines = [each for reservation in found for each in reservation["Instances"]]
-        return sum(
-            each["CpuOptions"]["CoreCount"] * each["CpuOptions"]["ThreadsPerCore"]
-            for each in machines
-            if each["InstanceType"][0] in "acdhimrtz" and (each.get("InstanceLifecycle") == "spot") is spot
-        )
-
-    return count
+@_within("account.clusters", "the cluster fits the quota", "EKS clusters", ("eks", "L-1194D53C"), lambda _: 1)
+def clusters(context: Context) -> int:
+    return len(context.pages("eks", "list_clusters", "clusters"))
 
 
-def _wanted_vcpus(*, spot: bool) -> Callable[[Context], int]:
-    def count(context: Context) -> int:
-        wanted, known = context.wanted, _described(context)
-        machines = {} if spot else dict(wanted.hybrid)
-        if wanted.spot is spot and wanted.managed_types:
-            first = wanted.managed_types[0]
-            machines[first] = machines.get(first, 0) + wanted.managed
-        return sum(
-            number * known[type_]["VCpuInfo"]["DefaultVCpus"]
-            for type_, number in machines.items()
-            if type_ in known
-        )
-
-    return count
-
-
-def _key(context: Context) -> Outcome:
-    findings = Findings()
+@asked("account.key", "the disks' key can be used")
+def key(context: Context, findings: Findings) -> str:
     key = context.ask("ec2", "get_ebs_default_kms_key_id")["KmsKeyId"]
     if key.endswith("alias/aws/ebs"):
-        return findings.outcome("disks are encrypted with AWS's own key")
+        return "disks are encrypted with AWS's own key"
     described = context.ask("kms", "describe_key", KeyId=key)["KeyMetadata"]
     if described["KeyState"] != "Enabled":
         findings.fail(
@@ -268,9 +321,9 @@ def _key(context: Context) -> Outcome:
             why="no instance with an encrypted disk starts",
             fix=f"aws kms enable-key --key-id {key}, or aws ec2 reset-ebs-default-kms-key-id",
         )
-        return findings.outcome("")
+        return ""
     if described.get("KeyManager") == "AWS":
-        return findings.outcome("disks are encrypted with AWS's own key")
+        return "disks are encrypted with AWS's own key"
     policy = context.ask("kms", "get_key_policy", KeyId=described["KeyId"], PolicyName="default")["Policy"]
     grants = context.pages("kms", "list_grants", "Grants", KeyId=described["KeyId"])
     if "AWSServiceRoleForAutoScaling" not in policy + json.dumps(grants, default=str):
@@ -279,11 +332,11 @@ def _key(context: Context) -> Outcome:
             why="Auto Scaling may then not start the managed nodes (Client.InvalidKMSKey.InvalidState)",
             fix="allow AWSServiceRoleForAutoScaling in the key's policy, or aws ec2 reset-ebs-default-kms-key-id",
         )
-    return findings.outcome(f"the default EBS key {key} may be used by Auto Scaling")
+    return f"the default EBS key {key} may be used by Auto Scaling"
 
 
-def _public_access(context: Context) -> Outcome:
-    findings = Findings()
+@asked("account.public-access", "VPCs may reach the internet")
+def public_access(context: Context, findings: Findings) -> str:
     answer = context.ask("ec2", "describe_vpc_block_public_access_options")
     mode = answer["VpcBlockPublicAccessOptions"].get("InternetGatewayBlockMode", "off")
     fix = "aws ec2 modify-vpc-block-public-access-options --internet-gateway-block-mode off, or an exclusion"
@@ -295,11 +348,11 @@ def _public_access(context: Context) -> Outcome:
         )
     elif mode == "block-ingress":
         findings.warn(f"VPC Block Public Access is {mode}", why="nobody reaches the load balancer", fix=fix)
-    return findings.outcome("VPC Block Public Access is off")
+    return "VPC Block Public Access is off"
 
 
-def _service_roles(context: Context) -> Outcome:
-    findings = Findings()
+@asked("account.service-roles", "the service-linked roles exist")
+def service_roles(context: Context, findings: Findings) -> str:
     roles = _SERVICE_ROLES | (_SPOT_ROLE if context.wanted.spot else {})
     absent = [
         role
@@ -316,7 +369,7 @@ def _service_roles(context: Context) -> Outcome:
             ),
         )
     made = f"; the first use makes {listed(absent)}" if absent else ""
-    return findings.outcome(f"{len(roles) - len(absent)} service-linked roles are there{made}")
+    return f"{len(roles) - len(absent)} service-linked roles are there{made}"
 
 
 def _may_make_service_roles(context: Context) -> bool | None:
@@ -332,8 +385,8 @@ def _may_make_service_roles(context: Context) -> bool | None:
     return all(each["EvalDecision"] == "allowed" for each in found["EvaluationResults"])
 
 
-def _images(context: Context) -> Outcome:
-    findings = Findings()
+@asked("account.images", "the region has the images")
+def images(context: Context, findings: Findings) -> str:
     for name in context.wanted.images:
         if context.ask("ssm", "get_parameter", missing=("ParameterNotFound",), Name=name) is None:
             findings.fail(
@@ -341,11 +394,12 @@ def _images(context: Context) -> Outcome:
                 why="the region has no such image",
                 fix="another hybridNodes[].os, or another aws:region",
             )
-    return findings.outcome(f"{len(context.wanted.images)} images are there")
+    return f"{len(context.wanted.images)} images are there"
 
 
-def _names(context: Context) -> Outcome:
-    findings, wanted = Findings(), context.wanted
+@asked("account.names", "fixed names are free")
+def names(context: Context, findings: Findings) -> str:
+    wanted = context.wanted
     answer = context.ask(
         "eks", "describe_cluster", missing=("ResourceNotFoundException",), name=wanted.cluster
     )
@@ -366,11 +420,12 @@ def _names(context: Context) -> Outcome:
                 why="an earlier cluster of this name left it",
                 fix=f"aws logs delete-log-group --log-group-name {name}, once nobody needs its logs",
             )
-    return findings.outcome(f"{wanted.cluster} is {'this stack' if ours else 'free'}")
+    return f"{wanted.cluster} is {'this stack' if ours else 'free'}"
 
 
-def _version(context: Context) -> Outcome:
-    findings, wanted = Findings(), context.wanted
+@asked("account.version", "EKS offers the Kubernetes version")
+def version(context: Context, findings: Findings) -> str:
+    wanted = context.wanted
     versions = context.pages("eks", "describe_cluster_versions", "clusterVersions")
     offered = {each["clusterVersion"]: each for each in versions}
     version = offered.get(wanted.kubernetes)
@@ -381,7 +436,7 @@ def _version(context: Context) -> Outcome:
             why=f"it offers {listed(names, most=9)}",
             fix=f"pulumi config set kubernetesVersion {names[-1] if names else 'VERSION'}",
         )
-        return findings.outcome("")
+        return ""
     end = version.get("endOfStandardSupportDate")
     if isinstance(end, datetime) and end.astimezone(UTC) < context.now():
         findings.warn(
@@ -400,11 +455,12 @@ def _version(context: Context) -> Outcome:
                 fix="another kubernetesVersion",
             )
     support = f", in standard support until {end:%Y-%m-%d}" if isinstance(end, datetime) else ""
-    return findings.outcome(f"Kubernetes {wanted.kubernetes} is offered{support}")
+    return f"Kubernetes {wanted.kubernetes} is offered{support}"
 
 
-def _dry_run(context: Context) -> Outcome:
-    findings, wanted = Findings(), context.wanted
+@asked("account.dry-run", "instances may be started")
+def dry_run(context: Context, findings: Findings) -> str | Outcome:
+    wanted = context.wanted
     asked: list[str] = []
     for what, type_ in (
         ("hybrid", next(iter(wanted.hybrid), "")),
@@ -424,7 +480,7 @@ def _dry_run(context: Context) -> Outcome:
                 why="the account, a policy of the organization, or these credentials refuse it",
                 fix="ask who manages the account; aws sts decode-authorization-message shows a policy's reason",
             )
-    return findings.outcome(f"a dry run was allowed: {listed(asked)}")
+    return f"a dry run was allowed: {listed(asked)}"
 
 
 def _image_for(context: Context, type_: str) -> str | None:
@@ -452,82 +508,3 @@ def _try_to_run(context: Context, type_: str, image: str) -> str | None:
             return None
         return code if code in _NO_PLACE else error.problem.seen
     return None
-
-
-def _check(name: str, proves: str, run: Callable[[Context], Outcome], needs: Sequence[str] = ()) -> Check:
-    return Check(id=name, proves=proves, run=run, needs=("who.identity", *needs))
-
-
-WHO: Final = (
-    Check(id="who.identity", proves="AWS knows who signs in", run=noted(_identity), needs=("plan.settings",)),
-    _check("who.lifetime", "the credentials live long enough", _lifetime),
-)
-ACCOUNT: Final = (
-    _check("account.zones", "the region has the zones", noted(_zones)),
-    _check("account.types", "the instance types are offered", noted(_types)),
-    _check("account.free-plan", "the account's plan allows the types", noted(_free_plan)),
-    _check(
-        "account.vcpus",
-        "the on-demand vCPUs fit the quota",
-        _against("vCPUs", "ec2", "L-1216C47A", _running_vcpus(spot=False), _wanted_vcpus(spot=False)),
-    ),
-    _check(
-        "account.spot-vcpus",
-        "the spot vCPUs fit the quota",
-        _against("spot vCPUs", "ec2", "L-34B43A08", _running_vcpus(spot=True), _wanted_vcpus(spot=True)),
-    ),
-    _check(
-        "account.addresses",
-        "the elastic IPs fit the quota",
-        _against(
-            "elastic IPs", "ec2", "L-0263D0A3", _addresses_in_use, lambda context: context.wanted.addresses
-        ),
-    ),
-    _check(
-        "account.vpcs",
-        "the VPCs fit the quota",
-        _against(
-            "VPCs",
-            "vpc",
-            "L-F678F1CE",
-            _count("ec2", "describe_vpcs", "Vpcs"),
-            lambda context: context.wanted.vpcs,
-        ),
-    ),
-    _check(
-        "account.nat-gateways",
-        "the NAT gateways fit the quota of a zone",
-        _against(
-            "NAT gateways",
-            "vpc",
-            "L-FE5A380F",
-            _gateways_in_a_zone,
-            lambda context: context.wanted.nat_gateways,
-        ),
-    ),
-    _check(
-        "account.balancers",
-        "the load balancer fits the quota",
-        _against(
-            "load balancers",
-            "elasticloadbalancing",
-            "L-53DA6B97",
-            _balancers,
-            lambda context: context.wanted.balancers,
-        ),
-    ),
-    _check(
-        "account.clusters",
-        "the cluster fits the quota",
-        _against(
-            "EKS clusters", "eks", "L-1194D53C", _count("eks", "list_clusters", "clusters"), lambda _: 1
-        ),
-    ),
-    _check("account.key", "the disks' key can be used", noted(_key)),
-    _check("account.public-access", "VPCs may reach the internet", noted(_public_access)),
-    _check("account.service-roles", "the service-linked roles exist", noted(_service_roles)),
-    _check("account.images", "the region has the images", noted(_images)),
-    _check("account.names", "fixed names are free", noted(_names)),
-    _check("account.version", "EKS offers the Kubernetes version", noted(_version)),
-    _check("account.dry-run", "instances may be started", noted(_dry_run)),
-)

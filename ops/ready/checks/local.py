@@ -11,10 +11,10 @@ import sys
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from ops.checks.model import Check, Findings, Outcome, skipped
+from ops.checks.model import Findings, Outcome, check, skipped
 from ops.clients.errors import AskError
 from ops.clients.pool import TransportError
-from ops.ready.context import Context, noted
+from ops.ready.context import Context, asked
 from settings import SettingsError
 
 # A list of one, so that a company can name its own; `--skip machine.address` switches it off.
@@ -29,52 +29,54 @@ _CLOCK_OFF_S = 60
 _CLOCK_WRONG_S = 300
 
 
-def _pulumi(context: Context) -> Outcome:
-    findings = Findings()
+@check("tools.pulumi", "the Pulumi CLI is on the PATH")
+def pulumi(context: Context, findings: Findings) -> str:
     if not shutil.which("pulumi"):
         findings.fail("pulumi is not on the PATH", why="it builds the stack", fix=f"install it: {_PULUMI}")
-        return findings.outcome("")
+        return ""
     text = context.cli("version").stdout.strip()
     found = re.match(r"v?(\d+)\.(\d+)", text)
     if found and (int(found[1]), int(found[2])) < _OLDEST_PULUMI:
         findings.warn(
             f"pulumi {text} is old", why="this program is tried with 3.259", fix=f"a newer one: {_PULUMI}"
         )
-    return findings.outcome(f"pulumi {text}")
+    return f"pulumi {text}"
 
 
-def _aws_cli(context: Context) -> Outcome:
-    findings = Findings()
+@check("tools.aws-cli", "the AWS CLI v2 is on the PATH")
+def aws_cli(context: Context, findings: Findings) -> str:
     if not shutil.which("aws"):
         findings.fail(
             "aws is not on the PATH",
             why="the AWS CLI v2 makes the cluster's tokens",
             fix=f"install it: {_AWS}",
         )
-        return findings.outcome("")
+        return ""
     done = context.run(["aws", "--version"], environment={}, timeout_s=30, install=_AWS)
     text = (done.stdout or done.stderr).split()[0] if (done.stdout or done.stderr).split() else "(no version)"
     if not text.startswith("aws-cli/2."):
         findings.fail(f"{text} is not the AWS CLI v2", why="v1 is out of support", fix=f"install v2: {_AWS}")
-    return findings.outcome(text)
+    return text
 
 
-def _session_manager(_context: Context) -> Outcome:
+@check("tools.session-manager", "a shell on a node can be had")
+def session_manager(_context: Context, _: Findings) -> str | Outcome:
     if shutil.which("session-manager-plugin"):
-        return Findings().outcome("session-manager-plugin is there")
+        return "session-manager-plugin is there"
     return skipped("session-manager-plugin is not there; only a shell on a node needs it")
 
 
-def _python(_context: Context) -> Outcome:
-    findings, version = Findings(), sys.version_info[:2]
+@check("tools.python", "Python is of a supported version")
+def python(_context: Context, findings: Findings) -> str:
+    version = sys.version_info[:2]
     text = ".".join(map(str, version))
     if not (3, 11) <= version < (3, 15):
         findings.fail(f"Python {text}", why="3.11 to 3.14 is supported", fix="make PYTHON=python3.12 ready")
-    return findings.outcome(f"Python {text}")
+    return f"Python {text}"
 
 
-def _backend(context: Context) -> Outcome:
-    findings = Findings()
+@check("tools.backend", "Pulumi can keep its state", needs=("tools.pulumi",))
+def backend(context: Context, findings: Findings) -> str:
     done = context.cli("whoami")
     if done.exit_code:
         findings.fail(
@@ -82,11 +84,12 @@ def _backend(context: Context) -> Outcome:
             why="Pulumi has no backend to keep the state in",
             fix="pulumi login (Pulumi Cloud), pulumi login s3://BUCKET, or pulumi login --local",
         )
-    return findings.outcome(f"logged in as {done.stdout.strip()}")
+    return f"logged in as {done.stdout.strip()}"
 
 
-def _stack(context: Context) -> Outcome:
-    findings, short = Findings(), context.stack.rpartition("/")[2]
+@check("tools.stack", "the stack exists", needs=("tools.backend",))
+def stack(context: Context, findings: Findings) -> str:
+    short = context.stack.rpartition("/")[2]
     done = context.cli("stack", "ls", "--json")
     try:
         names = [str(each["name"]).rpartition("/")[2] for each in json.loads(done.stdout)]
@@ -99,11 +102,11 @@ def _stack(context: Context) -> Outcome:
             why=there,
             fix=shlex.join(["pulumi", "stack", "init", context.stack]),
         )
-    return findings.outcome(f"stack {short} is there")
+    return f"stack {short} is there"
 
 
-def _secrets(context: Context) -> Outcome:
-    findings = Findings()
+@check("tools.secrets", "the stack's secrets can be read", needs=("tools.stack",))
+def secrets(context: Context, findings: Findings) -> str:
     done = context.cli("config", "--json", "--show-secrets", "--stack", context.stack)
     if done.exit_code:
         findings.fail(
@@ -111,11 +114,11 @@ def _secrets(context: Context) -> Outcome:
             why="the stack's secrets provider does not work here, or an environment cannot be opened",
             fix="export PULUMI_CONFIG_PASSPHRASE=..., or sign in to the key service that the stack uses",
         )
-    return findings.outcome("the stack's secrets can be read")
+    return "the stack's secrets can be read"
 
 
-def _settings(context: Context) -> Outcome:
-    findings = Findings()
+@check("plan.settings", "the program accepts the settings")
+def settings(context: Context, findings: Findings) -> str:
     if isinstance(context.program, Exception):
         texts = (
             context.program.problems if isinstance(context.program, SettingsError) else [str(context.program)]
@@ -123,23 +126,23 @@ def _settings(context: Context) -> Outcome:
         for text in texts:
             seen, _, fix = text.partition(". ")
             findings.fail(seen, why="the program refuses it", fix=fix or "see the text above")
-        return findings.outcome("")
+        return ""
     for note in context.program.config.unseen:
         seen, _, rest = note.partition(". ")
         findings.warn(seen, why="what cannot be seen is not checked", fix=rest)
-    return findings.outcome(f"settings from {context.program.config.source}")
+    return f"settings from {context.program.config.source}"
 
 
-def _manifest(context: Context) -> Outcome:
-    findings = Findings()
+@check("plan.calico", "Calico's manifest can be had", needs=("plan.settings",))
+def manifest(context: Context, findings: Findings) -> str:
     if context.evaluated.manifest_missing:
         seen, _, fix = context.evaluated.manifest_missing.partition(". ")
         findings.fail(seen, why="up creates Calico's objects from it", fix=fix)
-    return findings.outcome("Calico's manifest is there and has its digest")
+    return "Calico's manifest is there and has its digest"
 
 
-def _doors(context: Context) -> Outcome:
-    findings = Findings()
+@check("plan.doors", "what the whole internet may reach", needs=("plan.settings",))
+def doors(context: Context, findings: Findings) -> str:
     try:
         address = f"{_own_address(context)}/32"
     except (TransportError, AskError, ValueError):
@@ -153,11 +156,12 @@ def _doors(context: Context) -> Outcome:
                 why=f"it has {_EVERYWHERE}",
                 fix=shlex.join(["pulumi", "config", "set", "--path", path, address]),
             )
-    return findings.outcome("which doors are open to the world")
+    return "which doors are open to the world"
 
 
-def _address(context: Context) -> Outcome:
-    findings, cidrs = Findings(), _list(context, "apiAllowedCidrs")
+@check("machine.address", "this machine may reach the API", needs=("plan.settings",))
+def address(context: Context, findings: Findings) -> str | Outcome:
+    cidrs = _list(context, "apiAllowedCidrs")
     try:
         address = _own_address(context)
     except (TransportError, ValueError) as error:
@@ -170,11 +174,11 @@ def _address(context: Context) -> Outcome:
                 ["pulumi", "config", "set", "--path", f"apiAllowedCidrs[{len(cidrs)}]", f"{address}/32"]
             ),
         )
-    return findings.outcome(f"{address} may reach the Kubernetes API")
+    return f"{address} may reach the Kubernetes API"
 
 
-def _clock(context: Context) -> Outcome:
-    findings = Findings()
+@asked("machine.clock", "the clock is right")
+def clock(context: Context, findings: Findings) -> str | Outcome:
     answer = context.ask("sts", "get_caller_identity")
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     if not date:
@@ -187,7 +191,7 @@ def _clock(context: Context) -> Outcome:
             why="AWS refuses signatures that are some minutes old or early",
             fix="sudo timedatectl set-ntp true",
         )
-    return findings.outcome("the clock agrees with that of AWS")
+    return "the clock agrees with that of AWS"
 
 
 def _own_address(context: Context) -> str:
@@ -202,25 +206,3 @@ def _list(context: Context, name: str) -> list[str]:
 
 def _last(text: str) -> str:
     return (text.strip().splitlines() or ["no answer"])[-1]
-
-
-TOOLS: Final = (
-    Check(id="tools.pulumi", proves="the Pulumi CLI is on the PATH", run=_pulumi),
-    Check(id="tools.aws-cli", proves="the AWS CLI v2 is on the PATH", run=_aws_cli),
-    Check(id="tools.session-manager", proves="a shell on a node can be had", run=_session_manager),
-    Check(id="tools.python", proves="Python is of a supported version", run=_python),
-    Check(id="tools.backend", proves="Pulumi can keep its state", run=_backend, needs=("tools.pulumi",)),
-    Check(id="tools.stack", proves="the stack exists", run=_stack, needs=("tools.backend",)),
-    Check(id="tools.secrets", proves="the stack's secrets can be read", run=_secrets, needs=("tools.stack",)),
-)
-PLAN: Final = (
-    Check(id="plan.settings", proves="the program accepts the settings", run=_settings),
-    Check(id="plan.calico", proves="Calico's manifest can be had", run=_manifest, needs=("plan.settings",)),
-    Check(id="plan.doors", proves="what the whole internet may reach", run=_doors, needs=("plan.settings",)),
-)
-MACHINE: Final = (
-    Check(
-        id="machine.address", proves="this machine may reach the API", run=_address, needs=("plan.settings",)
-    ),
-    Check(id="machine.clock", proves="the clock is right", run=noted(_clock), needs=("who.identity",)),
-)
