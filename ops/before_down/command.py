@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.clients.objects import name_of, namespace_of
 from ops.options import Outputs, Profile
 
 if TYPE_CHECKING:
@@ -63,13 +64,19 @@ def outliving(kube: Kube) -> Iterator[str]:
     for item in kube.services():
         if (item.get("spec") or {}).get("type") == "LoadBalancer":
             yield _line(
-                "Service", item, _address(item), f"kubectl -n {_space(item)} delete service {_name(item)}"
+                "Service",
+                item,
+                _address(item),
+                f"kubectl -n {namespace_of(item)} delete service {name_of(item)}",
             )
     for item in kube.ingresses():
         # An Ingress without an address has no load balancer, or not yet.
         if _address(item):
             yield _line(
-                "Ingress", item, _address(item), f"kubectl -n {_space(item)} delete ingress {_name(item)}"
+                "Ingress",
+                item,
+                _address(item),
+                f"kubectl -n {namespace_of(item)} delete ingress {name_of(item)}",
             )
     for item in kube.volumes():
         spec = item.get("spec") or {}
@@ -80,22 +87,14 @@ def outliving(kube: Kube) -> Iterator[str]:
                 fix = f"kubectl -n {where} delete persistentvolumeclaim {name}"
                 yield _line("PersistentVolume", item, f"of claim {where}/{name}", fix)
             else:
-                yield _line("PersistentVolume", item, "", f"kubectl delete persistentvolume {_name(item)}")
+                yield _line("PersistentVolume", item, "", f"kubectl delete persistentvolume {name_of(item)}")
 
 
 def _line(kind: str, item: Object, detail: str, fix: str) -> str:
-    name = f"{_space(item)}/{_name(item)}" if _space(item) else _name(item)
+    name = f"{namespace_of(item)}/{name_of(item)}" if namespace_of(item) else name_of(item)
     return f"{kind} {name}{f' ({detail})' if detail else ''}: {fix}"
 
 
 def _address(item: Object) -> str:
     points = ((item.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
     return next((str(point.get("hostname") or point.get("ip") or "") for point in points), "")
-
-
-def _name(item: Object) -> str:
-    return str((item.get("metadata") or {}).get("name", ""))
-
-
-def _space(item: Object) -> str:
-    return str((item.get("metadata") or {}).get("namespace", ""))

@@ -13,6 +13,7 @@ from typing import Any
 from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError, Kube
+from ops.clients.objects import labels_of, name_of
 from ops.clients.pool import Pool
 from ops.clients.redaction import Redactor
 from ops.doctor import discovery
@@ -236,12 +237,8 @@ def _about_logs(facts: Facts, kube: Kube) -> Questions:
         except ExecError as error:
             return f"{REFUSED}{error}"
 
-    names: list[str] = []
-    for pod in facts.get("pods/kube-system") or []:
-        metadata = pod.get("metadata")
-        labels = metadata.get("labels") if isinstance(metadata, dict) else None
-        if isinstance(labels, dict) and labels.get("k8s-app") == "calico-node":
-            names.append(str(metadata.get("name", "")))
+    pods = facts.get("pods/kube-system") or []
+    names = [name_of(pod) for pod in pods if labels_of(pod).get("k8s-app") == "calico-node"]
     return {f"log/{name}": lambda name=name: read(name) for name in names}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ops.clients.objects import conditions_of, is_ready, labels_of, name_of, namespace_of
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 if TYPE_CHECKING:
@@ -111,11 +112,10 @@ def _by_node(pods: Iterable[Pod]) -> dict[str, Pod]:
 def node_of(item: Object) -> Node:
     """Read a Node object; whatever is missing becomes empty."""
     metadata, status = item.get("metadata") or {}, item.get("status") or {}
-    labels = metadata.get("labels") or {}
-    name = metadata.get("name", "")
+    labels, name = labels_of(item), name_of(item)
     hybrid = labels.get("eks.amazonaws.com/compute-type") == "hybrid" or name.startswith("mi-")
     addresses = {part.get("type"): part.get("address", "") for part in status.get("addresses") or []}
-    ready = next((part for part in status.get("conditions") or [] if part.get("type") == "Ready"), {})
+    ready = conditions_of(item).get("Ready", {})
     return Node(
         name=name,
         alias=labels.get(NAME_LABEL) or name.partition(".")[0],
@@ -132,22 +132,20 @@ def node_of(item: Object) -> Node:
 
 def pod_of(item: Object) -> Pod:
     """Read a Pod object; whatever is missing becomes empty."""
-    metadata, spec, status = item.get("metadata") or {}, item.get("spec") or {}, item.get("status") or {}
-    labels = metadata.get("labels") or {}
+    spec, status, labels = item.get("spec") or {}, item.get("status") or {}, labels_of(item)
     containers = status.get("containerStatuses") or []
     waiting = [(part.get("state") or {}).get("waiting") or {} for part in containers]
-    conditions = {part.get("type"): part for part in status.get("conditions") or []}
     reasons = [part.get("reason", "") for part in waiting if part.get("reason")]
     if not reasons and not spec.get("nodeName"):
-        reasons = [(conditions.get("PodScheduled") or {}).get("message", "not scheduled")]
+        reasons = [conditions_of(item).get("PodScheduled", {}).get("message", "not scheduled")]
     return Pod(
-        name=metadata.get("name", ""),
-        namespace=metadata.get("namespace", ""),
+        name=name_of(item),
+        namespace=namespace_of(item),
         app=labels.get("app") or labels.get("k8s-app", ""),
         node=spec.get("nodeName", ""),
         ip=status.get("podIP", ""),
         container=((spec.get("containers") or [{}])[0]).get("name", ""),
         phase=status.get("phase", ""),
-        ready=(conditions.get("Ready") or {}).get("status") == "True",
+        ready=is_ready(item),
         waiting=", ".join(reasons),
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from ops.clients.objects import is_ready, labels_of, name_of
 from ops.doctor import console
 from ops.doctor.facts import Facts
 from ops.doctor.subject import Machine
@@ -46,7 +47,7 @@ class _Way:
 
     def walk(self, notes: Section) -> None:
         node, text = self._node(), self._console()
-        ready = node is not None and _ready(node)
+        ready = node is not None and is_ready(node)
         self._instance()
         self._activation()
         join = console.read(text) if text is not None else None
@@ -79,7 +80,7 @@ class _Way:
             self.details.append(text)
 
     def _summary(self, node: Object | None, join: console.Join | None, *, ready: bool) -> str:
-        name = (node or {}).get("metadata", {}).get("name", "")
+        name = name_of(node or {})
         if ready:
             return f"Ready as {name}"
         if node is not None:
@@ -100,7 +101,9 @@ class _Way:
         key, value = ACTIVATION_LABEL, self.machine.activation_id
         if not value:
             key, value = NAME_LABEL, self.machine.name
-        return next((node for node in self.facts.get("nodes") or [] if _labels(node).get(key) == value), None)
+        return next(
+            (node for node in self.facts.get("nodes") or [] if labels_of(node).get(key) == value), None
+        )
 
     def _instance(self) -> None:
         machine, facts = self.machine, self.facts
@@ -247,15 +250,6 @@ def _inside(address: str, networks: Iterable[str]) -> bool:
         return any(IPv4Address(address) in IPv4Network(cidr, strict=False) for cidr in networks)
     except ValueError:
         return True
-
-
-def _labels(node: Object) -> Mapping[str, str]:
-    return (node.get("metadata") or {}).get("labels") or {}
-
-
-def _ready(node: Object) -> bool:
-    conditions = (node.get("status") or {}).get("conditions") or []
-    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
 
 
 def _minutes(age: timedelta) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ops.clients.objects import conditions_of, is_ready, labels_of, name_of
 from ops.doctor.facts import Facts, Missing
 from ops.doctor.symptoms import Place, Section
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
@@ -37,10 +38,10 @@ def look(facts: Facts) -> Section:
 
 
 def _node(facts: Facts, node: Object, notes: Section) -> None:
-    subject, labels = name_of(node), _labels(node)
+    subject, labels = name_of(node), labels_of(node)
     alias = labels.get(NAME_LABEL, "")
     shown = f"{alias} ({subject})" if alias else short(subject)
-    conditions = {item.get("type"): item for item in (node.get("status") or {}).get("conditions") or []}
+    conditions = conditions_of(node)
     ready = conditions.get("Ready") or {}
     if ready.get("status") != "True":
         parts = (ready.get("reason", ""), ready.get("message", ""))
@@ -58,21 +59,6 @@ def _node(facts: Facts, node: Object, notes: Section) -> None:
         )
 
 
-def is_ready(node: Object) -> bool:
-    """Tell whether a Node is Ready."""
-    conditions = (node.get("status") or {}).get("conditions") or []
-    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
-
-
 def short(name: str) -> str:
     """Give a node's name without the domain that all managed nodes share."""
     return name.partition(".")[0]
-
-
-def name_of(item: Object) -> str:
-    """Give an object's name."""
-    return str((item.get("metadata") or {}).get("name", ""))
-
-
-def _labels(item: Object) -> Mapping[str, str]:
-    return (item.get("metadata") or {}).get("labels") or {}

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ops.clients.objects import conditions_of, is_ready, labels_of, name_of
 from ops.doctor import console
-from ops.doctor.collectors.nodes import is_ready, name_of, short
+from ops.doctor.collectors.nodes import short
 from ops.doctor.facts import NAMESPACES, REFUSED, Facts
 from ops.doctor.symptoms import Line, Place, Section, State, Symptom, Tail
 
@@ -55,7 +56,7 @@ def _namespace(facts: Facts, namespace: str, notes: Section) -> set[str]:
     for pod in pods:
         app = _app(pod)
         total[app] += 1
-        if _is_ready(pod):
+        if is_ready(pod):
             ready[app] += 1
             continue
         subject, where, why = f"{namespace}/{name_of(pod)}", _where(pod), _why_not_ready(pod)
@@ -134,7 +135,7 @@ def _why_not_ready(pod: Object) -> str:
                 f"last time {part.get('name', '?')} ended: {before['reason']} {before['exitCode']}"
             )
     if not reasons:
-        conditions = {item.get("type"): item for item in status.get("conditions") or []}
+        conditions = conditions_of(pod)
         for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready"):
             found = conditions.get(kind) or {}
             if found.get("status") == "False" and (found.get("message") or found.get("reason")):
@@ -152,18 +153,13 @@ def _counts(pod: Object) -> bool:
     )
 
 
-def _is_ready(pod: Object) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
-
-
 def _restarts(pod: Object) -> int:
     statuses = (pod.get("status") or {}).get("containerStatuses") or []
     return sum(int(item.get("restartCount") or 0) for item in statuses)
 
 
 def _app(pod: Object) -> str:
-    labels = (pod.get("metadata") or {}).get("labels") or {}
+    labels = labels_of(pod)
     return str(labels.get("app") or labels.get("k8s-app") or name_of(pod))
 
 
