@@ -242,7 +242,7 @@ class Story:
         missing = [check for check in ARTICLE_CHECKS if check not in self.found.checks]
         if missing:
             raise StepError(
-                f"ops verify has no check {', '.join(missing)} any more: ops/acceptance/claims.py"
+                f"ops verify has no check {', '.join(missing)} any more: ops/acceptance/claims.yaml"
             )
         return summary
 

@@ -3,76 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from ops.program.recorder import Recording, Resource
 
-# Inputs worth a reader's time, per type, as (label, path). A type that is not here is its name.
-_SHOWN: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "aws:autoscaling/attachment:Attachment": (("", "autoscalingGroupName"), ("to", "lbTargetGroupArn")),
-    "aws:cloudwatch/logGroup:LogGroup": (("", "name"), ("days", "retentionInDays")),
-    "aws:ec2/instance:Instance": (
-        ("", "instanceType"),
-        ("disk GiB", "rootBlockDevice.volumeSize"),
-        ("in", "subnetId"),
-    ),
-    "aws:ec2/launchTemplate:LaunchTemplate": (("disk GiB", "blockDeviceMappings[0].ebs.volumeSize"),),
-    "aws:ec2/natGateway:NatGateway": (("in", "subnetId"),),
-    "aws:ec2/route:Route": (
-        ("", "destinationCidrBlock"),
-        ("via", "gatewayId"),
-        ("via", "natGatewayId"),
-        ("via", "vpcPeeringConnectionId"),
-        ("via", "transitGatewayId"),
-    ),
-    "aws:ec2/routeTableAssociation:RouteTableAssociation": (("table", "routeTableId"),),
-    "aws:ec2/subnet:Subnet": (("", "cidrBlock"), ("", "availabilityZone")),
-    "aws:ec2/vpc:Vpc": (("", "cidrBlock"),),
-    "aws:ec2/vpcEndpoint:VpcEndpoint": (("", "serviceName"),),
-    "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": (("", "vpcId"), ("with", "peerVpcId")),
-    "aws:eks/accessEntry:AccessEntry": (("", "type"),),
-    "aws:eks/addon:Addon": (("", "addonName"),),
-    "aws:eks/nodeGroup:NodeGroup": (
-        ("Kubernetes", "version"),
-        ("", "instanceTypes[0]"),
-        ("", "amiType"),
-        ("", "capacityType"),
-        ("nodes", "scalingConfig.desiredSize"),
-    ),
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": (("", "policyArn"),),
-    "aws:lb/listener:Listener": (("", "protocol"), ("port", "port")),
-    "aws:lb/loadBalancer:LoadBalancer": (("", "loadBalancerType"),),
-    "aws:lb/targetGroup:TargetGroup": (("targets by", "targetType"), ("port", "port")),
-    "aws:lb/targetGroupAttachment:TargetGroupAttachment": (("", "targetId"), ("port", "port")),
-    "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment": (("to", "vpnGatewayId"),),
-    "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation": (("table", "routeTableId"),),
-    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": (("to", "transitGatewayId"),),
-    "ekshybrid:hybrid_nodes:HybridNode": (("", "os"),),
-    "ekshybrid:own_machine:OwnMachine": (("", "os"),),
-    "aws:ssm/activation:Activation": (("registrations", "registrationLimit"),),
-    "eks:index:Cluster": (
-        ("Kubernetes", "version"),
-        ("services", "kubernetesServiceIpAddressRange"),
-        ("API open to", "publicAccessCidrs[0]"),
-    ),
-    "kubernetes:apps/v1:Deployment": (
-        ("replicas", "spec.replicas"),
-        ("", "spec.template.spec.containers[0].image"),
-    ),
-    "kubernetes:core/v1:Service": (("", "spec.type"), ("port", "spec.ports[0].nodePort")),
-}
-
-# What stands for a component in a summary, by the component's module: the main resource in it, and the input that says
-# most, with a word before it.
-_SUMMARY: Mapping[str, tuple[str, str, str]] = {
-    "network": ("aws:ec2/vpc:Vpc", "", "cidrBlock"),
-    "cluster": ("eks:index:Cluster", "Kubernetes ", "version"),
-    "managed_nodes": ("aws:eks/nodeGroup:NodeGroup", "up to ", "scalingConfig.maxSize"),
-    "hybrid_nodes": ("aws:ec2/instance:Instance", "", "instanceType"),
-    "load_balancer": ("aws:lb/listener:Listener", "port ", "port"),
-    "nw_check": ("kubernetes:core/v1:Namespace", "namespace ", "metadata.name"),
-    "sample_app": ("kubernetes:core/v1:Namespace", "namespace ", "metadata.name"),
-}
+_WORDS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 RULES: Mapping[str, tuple[str, str]] = {
@@ -99,7 +37,8 @@ class Describer:
         if resource.type == "kubernetes:yaml/v2:ConfigGroup":
             return _objects(resource)
         words = []
-        for label, path in _SHOWN.get(resource.type, ()):
+        for shown in _WORDS["shown"].get(resource.type, ()):
+            label, _, path = shown.rpartition(" ")
             value = look_up(resource.inputs, path)
             if value is None:
                 continue
@@ -110,14 +49,15 @@ class Describer:
 
     def summary(self, component: Resource, inside: Iterable[Resource]) -> str:
         """A few words on a component: what the main resources in it are; of several alike, how many."""
-        main = _SUMMARY.get(component.type.split(":")[1])
+        main = _WORDS["summary"].get(component.type.split(":")[1])
         if not component.component or main is None:
             return self(component)
-        type_, word, path = main
+        type_, shown = main
+        label, blank, path = shown.rpartition(" ")
         found: dict[str, int] = {}
         for resource in inside:
             if resource.type == type_:
-                words = f"{word}{self.name(look_up(resource.inputs, path))}"
+                words = f"{label}{blank}{self.name(look_up(resource.inputs, path))}"
                 found[words] = found.get(words, 0) + 1
         return ", ".join(f"{count} x {words}" if count > 1 else words for words, count in found.items())
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ops.clients.durations import Measured
 from ops.plan.waits import Edge, Schedule, critical_path, needless_edges, render, unordered
-from ops.plan.waits.durations import HYBRID_NODE_JOINS, ONE_CALL, TYPICAL, Duration, duration_of
+from ops.plan.waits.durations import ONE_CALL, TYPICAL, Duration, duration_of
 from ops.plan.waits.order import explicit_edges, required_edges
 from ops.plan.waits.path import JOINS, Step
 from ops.program.recorder import Recording
@@ -134,7 +134,7 @@ def test_the_starts_of_the_chain_add_up(dev):
 
 def test_the_least_possible_is_control_plane_and_one_boot_and_one_workload(dev):
     parts = ("eks:index:Cluster", INSTANCE, "kubernetes:apps/v1:Deployment")
-    expected = sum(duration_of(kind).typical for kind in parts) + HYBRID_NODE_JOINS.typical
+    expected = sum(duration_of(kind).typical for kind in parts) + TYPICAL[JOINS].typical
     assert critical_path(dev).lower_bound == expected
 
 
@@ -251,13 +251,13 @@ def test_many_nodes_share_a_line(dev):
 
 
 def test_every_duration_is_a_range_around_the_usual_one_and_has_a_source():
-    for duration in (*TYPICAL.values(), ONE_CALL, HYBRID_NODE_JOINS):
+    for duration in (*TYPICAL.values(), ONE_CALL):
         assert 0 < duration.low <= duration.typical <= duration.high
         assert duration.source
 
 
 def test_every_type_in_the_table_is_one_that_the_program_makes(dev):
-    assert set(TYPICAL) <= {resource.type for resource in dev.resources.values()}
+    assert set(TYPICAL) - {JOINS} <= {resource.type for resource in dev.resources.values()}
 
 
 MEASURED = {
