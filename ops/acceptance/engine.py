@@ -122,32 +122,16 @@ class Engine:
 
     def up(self, line: Line, *, expect_no_changes: bool = False) -> list[Operation]:
         """Build, or change, and say what the engine did."""
-        events = Events()
-        self._asked(
-            lambda: self._made.up(
-                on_output=line,
-                on_error=line,
-                on_event=events.heard,
-                color="never",
-                expect_no_changes=expect_no_changes,
-                show_secrets=False,
-            )
-        )
-        return events.operations
+        return self._operations(self._made.up, line, expect_no_changes=expect_no_changes)
 
     def destroy(self, line: Line, *, refresh: bool = False) -> list[Operation]:
         """Remove all that the state knows."""
+        return self._operations(self._made.destroy, line, refresh=refresh or None)
+
+    def _operations(self, command: Callable[..., object], line: Line, **options: Any) -> list[Operation]:
         events = Events()
-        self._asked(
-            lambda: self._made.destroy(
-                on_output=line,
-                on_error=line,
-                on_event=events.heard,
-                color="never",
-                refresh=refresh or None,
-                show_secrets=False,
-            )
-        )
+        output: dict[str, Any] = {"on_output": line, "on_error": line, "on_event": events.heard}
+        self._asked(lambda: command(**output, color="never", show_secrets=False, **options))
         return events.operations
 
     def cancel(self) -> None:

@@ -192,24 +192,26 @@ class Story:
         self._stack.configure({**options.settings, "kubernetesVersion": first})
         return f"{options.stack}, Kubernetes {first}"
 
-    def _asked(self, name: str, line: Line, *arguments: str) -> Answer:
-        answer = self._ops.ask(*arguments)
+    def _asked(
+        self, line: Line, *arguments: str, heard: Callable[[Answer], None] = lambda _answer: None
+    ) -> Answer:
+        """Ask a command of ops about the stack. `heard` gets its answer whatever it is."""
+        answer = self._ops.ask(*arguments, "--stack", self._stack.name)
         line(answer.output)
         line(answer.errors)
-        if not answer.document and not answer.code:
-            raise StepError(f"ops {name} gave no JSON")
+        heard(answer)
         if answer.code:
             raise StepError("\n".join(answer.problems))
+        if not answer.document:
+            raise StepError(f"ops {arguments[0]} gave no JSON")
         return answer
 
     def _ready(self, line: Line) -> str:
-        answer = self._asked("ready", line, "ready", "--stack", self._stack.name, "-o", "json")
-        return f"{len(answer.statuses)} checks"
+        return f"{len(self._asked(line, 'ready', '-o', 'json').statuses)} checks"
 
     def _planned(self, line: Line) -> str:
-        answer = self._asked("plan", line, "plan", "--stack", self._stack.name, "--json")
-        self.found.plan = answer.document
-        return f"{sum(answer.document['counts'].values())} resources"
+        self.found.plan = self._asked(line, "plan", "--json").document
+        return f"{sum(self.found.plan['counts'].values())} resources"
 
     def _preview(self, line: Line) -> str:
         self._stack.preview(line)
@@ -247,13 +249,11 @@ class Story:
         return summary
 
     def _checked(self, line: Line, *arguments: str) -> str:
-        answer = self._ops.ask("verify", "--stack", self._stack.name, "-o", "json", *arguments)
-        line(answer.output)
-        line(answer.errors)
-        for check, status in answer.statuses.items():
-            self.found.checks.setdefault(check, []).append(status)
-        if answer.code or not answer.document:
-            raise StepError("\n".join(answer.problems))
+        def heard(answer: Answer) -> None:
+            for check, status in answer.statuses.items():
+                self.found.checks.setdefault(check, []).append(status)
+
+        answer = self._asked(line, "verify", "-o", "json", *arguments, heard=heard)
         return f"{len(answer.statuses)} checks"
 
     def _add(self, line: Line) -> str:
@@ -350,14 +350,12 @@ class Story:
     def _verify_destroyed(self, line: Line) -> str:
         if self._stopper.abandoned:
             raise Stopped("the removal was stopped")
-        arguments = ("verify", "--destroyed", "--stack", self._stack.name, "--wait", _GONE_MOST, "-o", "json")
-        answer = self._ops.ask(*arguments)
-        line(answer.output)
-        line(answer.errors)
-        if answer.code or not answer.document:
-            self.found.left += answer.problems
-            raise StepError("\n".join(answer.problems))
-        return f"{len(answer.statuses)} checks"
+
+        def heard(answer: Answer) -> None:
+            self.found.left += answer.problems if answer.code else []
+
+        arguments = ("verify", "--destroyed", "--wait", _GONE_MOST, "-o", "json")
+        return f"{len(self._asked(line, *arguments, heard=heard).statuses)} checks"
 
     def _remove_stack(self) -> None:
         try:
