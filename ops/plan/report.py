@@ -248,14 +248,11 @@ def _components(recording: Recording) -> RenderableType:
     table.add_column("component", no_wrap=True)
     table.add_column("resources", justify="right", no_wrap=True)
     table.add_column("what it is", overflow="fold", style="dim")
-    children: dict[str, list[Resource]] = {}
-    for resource in recording.resources.values():
-        children.setdefault(resource.parent, []).append(resource)
 
     def below(urn: str) -> list[Resource]:
-        return [inner for child in children.get(urn, []) for inner in (child, *below(child.urn))]
+        return [inner for child in recording.children.get(urn, []) for inner in (child, *below(child.urn))]
 
-    for component in sorted(children.get("", []), key=_reading_order):
+    for component in sorted(recording.children.get("", []), key=_reading_order):
         inside = [each for each in below(component.urn) if each.custom or each.remote]
         if not component.component:
             inside = [component]
@@ -290,12 +287,11 @@ def _shown_outputs(recording: Recording) -> RenderableType:
 def _tree(recording: Recording) -> RenderableType:
     describe = Describer(recording)
     tree = Tree(Text(f"{recording.project}, stack {recording.stack}", style="bold"), guide_style="dim")
-    children: dict[str, list[Resource]] = {}
-    for resource in recording.resources.values():
-        children.setdefault(resource.parent, []).append(resource)
 
     def grow(branch: Tree, urn: str) -> None:
-        siblings = [r for r in sorted(children.get(urn, []), key=_reading_order) if r.type not in RULES]
+        siblings = [
+            r for r in sorted(recording.children.get(urn, []), key=_reading_order) if r.type not in RULES
+        ]
         seen: dict[str, int] = {}
         alike = {r.type: sum(other.type == r.type for other in siblings) for r in siblings}
         for resource in siblings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import runpy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -92,9 +92,13 @@ class Recording:
             )
         return found[0]
 
-    def children(self, urn: str) -> list[Resource]:
-        """The direct children of a resource, in the order of registration."""
-        return [r for r in self.resources.values() if r.parent == urn]
+    @cached_property
+    def children(self) -> Mapping[str, Sequence[Resource]]:
+        """The direct children by their parent's URN (empty: those at the top), in the order of registration."""
+        found: dict[str, list[Resource]] = {}
+        for resource in self.resources.values():
+            found.setdefault(resource.parent, []).append(resource)
+        return found
 
     def waits_for(self, urn: str) -> frozenset[str]:
         """Every URN that must exist before `urn` is created, through any number of steps.

@@ -41,11 +41,6 @@ class Wanted:
         """Every instance type that may be started."""
         return tuple(dict.fromkeys([*self.hybrid, *self.managed_types]))
 
-    @property
-    def arm64(self) -> bool:
-        """Whether the images are for arm64."""
-        return any("arm64" in name for name in self.images)
-
 
 def wanted(recording: Recording) -> Wanted:
     """Count what a recording asks for."""

@@ -21,7 +21,6 @@ class Ping:
     sent: int
     received: int
     rtt_ms: float | None
-    worst_ms: float | None
     too_long_mtu: int | None = None
     error: str = ""
 
@@ -77,18 +76,12 @@ def ping(text: str) -> Ping:
             break
     times = [_float(value) for value in re.findall(rf"[=<]{_NUMBER} ?ms\b", text)]
     rtt = re.search(rf"= ?{_NUMBER}/{_NUMBER}/{_NUMBER}(?:/{_NUMBER})? ?ms", text)
-    if rtt:
-        average, worst = _float(rtt[2]), _float(rtt[3])
-    elif times:
-        average, worst = sum(times) / len(times), max(times)
-    else:
-        average = worst = None
+    average = _float(rtt[2]) if rtt else sum(times) / len(times) if times else None
     mtu = re.search(r"mtu ?= ?(\d{2,5})\b", text, re.IGNORECASE)
     return Ping(
         sent=sent,
         received=min(received, sent),
         rtt_ms=average,
-        worst_ms=worst,
         too_long_mtu=int(mtu[1]) if mtu else None,
         error="" if received else _ping_error(text),
     )

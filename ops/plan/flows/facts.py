@@ -213,10 +213,6 @@ class Facts:
         edges = {int(n.network_address) for n in networks} | {int(n.broadcast_address) + 1 for n in networks}
         return tuple(sorted(edges))
 
-    def of_kind(self, kind: Kind) -> list[Interface]:
-        """The interfaces of one kind of machine."""
-        return [interface for interface in self.interfaces if interface.kind == kind]
-
 
 def removable(facts: Facts) -> list[tuple[str, str, Facts]]:
     """Every single thing that could be taken away: what it is, its name, and the facts without it."""

@@ -163,22 +163,19 @@ def _is_dns(_plan: _Plan, later: Resource, add_on: Resource) -> bool:
     )
 
 
-def _is_controllers(plan: _Plan, objects: Resource, _group: Resource) -> bool:
-    """Whether a group of Calico's objects holds its Deployment: by its component, an offline plan has no objects."""
-    return plan.recording.resources[objects.parent].type == "ekshybrid:calico:CalicoControllers"
+def _objects_of(component: str) -> Callable[[_Plan, Resource, Resource], bool]:
+    """Tell a group of objects by its component, because an offline plan has no objects in it."""
 
+    def concerns(plan: _Plan, later: Resource, earlier: Resource) -> bool:
+        objects = later if later.type == OBJECTS else earlier
+        return plan.recording.resources[objects.parent].type == f"ekshybrid:{component}"
 
-def _is_network(plan: _Plan, _group: Resource, objects: Resource) -> bool:
-    return plan.recording.resources[objects.parent].type == "ekshybrid:calico:Calico"
+    return concerns
 
 
 def _is_beside(_plan: _Plan, deployment: Resource, objects: Resource) -> bool:
     """Whether a group of objects is what a Deployment of the same component needs."""
     return deployment.parent == objects.parent
-
-
-def _is_metrics(plan: _Plan, objects: Resource, _group: Resource) -> bool:
-    return plan.recording.resources[objects.parent].type == "ekshybrid:metrics_server:MetricsServer"
 
 
 RULES = (
@@ -193,7 +190,7 @@ RULES = (
         later=(NODE_GROUP,),
         earlier=(OBJECTS,),
         because="a node group without a CNI fails after 15 to 30 minutes (docs/design.md, order 4)",
-        concerns=_is_network,
+        concerns=_objects_of("calico:Calico"),
     ),
     Rule(
         later=(NODE_GROUP, INSTANCE),
@@ -250,13 +247,13 @@ RULES = (
         later=(OBJECTS,),
         earlier=(NODE_GROUP,),
         because="calico-kube-controllers comes after the managed nodes (docs/design.md, order 5)",
-        concerns=_is_controllers,
+        concerns=_objects_of("calico:CalicoControllers"),
     ),
     Rule(
         later=(OBJECTS,),
         earlier=(NODE_GROUP,),
         because="an API that nobody serves is reported with every look at what the cluster knows",
-        concerns=_is_metrics,
+        concerns=_objects_of("metrics_server:MetricsServer"),
     ),
     Rule(
         later=(DEPLOYMENT,),
