@@ -19,7 +19,6 @@ from infra.network import Vpc
 from infra.shapes import NetworksShape
 from infra.site import Site
 
-LISTENER_PORT = 80
 _ANYWHERE = ("0.0.0.0/0",)
 _PURPOSE: Mapping[Place, str] = {
     "control-plane": "EKS control-plane network interfaces",
@@ -62,8 +61,8 @@ class Firewall(pulumi.ComponentResource):
         self._opened: set[tuple[str, ...]] = set()
         table = flows(
             node_port=args.shape.alb.node_port,
-            listener_port=LISTENER_PORT,
             ubuntu=ubuntu,
+            https=args.shape.alb.certificate_arn is not None,
             webhook_ports=args.shape.webhook_ports,
         )
         for rule in rules(table):

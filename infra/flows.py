@@ -17,6 +17,8 @@ Direction = Literal["ingress", "egress"]
 # Places with a security group of ours. The others are only ever a range of addresses.
 GROUPS: tuple[Place, ...] = ("control-plane", "managed", "hybrid", "load-balancer")
 NODES: tuple[Place, ...] = ("managed", "hybrid")
+# Of the load balancer: the second one with a certificate only, and then the first one redirects to it.
+HTTP_PORT, HTTPS_PORT = 80, 443
 # Of metrics-server on the host network of a managed node. A kubelet has 10250.
 METRICS_PORT = 10251
 
@@ -52,19 +54,20 @@ class Rule:
 
 
 def flows(
-    *, node_port: int, listener_port: int, ubuntu: bool, webhook_ports: Sequence[int] = ()
+    *, node_port: int, ubuntu: bool, https: bool = False, webhook_ports: Sequence[int] = ()
 ) -> tuple[Flow, ...]:
     """The flow table of a stack.
 
-    `node_port` is the sample app's; `ubuntu` says whether a hybrid node runs Ubuntu; `webhook_ports` are those on
-    which the control plane calls what the user runs on the nodes' own network.
+    `node_port` is the sample app's; `ubuntu` says whether a hybrid node runs Ubuntu; `https` says whether the load
+    balancer has a certificate; `webhook_ports` are those on which the control plane calls what the user runs on the
+    nodes' own network.
     Sources: https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html and
     https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements.
     """
-    return tuple(_flows(node_port, listener_port, ubuntu, webhook_ports))
+    return tuple(_flows(node_port, ubuntu, https, webhook_ports))
 
 
-def _flows(node_port: int, listener_port: int, ubuntu: bool, webhook_ports: Sequence[int]) -> Iterator[Flow]:
+def _flows(node_port: int, ubuntu: bool, https: bool, webhook_ports: Sequence[int]) -> Iterator[Flow]:
     def flow(
         name: str, source: Place, target: Place, protocol: Literal["tcp", "udp"], port: int, why: str
     ) -> Flow:
@@ -93,7 +96,10 @@ def _flows(node_port: int, listener_port: int, ubuntu: bool, webhook_ports: Sequ
         # Ubuntu's package mirrors for EC2 answer plain http only (packages are signed); nodeadm install runs
         # apt.
         yield flow("http", "hybrid", "internet", "tcp", 80, "Ubuntu packages")
-    yield flow("http", "clients", "load-balancer", "tcp", listener_port, "URL of the sample app")
+    url = "URL of the sample app"
+    yield flow("http", "clients", "load-balancer", "tcp", HTTP_PORT, "redirect to https" if https else url)
+    if https:
+        yield flow("https", "clients", "load-balancer", "tcp", HTTPS_PORT, url)
 
 
 def rules(table: Sequence[Flow]) -> tuple[Rule, ...]:

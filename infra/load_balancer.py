@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra import versions
 from infra.account import Account
-from infra.firewall import LISTENER_PORT
+from infra.flows import HTTP_PORT, HTTPS_PORT
 from infra.hybrid_nodes import HybridNodes
 from infra.managed_nodes import ManagedNodes
 from infra.networks import Networks
@@ -62,29 +63,16 @@ class LoadBalancer(pulumi.ComponentResource):
         managed = self._target_group("managed", "instance")
         hybrid = self._target_group("hybrid", "ip")
         weight = weights(managed=args.managed.desired, hybrid=len(args.hybrid.nodes))
-        aws.lb.Listener(
-            name,
-            load_balancer_arn=balancer.arn,
-            port=LISTENER_PORT,
-            protocol="HTTP",
-            default_actions=[
-                aws.lb.ListenerDefaultActionArgs(
-                    type="forward",
-                    forward=aws.lb.ListenerDefaultActionForwardArgs(
-                        target_groups=[
-                            aws.lb.ListenerDefaultActionForwardTargetGroupArgs(
-                                arn=managed.arn, weight=weight[0]
-                            ),
-                            aws.lb.ListenerDefaultActionForwardTargetGroupArgs(
-                                arn=hybrid.arn, weight=weight[1]
-                            ),
-                        ]
-                    ),
-                )
-            ],
-            tags=args.account.tags,
-            opts=self._child,
+        forward = aws.lb.ListenerDefaultActionArgs(
+            type="forward",
+            forward=aws.lb.ListenerDefaultActionForwardArgs(
+                target_groups=[
+                    aws.lb.ListenerDefaultActionForwardTargetGroupArgs(arn=managed.arn, weight=weight[0]),
+                    aws.lb.ListenerDefaultActionForwardTargetGroupArgs(arn=hybrid.arn, weight=weight[1]),
+                ]
+            ),
         )
+        self._listeners(name, balancer, forward)
         aws.autoscaling.Attachment(
             "managed",
             autoscaling_group_name=args.managed.auto_scaling_group,
@@ -104,8 +92,50 @@ class LoadBalancer(pulumi.ComponentResource):
         self.arn = balancer.arn
         self.node_port = args.shape.node_port
         self.target_group_arns = {"managed": managed.arn, "hybrid": hybrid.arn}
-        self.url = pulumi.Output.concat("http://", balancer.dns_name)
+        scheme = "https" if args.shape.certificate_arn else "http"
+        self.url = pulumi.Output.concat(f"{scheme}://", args.shape.host_name or balancer.dns_name)
+        # What the DNS record of the user's own name has to point to.
+        self.record_target = balancer.dns_name if args.shape.host_name else None
         self.register_outputs({"url": self.url})
+
+    def _listeners(
+        self, name: str, balancer: aws.lb.LoadBalancer, forward: aws.lb.ListenerDefaultActionArgs
+    ) -> None:
+        """Port 80, or with a certificate port 443 and a redirect to it.
+
+        Port 80 is one listener in both cases, whose action changes in place: a second one on its port is refused.
+        """
+        certificate, http = self._args.shape.certificate_arn, forward
+        leads_to: list[pulumi.Resource] = []
+        if certificate:
+            https = aws.lb.Listener(
+                f"{name}-https",
+                load_balancer_arn=balancer.arn,
+                port=HTTPS_PORT,
+                protocol="HTTPS",
+                certificate_arn=certificate,
+                ssl_policy=versions.ALB_TLS_POLICY,
+                default_actions=[forward],
+                tags=self._args.account.tags,
+                opts=self._child,
+            )
+            leads_to.append(https)
+            http = aws.lb.ListenerDefaultActionArgs(
+                type="redirect",
+                redirect=aws.lb.ListenerDefaultActionRedirectArgs(
+                    protocol="HTTPS", port=str(HTTPS_PORT), status_code="HTTP_301"
+                ),
+            )
+        aws.lb.Listener(
+            name,
+            load_balancer_arn=balancer.arn,
+            port=HTTP_PORT,
+            protocol="HTTP",
+            default_actions=[http],
+            tags=self._args.account.tags,
+            # On a stack that is up, nobody is sent to a port that does not answer yet.
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=leads_to)),
+        )
 
     def _target_group(self, name: str, target_type: str) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(

@@ -56,6 +56,7 @@ def _outputs(args: OutputsArgs) -> dict[str, Any]:
     }
     return {
         **shown,
+        **({"albDnsName": target} if (target := args.balancer.record_target) else {}),
         **_joins(args.hybrid),
         "kubeconfig": args.cluster.kubeconfig,
         "checks": _checks(args),

@@ -31,10 +31,15 @@ class PodNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class AlbShape:
-    """The door of the sample app: who may call the load balancer, and the port that each node answers on."""
+    """The door of the sample app: who may call the load balancer, and the port that each node answers on.
+
+    `certificate_arn` makes it answer https, and redirect http. `host_name` is a name of the user's that leads to it.
+    """
 
     allowed_cidrs: Sequence[str]
     node_port: int
+    certificate_arn: str | None = None
+    host_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

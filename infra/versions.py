@@ -91,6 +91,11 @@ NODEADM_SIGNING_KEY_EXPIRES: Final = date(2027, 11, 25)
 # nodeadmSha256 is empty. A release without a row is checked against the digest that AWS publishes beside it.
 NODEADM_SHA256: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({})
 
+# TLS 1.3 and 1.2 with forward secrecy only: what AWS recommends and its console chooses. Without a name the API would
+# take ELBSecurityPolicy-2016-08, which has TLS 1.0.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html, seen 2026-11-25.
+ALB_TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+
 # What the test pods run. https://github.com/nicolaka/netshoot/releases, https://github.com/hashicorp/http-echo
 # netshoot is Alpine with ping, curl, ip and much more, for amd64 and arm64. It comes from GitHub's registry: Docker Hub
 # limits anonymous pulls per address, and all hybrid nodes share the one address of their NAT gateway. http-echo is a

@@ -7,7 +7,7 @@ from typing import Final
 from infra import versions
 from settings.model import POD_MTU_ACROSS_A_VPN, Settings
 from settings.problems import full_key, set_command
-from settings.values import EVERYWHERE, EXAMPLE_PUBLIC, nodeadm_release
+from settings.values import EVERYWHERE, EXAMPLE_HOST, EXAMPLE_PUBLIC, nodeadm_release
 
 # Calico wants Typha between its nodes and the API server above this; the manifest used here has none.
 # https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/onpremises
@@ -23,6 +23,7 @@ def warnings(settings: Settings, today: date) -> list[str]:
     """Say what a person should know about these settings today; each text names its setting and what to do."""
     return [
         *_open_to_the_world(settings),
+        *_no_name_for_the_certificate(settings),
         *_other_partition(settings),
         *_too_many_nodes(settings),
         *_the_site_reaches_the_api(settings),
@@ -48,6 +49,15 @@ def _open_to_the_world(settings: Settings) -> Iterator[str]:
                 f"{full_key(path)} {EVERYWHERE} lets the whole internet reach {what}."
                 f" Narrow it, e.g. {set_command(path, EXAMPLE_PUBLIC)}"
             )
+
+
+def _no_name_for_the_certificate(settings: Settings) -> Iterator[str]:
+    if settings.alb_certificate_arn and not settings.alb_host_name:
+        yield (
+            f"{full_key('albCertificateArn')} is set and albHostName is not: albUrl then has the load balancer's own"
+            " name, which is in no certificate of yours, so clients refuse it. Make a DNS record for a name that the"
+            f" certificate has, and set that name, e.g. {set_command('albHostName', EXAMPLE_HOST)}"
+        )
 
 
 def _other_partition(settings: Settings) -> Iterator[str]:

@@ -8,11 +8,16 @@ from infra import addressing, versions
 from infra.flows import METRICS_PORT
 from settings.model import HybridNode, Settings
 from settings.problems import Problem, remove_command, set_command
-from settings.values import DOCKER_BRIDGE, EXAMPLE_SITE
+from settings.values import DOCKER_BRIDGE, EXAMPLE_CERTIFICATE_NAME, EXAMPLE_SITE
 
 # EKS wants at least 6 free addresses in each of its subnets and recommends 16.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
 _CONTROL_PLANE_ADDRESSES: Final = 16
+
+# Of regions whose name starts so. Most others are in "aws".
+_PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+# A security group takes 60 rules: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+_CLIENTS_OF_TWO_PORTS: Final = 30
 
 # The four networks. Of two that overlap, the one named later here is the one to move.
 _RANGES: Final = {
@@ -91,6 +96,50 @@ def _webhook_ports_are_free(settings: Settings) -> Iterator[Problem]:
                 advice="Take it out",
                 command=remove_command(path),
             )
+
+
+def _certificate_is_of_this_stack(settings: Settings) -> Iterator[Problem]:
+    """A load balancer takes certificates of its own region and account only."""
+    arn, allowed = settings.alb_certificate_arn, settings.allowed_account_ids
+    if arn is None:
+        return
+    _, partition, _, region, account, _ = arn.split(":")
+    of_region = next((name for start, name in _PARTITIONS.items() if settings.region.startswith(start)), None)
+    wanted = of_region or ("aws" if partition in _PARTITIONS.values() else partition)
+    fits = not allowed or account in allowed
+    example = (
+        f"arn:{wanted}:acm:{settings.region}:{account if fits else allowed[0]}:{EXAMPLE_CERTIFICATE_NAME}"
+    )
+    if (partition, region) != (wanted, settings.region):
+        yield Problem(
+            path="albCertificateArn",
+            seen=arn,
+            wrong=f"is not of aws:region {settings.region}, and a load balancer takes certificates of its region only",
+            advice=f"Set one of aws acm list-certificates --region {settings.region}, or make one there",
+            command=set_command("albCertificateArn", example),
+        )
+    elif not fits:
+        yield Problem(
+            path="albCertificateArn",
+            seen=arn,
+            wrong=f"is of account {account}, which is not one of aws:allowedAccountIds {', '.join(allowed)}, and a load"
+            " balancer takes certificates of its account only",
+            advice=f"Set one of aws acm list-certificates --region {settings.region}, or make one there",
+            command=set_command("albCertificateArn", example),
+        )
+
+
+def _clients_fit_the_group(settings: Settings) -> Iterator[Problem]:
+    clients = len(settings.alb_allowed_cidrs)
+    if settings.alb_certificate_arn and clients > _CLIENTS_OF_TWO_PORTS:
+        yield Problem(
+            path="albAllowedCidrs",
+            seen=clients,
+            wrong="ranges take two rules each with albCertificateArn, for the ports 80 and 443, and a security group"
+            " takes 60",
+            advice=f"{_CLIENTS_OF_TWO_PORTS} are possible; join some, or remove them",
+            command=remove_command(f"albAllowedCidrs[{_CLIENTS_OF_TWO_PORTS}]"),
+        )
 
 
 def _versions_fit(settings: Settings) -> Iterator[Problem]:
@@ -388,6 +437,8 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
     (("nodeadmVersion", "nodeadmSha256", "hybridNodes"), _nodeadm_digests_fit),
     (("webhookPorts", "sampleNodePort"), _webhook_ports_are_free),
+    (("albCertificateArn", "aws:region", "aws:allowedAccountIds"), _certificate_is_of_this_stack),
+    (("albCertificateArn", "albAllowedCidrs"), _clients_fit_the_group),
     (("managedNodes",), _group_size_is_in_order),
     (("hybridNodes",), _names_differ),
     (("podCidr", "managedNodes", "hybridNodes"), _every_node_gets_pod_addresses),

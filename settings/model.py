@@ -15,6 +15,8 @@ from infra import addressing, instances, shapes, versions
 from infra.credentials import SESSION_NAME
 from settings.values import (
     EVERYWHERE,
+    EXAMPLE_CERTIFICATE,
+    EXAMPLE_HOST,
     EXAMPLE_PROXY,
     EXAMPLE_PUBLIC,
     EXAMPLE_SHA256,
@@ -261,6 +263,16 @@ class Settings(_Model):
         matching(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", what="the name of an AWS region", example="ap-northeast-1"),
     ] = Field(alias="aws:region", description="the AWS region to build in", examples=["ap-northeast-1"])
     profile: Annotated[str | None, optional] = Field(None, alias="aws:profile")
+    allowed_account_ids: Annotated[
+        tuple[Annotated[str, matching(r"\d{12}", what="an account id", example="123456789012")], ...],
+        structured,
+    ] = Field(
+        (),
+        alias="aws:allowedAccountIds",
+        description="a list of account ids",
+        examples=["123456789012"],
+        json_schema_extra={"part": "[0]"},
+    )
     assume_roles: Annotated[tuple[AssumeRole, ...], structured] = Field(
         (),
         alias="aws:assumeRoles",
@@ -421,6 +433,31 @@ class Settings(_Model):
         examples=[EXAMPLE_PUBLIC],
         json_schema_extra={"part": "[0]"},
     )
+    # https://docs.aws.amazon.com/acm/latest/userguide/acm-overview.html
+    alb_certificate_arn: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+",
+                what="the ARN of a certificate in AWS Certificate Manager",
+                example=EXAMPLE_CERTIFICATE,
+            ),
+        ]
+        | None,
+        optional,
+    ] = None
+    alb_host_name: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?",
+                what="a DNS name in lower case, without a scheme, a port or a *",
+                example=EXAMPLE_HOST,
+            ),
+        ]
+        | None,
+        optional,
+    ] = None
     sample_node_port: Whole = Field(30080, ge=30000, le=32767, description="a port from 30000 to 32767")
     # A security group takes 60 rules, and a port needs one for each subnet of the control plane.
     webhook_ports: Annotated[
@@ -475,7 +512,12 @@ class Settings(_Model):
     @property
     def alb(self) -> shapes.AlbShape:
         """The door of the sample app."""
-        return shapes.AlbShape(allowed_cidrs=self.alb_allowed_cidrs, node_port=self.sample_node_port)
+        return shapes.AlbShape(
+            allowed_cidrs=self.alb_allowed_cidrs,
+            node_port=self.sample_node_port,
+            certificate_arn=self.alb_certificate_arn,
+            host_name=self.alb_host_name,
+        )
 
     @property
     def networks(self) -> shapes.NetworksShape:

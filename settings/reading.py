@@ -25,7 +25,7 @@ from settings.problems import (
 from settings.values import REJECTED
 
 # Pulumi's own settings that the program needs.
-_FOREIGN: Final = ("aws:region", "aws:profile", "aws:defaultTags", "aws:assumeRoles")
+_FOREIGN: Final = ("aws:region", "aws:profile", "aws:allowedAccountIds", "aws:defaultTags", "aws:assumeRoles")
 
 # Stands in for a region that was rejected, so that what else is wrong is found in the same run.
 _ANY_REGION: Final = {"aws:region": "ap-northeast-1"}

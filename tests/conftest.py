@@ -37,6 +37,7 @@ OWN_SITE: dict[str, Any] = {
 }
 
 PROJECT = Path(__file__).parents[1]
+CERTIFICATE = "arn:aws:acm:ap-northeast-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ _ALIKE_SHOWN = 3
 _ALIKE_ENOUGH = 8
 _SECRET = "[secret]"
 # What a person uses after `up`; --full shows all.
-_OUTPUTS_THAT_MATTER = ("albUrl", "updateKubeconfig", "machinesToJoin")
+_OUTPUTS_THAT_MATTER = ("albUrl", "albDnsName", "updateKubeconfig", "machinesToJoin")
 # The order in which a person wants to read it.
 _READING_ORDER = (
     "fixed_settings",

@@ -49,7 +49,9 @@ def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
         found = rig.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
         status = found["status"] if found else {}
         complete = status.get("observedGeneration") == found["metadata"]["generation"] if found else False
-        waiting = complete and status.get("updatedReplicas") == nodes and status.get("unavailableReplicas", 0) > 0
+        waiting = (
+            complete and status.get("updatedReplicas") == nodes and status.get("unavailableReplicas", 0) > 0
+        )
         return waiting and under_way(rig) == {nw_check.HYBRID}
 
     try:

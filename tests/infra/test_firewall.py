@@ -3,6 +3,7 @@
 import pytest
 
 from infra.flows import flows, rules
+from tests.conftest import CERTIFICATE
 
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
@@ -138,8 +139,19 @@ def test_the_ports_of_webhooks_are_open_from_the_control_plane_to_every_node(rec
     }
 
 
+def test_a_certificate_opens_port_443_to_the_same_clients_and_to_nobody_else(record):
+    recording = record(albCertificateArn=CERTIFICATE, albAllowedCidrs=["198.51.100.0/24", "203.0.113.0/24"])
+    found = opened(recording, INGRESS)
+    assert {row for row in found if row[0] == "load-balancer"} == {
+        ("load-balancer", "tcp", port, cidr)
+        for port in (80, 443)
+        for cidr in ("198.51.100.0/24", "203.0.113.0/24")
+    }
+    assert opened(recording, EGRESS) == OUT
+
+
 def test_an_egress_rule_to_the_internet_stands_for_the_same_port_nearby():
-    table = flows(node_port=443, listener_port=80, ubuntu=False)
+    table = flows(node_port=443, ubuntu=False)
     egress = [r for r in rules(table) if r.direction == "egress" and r.group == "managed" and r.port == 443]
     assert [r.peer for r in egress] == ["internet"]
 

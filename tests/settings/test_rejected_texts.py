@@ -5,7 +5,8 @@ import pytest
 VALID = (
     "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
     " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes, hybridNodes,"
-    " site, podMtu, activationHours, apiAllowedCidrs, albAllowedCidrs, sampleNodePort, webhookPorts, controlPlaneLogs"
+    " site, podMtu, activationHours, apiAllowedCidrs, albAllowedCidrs, albCertificateArn, albHostName, sampleNodePort,"
+    " webhookPorts, controlPlaneLogs"
 )
 DIGEST = "0123456789abcdef" * 4
 LONG = "a" * 101

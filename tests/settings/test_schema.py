@@ -11,7 +11,7 @@ from settings.model import Settings
 
 ROOT = Path(settings.__file__).parents[1]
 PROJECT_FILE = ROOT / "Pulumi.yaml"
-PULUMIS_OWN = {"aws:region", "aws:profile", "aws:defaultTags", "aws:assumeRoles"}
+PULUMIS_OWN = {"aws:region", "aws:profile", "aws:allowedAccountIds", "aws:defaultTags", "aws:assumeRoles"}
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import settings
 # Ends of a flow besides the kinds of machines in `facts.Kind`.
 INTERNET, API_ENDPOINT, CLIENTS = "internet", "API endpoint", "clients"
 EVERY_SUBNET, OTHER_VPC = "every subnet", "other VPC"
-HTTP_PORT = 80
+HTTP_PORT, HTTPS_PORT = 80, 443
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +37,15 @@ class Flow:
 class Expectations:
     """What the settings say about the network; CIDRs as the user wrote them.
 
-    `site` has the ranges of a data centre of one's own; without any, a VPC of the stack plays it. `routes_elsewhere`
-    says that somebody else makes the routes there.
+    `https` says whether the ALB has a certificate. `site` has the ranges of a data centre of one's own; without any, a
+    VPC of the stack plays it. `routes_elsewhere` says that somebody else makes the routes there.
     """
 
     node_port: int
     alb_allowed: tuple[IPv4Network, ...]
     api_allowed: tuple[IPv4Network, ...]
     ubuntu: bool
+    https: bool = False
     webhook_ports: tuple[int, ...] = ()
     site: tuple[IPv4Network, ...] = ()
     routes_elsewhere: bool = False
@@ -63,8 +64,14 @@ class Expectations:
             site=tuple(IPv4Network(cidr) for cidr in found.site.node_cidrs),
             routes_elsewhere=found.site.routes == "none",
             ubuntu=any(node.os.startswith("ubuntu") for node in found.hybrid_nodes),
+            https=found.alb_certificate_arn is not None,
             webhook_ports=found.webhook_ports,
         )
+
+    @property
+    def alb_ports(self) -> tuple[int, ...]:
+        """On which ports the ALB answers its clients."""
+        return (HTTP_PORT, HTTPS_PORT) if self.https else (HTTP_PORT,)
 
 
 def flows(expectations: Expectations) -> list[Flow]:
@@ -99,8 +106,12 @@ def flows(expectations: Expectations) -> list[Flow]:
         flow("12b", managed, hybrid, "tcp", port, node_ports),
         flow("12c", hybrid, managed, "tcp", port, node_ports),
         flow("12d", hybrid, hybrid, "tcp", port, node_ports),
-        flow("13", CLIENTS, alb, "tcp", HTTP_PORT, "the sample app's URL"),
     ]
+    if expectations.https:
+        table.append(flow("13a", CLIENTS, alb, "tcp", HTTPS_PORT, "the sample app's URL"))
+        table.append(flow("13b", CLIENTS, alb, "tcp", HTTP_PORT, "the redirect to https"))
+    else:
+        table.append(flow("13", CLIENTS, alb, "tcp", HTTP_PORT, "the sample app's URL"))
     if expectations.ubuntu:
         # Ubuntu's package mirrors for EC2 answer plain http only; `nodeadm install` runs apt.
         table.append(flow("14", hybrid, INTERNET, "tcp", 80, "apt, and with it nodeadm install"))

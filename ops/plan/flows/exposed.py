@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from ops.plan.flows import walk
-from ops.plan.flows.expected import API_ENDPOINT, HTTP_PORT, Expectations
+from ops.plan.flows.expected import API_ENDPOINT, Expectations
 from ops.plan.flows.facts import Facts
 
 
@@ -39,7 +39,7 @@ def exposures(facts: Facts, expectations: Expectations) -> Iterator[Exposure]:
                         listener=interface.kind,
                         ports=_ports(*port),
                         clients=str(rule.peer),
-                        expected=wanted and port == ("tcp", HTTP_PORT, HTTP_PORT),
+                        expected=wanted and port in [("tcp", each, each) for each in expectations.alb_ports],
                     )
                 ] = None
     yield from found

@@ -101,7 +101,9 @@ def draw(recording: Recording, report: FlowReport) -> str:
 def _texts(recording: Recording, facts: Facts, report: FlowReport) -> dict[str, str]:
     checks = recording.stack_outputs["checks"]
     cluster = recording.one("eks:index:Cluster").inputs
-    listener = recording.one("aws:lb/listener:Listener").inputs
+    # Of two, the one on the lower port redirects to the other.
+    ports = {r.inputs["port"]: r.inputs for r in recording.of_type("aws:lb/listener:Listener")}
+    *redirects, listener = (ports[port] for port in sorted(ports))
     weight = {one["arn"]: one["weight"] for one in listener["defaultActions"][0]["forward"]["targetGroups"]}
     alb = next((i.groups for i in facts.interfaces if i.kind == "ALB"), frozenset())
     clients = [str(r.peer) for r in facts.rules if r.direction == "in" and r.group in alb]
@@ -113,6 +115,7 @@ def _texts(recording: Recording, facts: Facts, report: FlowReport) -> dict[str, 
         "vpc": checks["vpcCidr"],
         **_site(recording),
         "listener": f"{listener['protocol']} {listener['port']}",
+        "listener_ports": f"{listener['port']}" + "".join(f" ({one['port']} redirects)" for one in redirects),
         "weights": ":".join(str(weight[checks["targetGroups"][side]]) for side in ("managed", "hybrid")),
         "node_port": str(checks["nodePort"]),
         "node_calls": _node_calls(report),

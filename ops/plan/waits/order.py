@@ -17,6 +17,7 @@ from userdata.labels import ACTIVATION_LABEL
 
 INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
+LISTENER = "aws:lb/listener:Listener"
 LOAD_BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 ROUTE = "aws:ec2/route:Route"
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
@@ -146,6 +147,11 @@ def _is_joined_check(_plan: _Plan, app: Resource, check: Resource) -> bool:
     return whole and app.urn != check.urn and on_hybrid_nodes(app) and _is_awaited(app)
 
 
+def _leads_to(_plan: _Plan, later: Resource, earlier: Resource) -> bool:
+    (action,) = later.inputs["defaultActions"]
+    return action["type"] == "redirect" and action["redirect"]["port"] == str(earlier.inputs["port"])
+
+
 def _its_namespace(_plan: _Plan, later: Resource, namespace: Resource) -> bool:
     return later.inputs["metadata"].get("namespace") == namespace.inputs["metadata"]["name"]
 
@@ -184,6 +190,12 @@ RULES = (
         earlier=(INTERNET_GATEWAY,),
         because="AWS refuses it in a VPC whose internet gateway is not attached",
         concerns=_same_vpc,
+    ),
+    Rule(
+        later=(LISTENER,),
+        earlier=(LISTENER,),
+        because="nobody is sent to a port that does not answer yet",
+        concerns=_leads_to,
     ),
     Rule(later=(CLUSTER,), earlier=(LOG_GROUP,), because="EKS would create its own and leave it behind"),
     Rule(

@@ -8,6 +8,7 @@ from ops.plan.flows import Expectations, prove
 from ops.plan.flows.expected import flows
 from ops.plan.flows.extract import facts_of
 from ops.plan.flows.proof import decide
+from tests.conftest import CERTIFICATE
 
 OFFICE, SHOP = "198.51.100.0/24", "192.0.2.0/24"
 STACKS = {
@@ -15,6 +16,7 @@ STACKS = {
     "one Amazon Linux node": {"hybridNodes": [{"name": "only", "os": "al2023"}]},
     "three zones": {"availabilityZones": 3},
     "two webhooks": {"webhookPorts": [9443, 8443]},
+    "https": {"albCertificateArn": CERTIFICATE, "albAllowedCidrs": [OFFICE, SHOP]},
     "another port": {"sampleNodePort": 31234},
     "two offices": {"apiAllowedCidrs": [OFFICE, SHOP], "albAllowedCidrs": [OFFICE, SHOP]},
 }
@@ -96,6 +98,26 @@ def test_what_faces_the_internet_is_the_load_balancer_and_the_api(record, config
         ("ALB", "tcp 80", "0.0.0.0/0"),
         ("API endpoint", "tcp 443", "0.0.0.0/0"),
     ]
+
+
+def test_with_a_certificate_the_load_balancer_faces_the_internet_on_both_ports(record, config):
+    settings = {"albCertificateArn": CERTIFICATE}
+    report = prove(record(**settings), Expectations.from_config(config(**settings)))
+    found = [
+        (row.flow.number, row.flow.port, row.flow.breaks) for row in report.rows if "13" in row.flow.number
+    ]
+    assert found == [("13a", 443, "the sample app's URL"), ("13b", 80, "the redirect to https")]
+    assert [(e.listener, e.ports, e.expected) for e in report.exposed] == [
+        ("ALB", "tcp 80", True),
+        ("ALB", "tcp 443", True),
+        ("API endpoint", "tcp 443", True),
+    ]
+
+
+def test_port_443_of_the_load_balancer_is_open_to_nobody_without_a_certificate(record, config):
+    report = prove(record(albCertificateArn=CERTIFICATE), Expectations.from_config(config()))
+    assert [(e.listener, e.ports) for e in report.unexpected] == [("ALB", "tcp 443")]
+    assert not report.passed
 
 
 def test_a_kind_of_network_resource_that_is_not_known_stops_the_proof(record, config):

@@ -12,6 +12,7 @@ import pytest
 from ops.plan.flows import Expectations, prove
 from ops.plan.picture import draw, write
 from ops.plan.picture.words import Words, fitted, text_width
+from tests.conftest import CERTIFICATE
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "dev.svg"
 STACKS = {
@@ -30,6 +31,7 @@ STACKS = {
             "spot": True,
         },
     },
+    "https": {"albCertificateArn": CERTIFICATE, "albHostName": "app.example.com"},
     "twelve nodes": {
         "hybridNodes": [{"name": f"n{i}", "os": "al2023" if i % 3 else "ubuntu-22.04"} for i in range(12)]
     },
@@ -276,6 +278,15 @@ def test_the_picture_names_everything_that_the_plan_has(record, config):
     ):
         assert word in text
     assert text.count("NAT gateway") == text.count("internet gateway") == 2
+
+
+def test_the_picture_says_on_which_ports_the_load_balancer_answers(record, config):
+    plain, https = words(record, config), words(record, config, **STACKS["https"])
+    assert "Application load balancer, HTTP 80 |" in plain
+    assert "clients to balancer, tcp 80 |" in plain
+    assert "Application load balancer, HTTPS 443 |" in https
+    assert "clients to balancer, tcp 443 (80 redirects) |" in https
+    assert "(2:2), port 30080" in https
 
 
 def test_many_nodes_are_grouped_by_what_they_are(record, config):

@@ -13,10 +13,12 @@ from ops.plan.waits.durations import ONE_CALL, TYPICAL, Duration, duration_of
 from ops.plan.waits.order import explicit_edges, required_edges
 from ops.plan.waits.path import JOINS, Step
 from ops.program.recorder import Recording
+from tests.conftest import CERTIFICATE
 
 STACKS = {
     "dev": {},
     "one node": {"hybridNodes": [{"name": "only", "os": "al2023"}]},
+    "https": {"albCertificateArn": CERTIFICATE},
     "three zones and logs": {"availabilityZones": 3, "controlPlaneLogs": ["api"]},
 }
 INSTANCE = "aws:ec2/instance:Instance"
@@ -98,6 +100,13 @@ def test_a_wait_that_carries_a_value_is_never_needless(dev):
     listener = dev.one("aws:lb/listener:Listener")
     assert listener.dependencies
     assert not [edge for edge in explicit_edges(dev) if edge.later == listener.urn]
+
+
+def test_a_port_that_redirects_before_the_other_one_answers_would_be_found_out(record):
+    recording = record(**STACKS["https"])
+    first, second = (recording.one("aws:lb/listener:Listener", name).urn for name in ("alb-https", "alb"))
+    without = without_edge(recording, Edge(later=second, earlier=first))
+    assert list(map(str, unordered(without))) == ["Listener alb after Listener alb-https"]
 
 
 def test_a_component_only_passes_its_waits_on(dev):
