@@ -125,10 +125,16 @@ class Deployment(_Output):
     cluster_name: str
     kubeconfig: Annotated[dict[str, Any], BeforeValidator(_parsed), Field(repr=False)]
     alb_url: str
+    alb_dns_name: str = ""
     hybrid_nodes: tuple[HybridNode, ...]
     managed_node_group: ManagedNodeGroup
     checks: Expected
     joins: Annotated[dict[str, Join], Field(repr=False)] = {}
+
+    @property
+    def no_name_fits(self) -> bool:
+        """Whether the URL is https and has the load balancer's own name, which no certificate has."""
+        return self.alb_url.startswith("https:") and not self.alb_dns_name
 
     @property
     def cluster_arn(self) -> str:

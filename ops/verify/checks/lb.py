@@ -25,10 +25,11 @@ class Asked:
 
 def _asked(context: Context) -> Asked:
     url, limits = context.deployment.alb_url, context.limits
+    any_name = context.deployment.no_name_fits
 
     def ask() -> Asked:
         def get(_: int) -> Answer:
-            return retrying(lambda: context.http.get(url), retries=limits.retries)
+            return retrying(lambda: context.http.get(url, any_name=any_name), retries=limits.retries)
 
         got = [one for _, one in context.pool.settle(get, range(limits.requests), expected=TransportError)]
         return Asked(
@@ -39,7 +40,12 @@ def _asked(context: Context) -> Asked:
     return context.memo.get("alb", ask)
 
 
-@check("lb.answers", "the load balancer answers 200 to every request", eventually=True)
+@check(
+    "lb.answers",
+    "the load balancer answers 200 to every request",
+    needs=("lb.https",),
+    eventually=True,
+)
 def answers(context: Context, findings: Findings) -> str:
     asked, url = _asked(context), context.deployment.alb_url
     total = len(asked.answers) + len(asked.errors)
@@ -47,7 +53,8 @@ def answers(context: Context, findings: Findings) -> str:
         said = listed(sorted(set(asked.errors)), most=1)
         findings.fail(
             f"{len(asked.errors)} of {total} requests to {url} got no answer: {said}",
-            why="the name does not resolve yet, or the ALB's security group does not let your address in on tcp 80",
+            why="the name does not resolve yet, or the ALB's security group does not let your address in on tcp "
+            f"{443 if url.startswith('https:') else 80}",
             fix="curl https://checkip.amazonaws.com and compare it with eks-hybrid-calico:albAllowedCidrs",
         )
     statuses = Counter(answer.status for answer in asked.answers if answer.status != 200)
@@ -65,7 +72,8 @@ def answers(context: Context, findings: Findings) -> str:
     times = sorted(answer.seconds for answer in asked.answers if answer.status == 200)
     middle = f", median {times[len(times) // 2] * 1000:.0f} ms" if times else ""
     findings.failed = f"{total - len(times)} of {total} requests failed"
-    return f"{total} of {total} requests answered 200{middle}"
+    any_name = ", the certificate's name left out" if context.deployment.no_name_fits else ""
+    return f"{total} of {total} requests answered 200{middle}{any_name}"
 
 
 @check(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import ssl
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,9 +26,11 @@ class Server(ThreadingHTTPServer):
     # A mesh of ten nodes connects at once; the default backlog of 5 would make it wait for retransmits.
     request_queue_size = 128
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler], **state: Any) -> None:
+    def __init__(
+        self, handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None, **state: Any
+    ) -> None:
         super().__init__(("127.0.0.1", 0), handler)
-        self.state = state
+        self.state, self.tls = state, tls
         self.requests: list[str] = []
         self.lock = threading.Lock()
         self.stopped = threading.Event()
@@ -34,8 +38,20 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_port}"
+        """Where it listens. A certificate is for a name."""
+        return f"https://localhost:{self.server_port}" if self.tls else f"http://127.0.0.1:{self.server_port}"
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Take a connection; the handshake happens on its own thread, with the first bytes that are read."""
+        connection, address = super().get_request()
+        if self.tls:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay quiet when a client does not accept the certificate."""
+        if not isinstance(sys.exception(), ssl.SSLError | ConnectionError):
+            super().handle_error(request, client_address)
 
     def stop(self) -> None:
         """End it, and what an answer waits for."""
@@ -186,7 +202,7 @@ class KubeHandler(_Handler):
 
 
 class BalancerHandler(_Handler):
-    """The load balancer. State: world."""
+    """The load balancer. State: world, and where to redirect to, if anywhere."""
 
     def do_GET(self) -> None:
         """Answer with the next pod's name, or the next planted status."""
@@ -197,6 +213,12 @@ class BalancerHandler(_Handler):
             world.lb_cut -= 1 if cut else 0
         if cut:
             self.close_connection = True
+            return
+        if location := self.stand_in.state.get("redirect"):
+            self.send_response(world.lb_redirect_status)
+            self.send_header("Location", location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         with self.stand_in.lock:
             turn = len(self.stand_in.requests)

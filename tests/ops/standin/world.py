@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
+from tests.ops.standin.certificates import Certificate
+
 REGION, ACCOUNT, CLUSTER = "ap-northeast-1", "012345678901", "eks-hybrid"
 CLUSTER_ARN = f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/eks-hybrid-node-1a2b3c4"
@@ -15,6 +17,7 @@ TARGET_GROUPS = {
     side: f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{side}/73e2d6bc24d8a067"
     for side in ("managed", "hybrid")
 }
+ALB_NAME = f"alb-1a2b3c4-1234567890.{REGION}.elb.amazonaws.com"
 SERVICE_IP, NODE_PORT = "172.16.58.99", 30080
 VERSION = "v1.35.2-eks-1a2b3c4"
 
@@ -159,6 +162,11 @@ class World:
     lb_statuses: list[int] = field(default_factory=list)
     lb_pods: list[str] = field(default_factory=list)
     lb_cut: int = 0  # connections closed without an answer
+    certificate: Certificate | None = None  # what it shows; without one it answers http
+    own_name: bool = True  # whether the stack has an albHostName, where there is a certificate
+    lb_redirect: str | None = "https://localhost:{port}/"  # what port 80 leads to, with a certificate
+    lb_redirect_status: int = 301
+    lb_closed: set[int] = field(default_factory=set)  # ports that nobody answers, with a certificate
 
     def __post_init__(self) -> None:
         self._turn = itertools.count()
@@ -232,6 +240,7 @@ def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str
         },
         "updateKubeconfig": f"aws eks update-kubeconfig --name {CLUSTER}",
         "albUrl": alb_url,
+        **({"albDnsName": ALB_NAME} if world.certificate and world.own_name else {}),
         "hybridNodes": [
             {
                 "name": machine.alias,

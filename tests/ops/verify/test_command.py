@@ -96,6 +96,7 @@ def test_only_and_skip_choose_checks_by_expression(ops: Ops) -> None:
         "net.ping-sized",
         "net.service-ip",
         "net.node-port",
+        "lb.https",
         "lb.answers",
         "lb.hybrid-pod",
     ]

@@ -9,6 +9,7 @@ import pytest
 
 from ops.checks.model import Result, Status
 from ops.verify.catalogue import CHECKS
+from tests.ops.standin.certificates import Certificate
 
 Plant = Callable[[Any], object]
 
@@ -376,6 +377,48 @@ FAULTS = [
         status=Status.WARN,
     ),
     *each(
+        "lb.https",
+        (
+            put(certificate=Certificate(days=-1, since_days=90)),
+            "the certificate of localhost is refused: certificate has expired",
+        ),
+        (put(certificate=Certificate(since_days=-1)), "is refused: certificate is not yet valid"),
+        (put(certificate=Certificate(signed=False)), "the certificate of localhost is refused: "),
+        (
+            put(certificate=Certificate(names=("app.example.com", "*.example.com"))),
+            "the certificate is for app.example.com, *.example.com, not for localhost",
+        ),
+        # Another name, and over: the second is what must be said.
+        (
+            put(certificate=Certificate(names=("app.example.com",), days=-1, since_days=90)),
+            "is refused: certificate has expired",
+        ),
+        (put(certificate=Certificate(), lb_closed={443}), "https://localhost got no answer"),
+        (put(certificate=Certificate(), lb_closed={80}), "http://localhost/ got no answer"),
+        (put(certificate=Certificate(), lb_redirect=None), "http://localhost/ answered 200; 301 to https"),
+        (
+            put(certificate=Certificate(), lb_redirect="https://app.example.com/"),
+            "http://localhost/ answered 301, to https://app.example.com/; 301 to https://localhost",
+        ),
+        (
+            put(certificate=Certificate(), lb_redirect_status=302),
+            "http://localhost/ answered 302, to https://",
+        ),
+        (
+            put(certificate=Certificate(), lb_redirect="http://localhost/"),
+            "answered 301, to http://localhost/",
+        ),
+    ),
+    *each(
+        "lb.https",
+        (put(certificate=Certificate(days=29)), "the certificate ends in 28 days, on 20"),
+        (
+            put(certificate=Certificate(names=("app.example.com",)), own_name=False),
+            "the certificate is for app.example.com, not for localhost",
+        ),
+        status=Status.WARN,
+    ),
+    *each(
         "lb.answers",
         (put(lb_statuses=[503] * 7), "7 of 20 requests to"),
         (put(lb_statuses=[418]), "answered 418"),
@@ -418,5 +461,10 @@ def test_every_check_has_a_fault_above() -> None:
 def test_a_healthy_deployment_passes_every_check(verify: Callable[..., Any]) -> None:
     run = verify()
 
-    assert [(one.check.id, one.outcome) for one in run.results if one.outcome.status is not Status.OK] == []
+    # Without a certificate there is nothing to check of one.
+    skipped = [one for one in run.results if one.outcome.status is Status.SKIP]
+    assert [(one.check.id, one.outcome.summary) for one in skipped] == [
+        ("lb.https", "albCertificateArn is not set: the URL is http")
+    ]
+    assert [one for one in run.results if one.outcome.status is not Status.OK] == skipped
     assert run.exit_code(strict=True) == 0
