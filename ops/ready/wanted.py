@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ops.program.recorder import Recording
 
 _NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+_LISTENER = "aws:lb/listener:Listener"
 _INSTANCE = "aws:ec2/instance:Instance"
 
 
@@ -17,6 +18,7 @@ class Wanted:
     """What is asked for. `hybrid` and `managed` are instance types with the number of machines of each.
 
     A managed group may take any of several types; the first stands for its machines. `images` are SSM parameters.
+    `certificate` is an ARN and `host` the name that it must have; empty where there is none.
     """
 
     region: str
@@ -35,6 +37,8 @@ class Wanted:
     images: tuple[str, ...]
     log_groups: tuple[str, ...]
     add_ons: tuple[str, ...]
+    certificate: str
+    host: str
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -46,10 +50,11 @@ def wanted(recording: Recording) -> Wanted:
     """Count what a recording asks for."""
     cluster = recording.one("eks:index:Cluster").inputs
     groups = recording.of_type(_NODE_GROUP)
-    vpc = recording.stack_outputs["checks"]["vpcId"]
+    outputs = recording.stack_outputs
+    vpc = outputs["checks"]["vpcId"]
     subnets = [each.inputs for each in recording.of_type("aws:ec2/subnet:Subnet")]
     return Wanted(
-        region=recording.stack_outputs["checks"]["region"],
+        region=outputs["checks"]["region"],
         stack_tag=f"{recording.project}/{recording.stack}",
         cluster=cluster["name"],
         kubernetes=cluster["version"],
@@ -71,6 +76,10 @@ def wanted(recording: Recording) -> Wanted:
         add_ons=_unique(
             ["kube-proxy", *(each.inputs["addonName"] for each in recording.of_type("aws:eks/addon:Addon"))]
         ),
+        certificate=next(
+            (arn for each in recording.of_type(_LISTENER) if (arn := each.inputs.get("certificateArn"))), ""
+        ),
+        host=outputs["albUrl"].partition("://")[2] if "albDnsName" in outputs else "",
     )
 
 

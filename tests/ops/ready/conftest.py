@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ops.clients.tools import Ran
 from ops.program.running import Evaluated
 from ops.ready.catalogue import CHECKS
 from ops.ready.context import Context
+from tests.conftest import CERTIFICATE
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 _SESSION = botocore.session.get_session()
@@ -82,6 +83,16 @@ ANSWERS: dict[str, Any] = {
         for version in ("1.34", "1.35", "1.36", "1.37")
     ],
     "eks describe_addon_versions": [{"addonName": "coredns", "addonVersions": [{"addonVersion": "v1"}]}],
+    "acm describe_certificate": {
+        "Certificate": {
+            "CertificateArn": CERTIFICATE,
+            "DomainName": "example.com",
+            "SubjectAlternativeNames": ["example.com", "*.example.com"],
+            "Status": "ISSUED",
+            "Type": "AMAZON_ISSUED",
+            "NotAfter": NOW + timedelta(days=90),
+        }
+    },
     "ec2 run_instances": AskError(
         "ec2 run_instances: An error occurred (DryRunOperation) when calling RunInstances", why="w", fix="f"
     ),

@@ -14,6 +14,7 @@ from ops.clients.stack_config import StackConfig
 from ops.program.running import Evaluated
 from ops.ready.catalogue import CHECKS
 from ops.ready.context import Context
+from tests.conftest import CERTIFICATE
 
 moto = pytest.importorskip("moto.server", reason="moto is not in this environment: make lock, then make test")
 REGION = "ap-northeast-1"
@@ -45,13 +46,15 @@ def account(monkeypatch):
 def ready(record, config, tmp_path):
     """Run some checks with the real client."""
 
-    def go(*names: str) -> dict[str, Any]:
+    def go(*names: str, **settings: str) -> dict[str, Any]:
         http: Any = None
         context = Context(
             stack="dev",
             folder=tmp_path,
             program=Evaluated(
-                recording=record(), config=StackConfig(values=config(), source="Pulumi.dev.yaml"), notes=()
+                recording=record(**settings),
+                config=StackConfig(values=config(**settings), source="Pulumi.dev.yaml"),
+                notes=(),
             ),
             sign_in=lambda: AwsClient(region=REGION, profile=None, timeout_s=30, retries=1),
             http=http,
@@ -88,3 +91,16 @@ def test_what_is_taken_and_what_is_used_up_is_found(ready, account):
     assert "5 in use and 2 more are above the quota of 5" in found["account.vpcs"].summary
     assert found["account.names"].status is Status.FAIL
     assert "there is a cluster eks-hybrid in ap-northeast-1 already" in found["account.names"].summary
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_certificate_that_acm_does_not_have_and_one_that_waits_for_its_record_are_told_apart(
+    ready, account
+):
+    found = ready("certificate", albCertificateArn=CERTIFICATE)["account.certificate"]
+    assert (found.status, found.summary) == (Status.FAIL, f"there is no certificate {CERTIFICATE}")
+
+    acm = account.client("acm")
+    arn = acm.request_certificate(DomainName="app.example.com", ValidationMethod="DNS")["CertificateArn"]
+    found = ready("certificate", albCertificateArn=arn, albHostName="app.example.com")["account.certificate"]
+    assert (found.status, found.summary) == (Status.FAIL, "the certificate is PENDING_VALIDATION")

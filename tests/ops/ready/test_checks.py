@@ -15,7 +15,8 @@ from ops.clients.errors import AskError
 from ops.clients.tools import Ran
 from ops.ready.catalogue import CHECKS, OFFLINE
 from settings import SettingsError
-from tests.ops.ready.conftest import NOW, denied
+from tests.conftest import CERTIFICATE
+from tests.ops.ready.conftest import ANSWERS, NOW, denied
 
 GOLDEN = Path(__file__).with_name("golden")
 QUOTA = {"Quota": {"Value": 1.0}}
@@ -33,6 +34,17 @@ X86 = [
 
 def described(**more: Any) -> dict[str, Any]:
     return {"KeyMetadata": {"KeyId": "1", "KeyState": "Enabled", "KeyManager": "CUSTOMER", **more}}
+
+
+def https(host: str = "", account: str = "123456789012", **certificate: Any) -> dict[str, Any]:
+    """A stack with a certificate, and what ACM says of it."""
+    arn = CERTIFICATE.replace("123456789012", account)
+    found = {**ANSWERS["acm describe_certificate"]["Certificate"], **certificate}
+    names = {"albHostName": host} if host else {}
+    return {
+        "settings": {"albCertificateArn": arn, **names},
+        "acm__describe_certificate": {"Certificate": found},
+    }
 
 
 def refused(code: str) -> AskError:
@@ -199,6 +211,59 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
         "UnauthorizedOperation",
     ),
     ("account.dry-run", {"ec2__run_instances": refused("MissingInput")}, Status.SKIP, "MissingInput"),
+    ("account.certificate", {}, Status.SKIP, "albCertificateArn is not set"),
+    ("account.certificate", https(host="app.example.com"), Status.OK, "example.com, *.example.com is issued"),
+    ("account.certificate", https(host="example.com"), Status.OK, "is issued"),
+    (
+        "account.certificate",
+        {**https(), "acm__describe_certificate": refused("ResourceNotFoundException")},
+        Status.FAIL,
+        f"there is no certificate {CERTIFICATE}",
+    ),
+    (
+        "account.certificate",
+        https(account="210987654321"),
+        Status.FAIL,
+        "is of account 210987654321, and these credentials are of 123456789012",
+    ),
+    (
+        "account.certificate",
+        https(Status="PENDING_VALIDATION"),
+        Status.FAIL,
+        f"make the DNS record that aws acm describe-certificate --certificate-arn {CERTIFICATE} shows",
+    ),
+    *(
+        ("account.certificate", https(Status=status), Status.FAIL, f"is {status} {why}")
+        for status, why in (
+            ("EXPIRED", "its last day is over"),
+            ("REVOKED", "its authority has taken it back"),
+            ("FAILED", "ACM could not issue it"),
+            ("INACTIVE", "it is imported, and not in force"),
+            ("VALIDATION_TIMED_OUT", "nobody showed ACM"),
+        )
+    ),
+    (
+        "account.certificate",
+        https(NotAfter=NOW + timedelta(days=29)),
+        Status.WARN,
+        "the certificate ends on 2026-12-24",
+    ),
+    *(
+        (
+            "account.certificate",
+            https(host=host),
+            Status.FAIL,
+            f"is for example.com, *.example.com, not for albHostName {host}",
+        )
+        # A * stands for one label.
+        for host in ("app.example.org", "a.b.example.com")
+    ),
+    (
+        "account.certificate",
+        {**https(), "acm__describe_certificate": denied("acm describe_certificate")},
+        Status.SKIP,
+        "these credentials may not ask acm describe_certificate",
+    ),
     (
         "machine.address",
         {"settings": {"apiAllowedCidrs": ["203.0.113.0/24"]}},
