@@ -24,6 +24,10 @@ FIRST = {"name": "hybrid-1", "os": "ubuntu-24.04"}
 SECOND = {"name": "hybrid-2", "os": "al2023"}
 
 RESIZED = {**FIRST, "os": "ubuntu-22.04", "instanceType": "t4g.large"}
+CERTIFICATE, OTHER_CERTIFICATE = (
+    f"arn:aws:acm:eu-central-1:123456789012:certificate/{digit * 8}-0000-0000-0000-000000000000"
+    for digit in "12"
+)
 CLIENTS, OTHER_CLIENTS = "198.51.100.0/24", "203.0.113.0/24"
 
 # Of all states of a run there are some hundred MiB.
@@ -221,6 +225,8 @@ def adjusted(rig: Rig, insisted: Step) -> Step:
     assert insisted.run.code != 0
     rig.stack.configure(
         albAllowedCidrs=[CLIENTS, OTHER_CLIENTS],
+        albCertificateArn=CERTIFICATE,
+        albHostName="app.example.com",
         apiAllowedCidrs=[CLIENTS],
         controlPlaneLogs=["audit", "api"],
         podMtu=1400,
@@ -237,6 +243,7 @@ def adjusted_back(rig: Rig, adjusted: Step) -> Step:
     assert adjusted.run.code == 0
     rig.stack.configure(
         albAllowedCidrs=["192.0.2.0/24", OTHER_CLIENTS],
+        albCertificateArn=OTHER_CERTIFICATE,
         controlPlaneLogs=[],
         managedNodes={"diskGiB": 40},
         supportType="STANDARD",
@@ -247,8 +254,9 @@ def adjusted_back(rig: Rig, adjusted: Step) -> Step:
 
 @pytest.fixture(scope="session")
 def regrouped(rig: Rig, adjusted_back: Step) -> Step:
-    """`pulumi up` after the managed nodes got another instance type of another architecture, on spot capacity."""
+    """`pulumi up` after the managed nodes got another instance type, on spot capacity, and the ALB no certificate."""
     assert adjusted_back.run.code == 0
+    rig.stack.configure(albCertificateArn="", albHostName="")
     rig.stack.configure(managedNodes={"instanceType": "t3.medium", "spot": True, "diskGiB": 40})
     rig.stack.order(delay=SLOW)
     step = rig.stack.step(rig.stack.up)

@@ -20,6 +20,7 @@ CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 INSTANCE = "aws:ec2/instance:Instance"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+LISTENER = "aws:lb/listener:Listener"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 MACHINES = (CLUSTER, NODE_GROUP, INSTANCE)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "changes.md"
@@ -30,7 +31,7 @@ class Row:
     """One setting: its effect, the fixture whose `pulumi up` changed it, and the resource that shows it.
 
     `of` is a type and the start of a name; `refusal` is in the text of a preview that refuses; `stored` is what the
-    resource that remembers the settings has under a name.
+    resource that remembers the settings has under a name; `output` is a stack output and what it then says.
     """
 
     effect: Effect
@@ -39,6 +40,7 @@ class Row:
     kind: str = "Update"
     refusal: str = ""
     stored: tuple[str, str] = ("", "")
+    output: tuple[str, str] = ("", "")
 
 
 def _refused(words: str) -> Row:
@@ -87,6 +89,8 @@ ROWS: dict[str, Row] = {
     "albAllowedCidrs": Row(
         effect="In place", step="adjusted_back", of=(INGRESS, "load-balancer-"), kind="Create"
     ),
+    "albCertificateArn": Row(effect="In place", step="adjusted", of=(LISTENER, "alb-https"), kind="Create"),
+    "albHostName": Row(effect="In place", step="adjusted", output=("albUrl", "https://app.example.com")),
     "sampleNodePort": Row(
         effect="In place", step="adjusted", of=("kubernetes:core/v1:Service", "sample-svc")
     ),

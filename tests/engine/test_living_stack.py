@@ -3,10 +3,16 @@
 import pytest
 
 from infra.changes import FIXED
-from tests.engine.conftest import CLIENTS, OTHER_CLIENTS
-from tests.engine.proof import CLUSTER, INGRESS, MACHINES, NODE_GROUP, ROWS
+from tests.engine.conftest import CERTIFICATE, CLIENTS, OTHER_CERTIFICATE, OTHER_CLIENTS
+from tests.engine.proof import CLUSTER, INGRESS, LISTENER, MACHINES, NODE_GROUP, ROWS
 
 pytestmark = pytest.mark.engine
+
+
+def outputs(step):
+    """Return the stack's outputs after a step."""
+    (stack,) = (each for each in step.resources if each["type"] == "pulumi:pulumi:Stack")
+    return stack["outputs"]
 
 
 @pytest.mark.parametrize("setting", list(ROWS))
@@ -24,6 +30,8 @@ def test_a_change_of_a_setting_does_what_the_document_says(setting, request):
     elif row.stored[0]:
         (memory,) = (each for each in step.resources if each["type"].endswith("ekshybrid:FixedSettings"))
         assert memory["outputs"][row.stored[0]] == row.stored[1]
+    elif row.output[0]:
+        assert outputs(step)[row.output[0]] == row.output[1]
     else:
         assert step.of(row.kind, *row.of)
     if row.effect == "In place":
@@ -75,7 +83,41 @@ def test_clients_of_the_load_balancer_come_and_go_one_by_one(adjusted, adjusted_
     assert clients(adjusted, "Create") == {CLIENTS, OTHER_CLIENTS}
     assert clients(adjusted_back, "Create") == {"192.0.2.0/24"}
     gone = {call.name for call in adjusted_back.of("Delete", INGRESS)}
-    assert gone == {f"load-balancer-ingress-http-from-clients-80-{CLIENTS}"}
+    assert gone == {
+        f"load-balancer-ingress-http-from-clients-80-{CLIENTS}",
+        f"load-balancer-ingress-https-from-clients-443-{CLIENTS}",
+    }
+
+
+def test_with_a_certificate_port_443_answers_before_port_80_redirects_to_it(adjusted):
+    https, http = adjusted.one("Create", LISTENER, "alb-https"), adjusted.one("Update", LISTENER, "alb")
+    assert https.details["inputs"]["certificateArn"] == CERTIFICATE
+    assert https.ended <= http.started
+    assert http.details["inputs"]["defaultActions"][0]["type"] == "redirect"
+    assert adjusted.of("Delete", LISTENER) == []
+    opened = {
+        (each.name.split("-")[3], each.details["inputs"]["cidrIpv4"])
+        for each in adjusted.of("Create", INGRESS, "load-balancer-")
+    }
+    assert ("https", CLIENTS) in opened
+    assert outputs(adjusted)["albDnsName"].startswith("alb-")
+
+
+def test_another_certificate_is_taken_in_place(adjusted_back):
+    https = adjusted_back.one("Update", LISTENER)
+    assert (https.name, https.details["inputs"]["certificateArn"]) == ("alb-https", OTHER_CERTIFICATE)
+    assert adjusted_back.of("Create", LISTENER) == adjusted_back.of("Delete", LISTENER) == []
+
+
+def test_without_a_certificate_port_80_answers_by_itself_before_port_443_goes(regrouped):
+    http, https = regrouped.one("Update", LISTENER, "alb"), regrouped.one("Delete", LISTENER)
+    assert (http.name, https.name) == ("alb", "alb-https")
+    assert http.details["inputs"]["defaultActions"][0]["type"] == "forward"
+    assert http.ended <= https.started
+    closed = {call.name for call in regrouped.of("Delete", INGRESS, "load-balancer-ingress-https-")}
+    assert len(closed) == 2
+    assert outputs(regrouped)["albUrl"].startswith("http://alb-")
+    assert "albDnsName" not in outputs(regrouped)
 
 
 def test_another_node_port_opens_the_new_one_before_it_closes_the_old_one(adjusted):

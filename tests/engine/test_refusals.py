@@ -12,6 +12,7 @@ GROUP, OTHER_GROUP = "sg-00000000000000010", "sg-00000000000000020"
 GATEWAY, ADDRESS = "igw-00000000000000010", "eipalloc-00000000000000010"
 A, B, C, ELSEWHERE, THERE = (f"subnet-000000000000000{n}0" for n in range(1, 6))
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 SUBNET = "aws:ec2/subnet:Subnet"
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -20,6 +21,7 @@ BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 NAT = "aws:ec2/natGateway:NatGateway"
 IGW = "aws:ec2/internetGateway:InternetGateway"
 LOGS = "aws:cloudwatch/logGroup:LogGroup"
+LISTENER = "aws:lb/listener:Listener"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
 RULE = {
@@ -42,6 +44,21 @@ NODES = {
     "scalingConfig": {"minSize": 1, "desiredSize": 2, "maxSize": 3},
 }
 ALB = {"name": "alb", "subnets": [A, B]}
+ALB_ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/alb"
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0123abcd"
+FORWARD = {"type": "forward", "forward": {"targetGroups": []}}
+TO_HTTPS = {"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}}
+HTTP = {"loadBalancerArn": ALB_ARN, "port": 80, "protocol": "HTTP", "defaultActions": [TO_HTTPS]}
+HTTPS = {
+    "loadBalancerArn": ALB_ARN,
+    "port": 443,
+    "protocol": "HTTPS",
+    "certificateArn": CERTIFICATE,
+    "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
+    "defaultActions": [FORWARD],
+}
+# A second listener that could be had, but for what a test changes in it.
+MORE = {**HTTPS, "port": 8443}
 COREDNS = {"clusterName": "it", "addonName": "coredns", "addonVersion": "v1.34.4-eksbuild.2"}
 OBJECT = {"metadata": {"namespace": "kube-system", "name": "calico-config"}}
 
@@ -74,6 +91,8 @@ def world(tmp_path):
         (NODE_GROUP, "it:nodes", NODES),
         (ADDON, "it:coredns", COREDNS),
         (BALANCER, "arn:alb", ALB),
+        (LISTENER, "alb", HTTP),
+        (LISTENER, "alb-https", HTTPS),
         (LOGS, "/aws/eks/it/cluster", {"name": "/aws/eks/it/cluster"}),
         (CONFIG_MAP, "kube-system/calico-config", OBJECT),
     ]:
@@ -130,6 +149,24 @@ def world(tmp_path):
         (ADDON, COREDNS, "Addon already exists"),
         (BALANCER, ALB, "DuplicateLoadBalancerName"),
         (BALANCER, {"name": "b", "subnets": [A]}, "at least two different AZs"),
+        (LISTENER, {**HTTPS, "port": 80}, "DuplicateListener"),
+        (LISTENER, {**MORE, "certificateArn": None}, "A certificate must be specified for HTTPS listeners"),
+        (LISTENER, {**MORE, "sslPolicy": None}, "SSLPolicyNotFound"),
+        (LISTENER, {**MORE, "sslPolicy": "ELBSecurityPolicy-2016-08"}, "SSLPolicyNotFound"),
+        (LISTENER, {**MORE, "protocol": "HTTP"}, "cannot be specified for HTTP listeners"),
+        *(
+            (LISTENER, {**MORE, "certificateArn": CERTIFICATE.replace(*change)}, words)
+            for change, words in (
+                (("eu-central-1", "us-east-1"), "us-east-1:123456789012:certificate/0123abcd' is not valid"),
+                (("arn:aws:", "arn:aws-cn:"), "is not valid"),
+                (("123456789012", "210987654321"), "CertificateNotFound"),
+            )
+        ),
+        (
+            LISTENER,
+            {**MORE, "port": 443, "loadBalancerArn": f"{ALB_ARN}-2", "defaultActions": [TO_HTTPS]},
+            "creates a loop",
+        ),
         (
             "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
             {"vpcId": VPC, "peerVpcId": VPC},
@@ -157,6 +194,10 @@ def test_a_creation_that_aws_refuses_is_refused(world, token, inputs, words):
         (ADDON, "it:coredns", {"addonVersion": "v1.35.4-eksbuild.2"}, "Addon version specified"),
         (BALANCER, "arn:alb", {"subnets": [A, B, C]}, "in other zones"),
         (BALANCER, "arn:alb", {"subnets": [A, A]}, "at least two different AZs"),
+        (LISTENER, "alb", {"port": 443}, "DuplicateListener"),
+        (LISTENER, "alb", {"protocol": "HTTPS"}, "A certificate must be specified for HTTPS listeners"),
+        (LISTENER, "alb-https", {"certificateArn": CERTIFICATE.replace("eu", "us")}, "is not valid"),
+        (LISTENER, "alb-https", {"defaultActions": [TO_HTTPS]}, "creates a loop"),
     ],
 )
 def test_a_change_that_aws_refuses_is_refused(world, token, identity, change, words):
@@ -186,6 +227,9 @@ def test_the_deletion_of_what_is_in_use_is_refused(world, token, identity, words
         (CLUSTER, "it", {"version": "1.35"}),
         (CLUSTER, "it", {"vpcConfig": {"subnetIds": [B, A], "securityGroupIds": [GROUP]}}),
         (BALANCER, "arn:alb", {"tags": {"a": "b"}}),
+        (LISTENER, "alb", {"defaultActions": [FORWARD]}),
+        (LISTENER, "alb-https", {"certificateArn": CERTIFICATE.replace("0123", "4567")}),
+        (LISTENER, "alb-https", {"defaultActions": [{"type": "redirect", "redirect": {"path": "/new"}}]}),
         (NODE_GROUP, "it:nodes", {"scalingConfig": {"minSize": 1, "desiredSize": 3, "maxSize": 3}}),
     ],
 )
@@ -199,6 +243,16 @@ def test_a_node_group_that_failed_takes_no_change_and_no_change_is_no_error(worl
     group = world.get(NODE_GROUP, "it:nodes")
     assert refusals.update(world, group, NODES) is None
     assert "CREATE_FAILED" in (refusals.update(world, group, {**NODES, "tags": {"a": "b"}}) or "")
+
+
+def test_a_security_group_takes_sixty_rules_in_each_direction(world):
+    for number in range(58):
+        world.add(Thing(token=INGRESS, id=f"sgr-more-{number}", inputs={**RULE, "fromPort": number}))
+    new = {**RULE, "fromPort": 1000}
+    assert "RulesPerSecurityGroupLimitExceeded" in (refusals.creation(world, INGRESS, new) or "")
+    assert refusals.creation(world, INGRESS, {**new, "securityGroupId": OTHER_GROUP}) is None
+    assert refusals.creation(world, EGRESS, new) is None
+    assert refusals.update(world, world.get(INGRESS, "sgr-1"), {**RULE, "description": "another"}) is None
 
 
 def test_an_object_that_exists_is_taken_over_with_upsert_only(world):

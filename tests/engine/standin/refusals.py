@@ -19,6 +19,7 @@ _BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 _EIP = "aws:ec2/eip:Eip"
 _GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 _GROUP = "aws:ec2/securityGroup:SecurityGroup"
+_LISTENER = "aws:lb/listener:Listener"
 _NAT = "aws:ec2/natGateway:NatGateway"
 _SUBNET = "aws:ec2/subnet:Subnet"
 _VPC = "aws:ec2/vpc:Vpc"
@@ -26,6 +27,21 @@ _RULES = (
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
 )
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html: TLS 1.2 and newer.
+_TLS_POLICIES = frozenset(
+    f"ELBSecurityPolicy-TLS13-{name}"
+    for name in (
+        "1-3-2021-06",
+        "1-2-2021-06",
+        "1-2-Res-2021-06",
+        "1-3-PQ-2025-09",
+        "1-2-PQ-2025-09",
+        "1-2-Res-PQ-2025-09",
+    )
+)
+# https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html: a group's, in each direction.
+_MOST_RULES = 60
 
 _ONE_RULE = (
     ("securityGroupId", "ipProtocol", "fromPort", "toPort", "cidrIpv4", "referencedSecurityGroupId"),
@@ -74,7 +90,7 @@ _UNIQUE: dict[str, tuple[tuple[str, ...], str]] = {
         ("name",),
         "DuplicateTargetGroupName: A target group with the same name exists",
     ),
-    "aws:lb/listener:Listener": (
+    _LISTENER: (
         ("loadBalancerArn", "port"),
         "DuplicateListener: A listener already exists on this port for this load balancer",
     ),
@@ -312,12 +328,47 @@ def _peering(world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterat
         yield "OperationNotPermitted: the CIDRs of the two VPCs overlap"
 
 
+def _listener(_world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
+    certificate, policy = inputs.get("certificateArn"), inputs.get("sslPolicy")
+    _, partition, _, region, account, _ = inputs["loadBalancerArn"].split(":", 5)
+    if inputs["protocol"] != "HTTPS":
+        if certificate or policy:
+            yield "ValidationError: A certificate cannot be specified for HTTP listeners"
+    elif not certificate:
+        yield "ValidationError: A certificate must be specified for HTTPS listeners"
+    elif not certificate.startswith(f"arn:{partition}:acm:{region}:"):
+        yield f"ValidationError: Certificate ARN '{certificate}' is not valid"
+    elif certificate.split(":")[4] != account:
+        yield f"CertificateNotFound: Certificate '{certificate}' not found"
+    # Stricter than AWS, which takes a policy of 2016 where none is named: this program always names one.
+    elif policy not in _TLS_POLICIES:
+        yield f"SSLPolicyNotFound: SSL policy '{policy}' not found"
+    here = (inputs["protocol"], str(inputs["port"]))
+    for action in inputs["defaultActions"]:
+        to = {key: each for key, each in action.get("redirect", {}).items() if not each.startswith("#{")}
+        there = (to.get("protocol", here[0]), to.get("port", here[1]))
+        if action["type"] == "redirect" and there == here and not {"host", "path", "query"} & to.keys():
+            yield "InvalidLoadBalancerAction: The redirect configuration is not valid because it creates a loop"
+
+
+def _rule(token: str) -> Callable[[World, Thing | None, dict[str, Any]], Iterator[str | None]]:
+    def check(world: World, old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
+        group = inputs["securityGroupId"]
+        there = sum(each.inputs["securityGroupId"] == group for each in world.of(token))
+        if old is None and there >= _MOST_RULES:
+            yield "RulesPerSecurityGroupLimitExceeded: The maximum number of rules per security group has been reached"
+
+    return check
+
+
 _CHECKS: dict[str, Callable[[World, Thing | None, dict[str, Any]], Iterator[str | None]]] = {
     _ADDON: _addon,
     _BALANCER: _balancer,
     CLUSTER: _cluster,
     _GATEWAY: _gateway,
+    _LISTENER: _listener,
     NODE_GROUP: _node_group,
+    **{token: _rule(token) for token in _RULES},
     _SUBNET: _subnet,
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": _peering,
 }
