@@ -177,7 +177,8 @@ _JSON = st.recursive(
 def test_secret_keys_of_data_lose_their_value(data: Any, key: str, secret: str) -> None:
     found = Redactor().data({"around": data, "deep": [{key: {"inside": [secret]}}, {key: secret}]})
     assert found["deep"] == [{key: REMOVED}, {key: REMOVED}]
-    assert secret not in json.dumps(found["deep"])
+    # A secret that is a part of the key's own name is nothing that was told.
+    assert secret not in json.dumps(found["deep"]).replace(key, "")
 
 
 def test_what_is_no_secret_stays(make: Any) -> None:
