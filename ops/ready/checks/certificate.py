@@ -9,8 +9,8 @@ from typing import Any, Final
 from ops.checks.model import Findings, Outcome, listed, skipped
 from ops.ready.context import Context, asked
 
-# ACM renews what it has issued 45 days before its end, or earlier.
-# https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html
+# ACM begins to renew what it has issued weeks before that, 60 days before the end in
+# https://docs.aws.amazon.com/acm/latest/userguide/renew-private-cert.html.
 _SOON: Final = timedelta(days=30)
 _SET: Final = "pulumi config set albCertificateArn ARN"
 # https://docs.aws.amazon.com/acm/latest/APIReference/API_CertificateDetail.html

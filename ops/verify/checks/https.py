@@ -10,8 +10,8 @@ from ops.clients.http import Certificate, CertificateError
 from ops.clients.pool import TransportError, retrying
 from ops.verify.context import Context
 
-# ACM renews what it has issued 45 days before its end, or earlier: what has fewer was not renewed.
-# https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html
+# ACM begins to renew what it has issued weeks before that, 60 days before the end in
+# https://docs.aws.amazon.com/acm/latest/userguide/renew-private-cert.html: what has fewer was not renewed.
 _SOON = timedelta(days=30)
 _RENEW = (
     "aws acm describe-certificate --certificate-arn ARN (eks-hybrid-calico:albCertificateArn) says what hinders its "
@@ -25,7 +25,7 @@ _SIGNED = (
 _REFUSALS = {
     9: (
         "its first day is still to come, or this machine's clock is slow",
-        "timedatectl; then as for the next day",
+        "timedatectl shows the clock; if it is right, set albCertificateArn to one that is in force",
     ),
     10: ("its last day is over, so clients refuse it (or this machine's clock is fast)", _RENEW),
     **dict.fromkeys(
@@ -52,7 +52,7 @@ def https(context: Context, findings: Findings) -> str | Outcome:
         shown = retrying(lambda: context.http.certificate(host, port), retries=context.limits.retries)
     except CertificateError as error:
         why, fix = _REFUSALS.get(
-            error.code, ("OpenSSL on this machine says so, and clients like it refuse it", _RENEW)
+            error.code, ("OpenSSL on this machine says so, and clients like it refuse it", _SIGNED)
         )
         findings.fail(f"the certificate of {host} is refused: {error}", why=why, fix=fix)
         return ""
@@ -103,7 +103,7 @@ def _redirect(context: Context, findings: Findings, host: str, port: int) -> Non
         leads = f", to {answer.location}" if answer.location else ""
         findings.fail(
             f"{url} answered {answer.status}{leads}; 301 to https://{host} was expected",
-            why="the listener on port 80 is not as the stack made it",
+            why="something else answers than the listener that the stack made, or somebody has changed that one",
             fix="pulumi up --refresh",
         )
 
