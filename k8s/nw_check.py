@@ -3,15 +3,21 @@
 The Deployment on the hybrid nodes is also the gate of `pulumi up`: its await ends when every hybrid node has
 joined and a pod on it reaches the API server. Each Deployment waits for its own kind of node only, so that one
 late machine holds up one of them and the message names the right one.
+
+Beside these open pods, each side has one that a NetworkPolicy closes to all but the closed pod of the other side.
+`ops verify` tries the paths between them. Nothing waits for the closed pods: a machine that
+never joins holds up nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Namespace
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from infra import versions
 from k8s import children, workloads
@@ -21,8 +27,20 @@ from userdata.labels import ACTIVATION_LABEL
 NAMESPACE: Final = "nw-check"
 MANAGED: Final = "nw-check-managed"
 HYBRID: Final = "nw-check-hybrid"
+CLOSED: Final = "nw-check-closed"
+CLOSED_MANAGED: Final = f"{CLOSED}-managed"
+CLOSED_HYBRID: Final = f"{CLOSED}-hybrid"
+# What the closed pods have in common: by it the policy finds them, and knows the one that may ask them.
+CLOSED_LABELS: Final[Mapping[str, str]] = MappingProxyType({"nw-check": "closed"})
 
 _NOBODY: Final = 65534
+
+# EKS puts this label on every node of a managed node group, and on no other. (compute-type NotIn [hybrid] would also
+# match Fargate, Auto Mode and self-managed nodes, and any node without the label.)
+# https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
+_MANAGED_NODE: Final = MappingProxyType({"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"})
+# Every hybrid node of this stack, whichever it is.
+_HYBRID_NODE: Final = MappingProxyType({"key": ACTIVATION_LABEL, "operator": "Exists"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +57,7 @@ class NwCheckArgs:
 
 
 class NwCheck(pulumi.ComponentResource):
-    """Namespace nw-check with Deployments nw-check-managed and nw-check-hybrid, one pod per node.
+    """Namespace nw-check with Deployments nw-check-managed and nw-check-hybrid, one pod per node, and the closed pods.
 
     `hybrid` is done when every hybrid node has joined.
     """
@@ -49,7 +67,7 @@ class NwCheck(pulumi.ComponentResource):
         namespace = Namespace(
             NAMESPACE, metadata={"name": NAMESPACE}, opts=children.first(self, args.cluster, opts)
         )
-        Deployment(
+        managed = Deployment(
             MANAGED,
             **managed_deployment(args.managed.desired),
             opts=children.after(
@@ -61,6 +79,10 @@ class NwCheck(pulumi.ComponentResource):
             **hybrid_deployment(args.hybrid.activation_ids, awaited=args.hybrid.awaited),
             opts=children.after(self, args.cluster, [namespace, *args.hybrid.instances], nodes_may_boot=True),
         )
+        NetworkPolicy(CLOSED, **closed_policy(), opts=children.after(self, args.cluster, [namespace]))
+        # After the awaited pods, which so never find a small node full because of this one.
+        Deployment(CLOSED_MANAGED, **closed_managed(), opts=children.after(self, args.cluster, [managed]))
+        Deployment(CLOSED_HYBRID, **closed_hybrid(), opts=children.after(self, args.cluster, [namespace]))
         self.register_outputs({})
 
 
@@ -73,10 +95,7 @@ def managed_deployment(node_count: int) -> dict[str, Any]:
     return _deployment(
         MANAGED,
         replicas=node_count,
-        # EKS puts this label on every node of a managed node group, and on no other. (compute-type NotIn [hybrid]
-        # would also match Fargate, Auto Mode and self-managed nodes, and any node without the label.)
-        # https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
-        node={"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"},
+        node=_MANAGED_NODE,
         spread=workloads.spread_over_hosts(MANAGED),
     )
 
@@ -103,12 +122,60 @@ def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: b
     )
 
 
+def closed_managed() -> dict[str, Any]:
+    """Return `metadata` and `spec` of nw-check-closed-managed: one pod, on any managed node."""
+    return _closed(CLOSED_MANAGED, _MANAGED_NODE)
+
+
+def closed_hybrid() -> dict[str, Any]:
+    """Return `metadata` and `spec` of nw-check-closed-hybrid: one pod, on any hybrid node; it waits for the first."""
+    return _closed(CLOSED_HYBRID, _HYBRID_NODE)
+
+
+def closed_policy() -> dict[str, Any]:
+    """Return `metadata` and `spec` of NetworkPolicy nw-check-closed: to closed pods, from closed pods, and no others.
+
+    Felix on a closed pod's node enforces it, on the side where the packets arrive; it reads policies from the
+    API server by itself, without calico-kube-controllers. The kubelet's probes come from the pod's own node, which no
+    NetworkPolicy closes and Calico always allows:
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
+    https://docs.tigera.io/calico/latest/network-policy/hosts/protect-hosts
+    """
+    closed = {"matchLabels": dict(CLOSED_LABELS)}
+    return {
+        "metadata": {"name": CLOSED, "namespace": NAMESPACE},
+        "spec": {
+            "podSelector": closed,
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"podSelector": closed}]}],
+        },
+    }
+
+
+def _closed(name: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod that asks, as an open one does, and that answers: a refused connection would prove nothing."""
+    pod = {**_pod(node), "containers": [_container(), workloads.http_echo()]}
+    return workloads.deployment(
+        name=name,
+        namespace=NAMESPACE,
+        replicas=1,
+        pod=pod,
+        awaited=False,
+        more_labels=CLOSED_LABELS,
+    )
+
+
 def _deployment(
-    name: str, *, replicas: int, node: dict[str, Any], spread: dict[str, Any], awaited: bool = True
+    name: str, *, replicas: int, node: Mapping[str, Any], spread: dict[str, Any], awaited: bool = True
 ) -> dict[str, Any]:
-    pod = {
+    pod = {**_pod(node), "topologySpreadConstraints": [spread], "containers": [_container()]}
+    return workloads.deployment(name=name, namespace=NAMESPACE, replicas=replicas, pod=pod, awaited=awaited)
+
+
+def _pod(node: Mapping[str, Any]) -> dict[str, Any]:
+    """What the spec of every pod has, on nodes whose labels match one expression."""
+    return {
         "affinity": workloads.required_node(node),
-        "topologySpreadConstraints": [spread],
         "automountServiceAccountToken": False,
         # As process 1, sleep ignores the request to stop.
         "terminationGracePeriodSeconds": 1,
@@ -118,15 +185,7 @@ def _deployment(
             # https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls
             "sysctls": [{"name": "net.ipv4.ping_group_range", "value": "0 2147483647"}],
         },
-        "containers": [_container()],
     }
-    return workloads.deployment(
-        name=name,
-        namespace=NAMESPACE,
-        replicas=replicas,
-        pod=pod,
-        awaited=awaited,
-    )
 
 
 def _container() -> dict[str, Any]:

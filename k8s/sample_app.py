@@ -15,7 +15,6 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Namespace, Service
 
-from infra import versions
 from k8s import children, workloads
 from k8s.children import HybridSide
 from userdata.labels import ACTIVATION_LABEL
@@ -25,7 +24,6 @@ APP: Final = "sample-app"
 SERVICE: Final = "sample-svc"
 
 _MAX_REPLICAS: Final = 3
-_PORT: Final = 5678
 _DISTROLESS_NONROOT: Final = 65532
 
 # A pod that is asked to stop still answers until no node sends it requests any more.
@@ -122,21 +120,6 @@ def node_port_service(node_port: int, *, awaited: bool = True) -> dict[str, Any]
 
 
 def _container() -> dict[str, Any]:
-    health = {"httpGet": {"path": "/health", "port": "http"}}
-    return {
-        "name": "http-echo",
-        "image": versions.HTTP_ECHO_IMAGE,
-        # Kubernetes puts the pod's name in; the quotes are part of the article's answer.
-        "args": [f"-listen=:{_PORT}", '-text="Hello from Pod [$(POD_NAME)] !"'],
-        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
-        "ports": [{"name": "http", "containerPort": _PORT}],
-        "securityContext": workloads.confined(),
-        "resources": {
-            "requests": {"cpu": "10m", "memory": "16Mi"},
-            "limits": {"cpu": "200m", "memory": "64Mi"},
-        },
-        "readinessProbe": {**health, "periodSeconds": 5},
-        "livenessProbe": {**health, "periodSeconds": 10},
-        # The image has no shell for a command.
-        "lifecycle": {"preStop": {"sleep": {"seconds": _STILL_ANSWERS_S}}},
-    }
+    # The image has no shell for a command.
+    stop = {"preStop": {"sleep": {"seconds": _STILL_ANSWERS_S}}}
+    return {**workloads.http_echo(), "lifecycle": stop}

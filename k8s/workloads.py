@@ -7,12 +7,16 @@ documentation; the tests check every key against the API's own model.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from infra import versions
+
 # From the launch of an instance to a running pod: boot, nodeadm install and init, Calico's and the pod's images.
 # Five minutes are usual; a slow mirror or a retry must not fail the deployment.
 BOOT_TIMEOUT_MINUTES: Final = 20
 # On an object that may wait for its nodes without holding up `pulumi up`.
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#annotations
 NOT_AWAITED: Final = {"pulumi.com/skipAwait": "true"}
+# Where `http_echo` listens.
+HTTP_ECHO_PORT: Final = 5678
 # New pods first, all of them, then the old ones go. Pulumi's await compares the ready pods with the size of a
 # ReplicaSet, so no step of a rollout may have a small one: it would end with the first pod of a rollout step by step,
 # and with none at all where the new ReplicaSet begins with 0 because there is no surge (seen with the real provider:
@@ -30,8 +34,9 @@ def deployment(
     replicas: int,
     pod: Mapping[str, Any],
     awaited: bool = True,
+    more_labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return `metadata` and `spec` of a Deployment whose pods carry the label `app: <name>`.
+    """Return `metadata` and `spec` of a Deployment whose pods carry the label `app: <name>`, and `more_labels`.
 
     `pod` is the spec of its pods, `awaited` whether `pulumi up` waits for them.
     """
@@ -44,7 +49,7 @@ def deployment(
         # provider/pkg/await/deployment.go). But it would be a false alarm about a node that is still booting.
         "progressDeadlineSeconds": BOOT_TIMEOUT_MINUTES * 60,
         "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": dict(pod)},
+        "template": {"metadata": {"labels": {**labels, **(more_labels or {})}}, "spec": dict(pod)},
     }
     metadata: dict[str, Any] = {"name": name, "namespace": namespace, "labels": labels}
     return {"metadata": metadata if awaited else {**metadata, "annotations": NOT_AWAITED}, "spec": spec}
@@ -96,3 +101,26 @@ def spread_over_hosts(
     if min_hosts is not None:
         constraint["minDomains"] = min_hosts
     return constraint
+
+
+def http_echo() -> dict[str, Any]:
+    """Return a container that answers every request on `HTTP_ECHO_PORT` with the name of its pod.
+
+    A static binary on distroless, for amd64 and arm64. At most five nodes pull it: Docker Hub's limit is far away.
+    """
+    health = {"httpGet": {"path": "/health", "port": "http"}}
+    return {
+        "name": "http-echo",
+        "image": versions.HTTP_ECHO_IMAGE,
+        # Kubernetes puts the pod's name in; the quotes are part of the article's answer.
+        "args": [f"-listen=:{HTTP_ECHO_PORT}", '-text="Hello from Pod [$(POD_NAME)] !"'],
+        "env": [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        "ports": [{"name": "http", "containerPort": HTTP_ECHO_PORT}],
+        "securityContext": confined(),
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "16Mi"},
+            "limits": {"cpu": "200m", "memory": "64Mi"},
+        },
+        "readinessProbe": {**health, "periodSeconds": 5},
+        "livenessProbe": {**health, "periodSeconds": 10},
+    }

@@ -195,11 +195,22 @@ def test_the_sample_app_comes_after_the_check_of_the_hybrid_nodes(dev, waits):
     assert f"{DEPLOYMENT} sample-app" not in waits(dev.one(DEPLOYMENT, "nw-check-hybrid"))
 
 
+def test_the_closed_pods_hold_up_nobody_and_come_after_the_pods_that_are_awaited_on_their_nodes(dev, waits):
+    # On a small node the last free place is for the pod that `up` waits for.
+    assert f"{DEPLOYMENT} nw-check-managed" in waits(dev.one(DEPLOYMENT, "nw-check-closed-managed"))
+    assert not any(item.startswith(INSTANCE) for item in waits(dev.one(DEPLOYMENT, "nw-check-closed-hybrid")))
+    closed = {
+        r.urn for r in dev.resources.values() if r.type.startswith("kubernetes:") and "closed" in r.name
+    }
+    assert len(closed) == 3
+    assert not [r for r in dev.resources.values() if closed & dev.waits_for(r.urn)]
+
+
 def test_every_kubernetes_resource_goes_down_with_the_cluster(dev):
     # Deleted one by one, Calico's DaemonSet can vanish while nodes still drain: long hangs.
     cluster = dev.one(CLUSTER)
     found = [r for r in dev.resources.values() if r.type.startswith("kubernetes:") or r.type == ADDON]
-    assert len(found) == 14
+    assert len(found) == 17
     assert {r.options.deleted_with for r in found} == {cluster.urn}
 
 

@@ -153,8 +153,9 @@ def test_nobody_waits_for_a_person(own, dev):
             if r.inputs["metadata"].get("annotations", {}).get("pulumi.com/skipAwait") == "true"
         }
 
-    assert skipped(own) == {"coredns-hybrid", "metrics-server", "nw-check-hybrid", "sample-app", "sample-svc"}
-    assert skipped(dev) == {"coredns-hybrid", "metrics-server"}
+    everywhere = {"coredns-hybrid", "metrics-server", "nw-check-closed-hybrid", "nw-check-closed-managed"}
+    assert skipped(own) == everywhere | {"nw-check-hybrid", "sample-app", "sample-svc"}
+    assert skipped(dev) == everywhere
 
 
 def test_what_a_machine_needs_to_join_is_a_secret_output(own, dev):

@@ -12,6 +12,7 @@ GROUP = "kubernetes:yaml/v2:ConfigGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 SERVICE = "kubernetes:core/v1:Service"
 NAMESPACE = "kubernetes:core/v1:Namespace"
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 
 
 def test_what_has_no_nodes_yet_is_not_awaited_and_calicos_controllers_are(dev):
@@ -41,6 +42,10 @@ def test_objects_are_sent_as_they_are_written(dev):
     assert dev.one(SERVICE, "sample-svc").inputs == service
     managed = dev.one(DEPLOYMENT, "nw-check-managed").inputs
     assert managed == {**kind, **nw_check.managed_deployment(managed["spec"]["replicas"])}
+    assert dev.one(DEPLOYMENT, "nw-check-closed-managed").inputs == {**kind, **nw_check.closed_managed()}
+    assert dev.one(DEPLOYMENT, "nw-check-closed-hybrid").inputs == {**kind, **nw_check.closed_hybrid()}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **nw_check.closed_policy()}
+    assert dev.one(POLICY, "nw-check-closed").inputs == policy
 
 
 def test_a_namespace_comes_before_what_is_in_it_and_the_service_after_its_pods(dev):
@@ -65,6 +70,9 @@ PLACES = {
     "ekshybrid:nw_check:NwCheck$kubernetes:core/v1:Namespace::nw-check",
     "ekshybrid:nw_check:NwCheck$kubernetes:apps/v1:Deployment::nw-check-managed",
     "ekshybrid:nw_check:NwCheck$kubernetes:apps/v1:Deployment::nw-check-hybrid",
+    "ekshybrid:nw_check:NwCheck$kubernetes:networking.k8s.io/v1:NetworkPolicy::nw-check-closed",
+    "ekshybrid:nw_check:NwCheck$kubernetes:apps/v1:Deployment::nw-check-closed-managed",
+    "ekshybrid:nw_check:NwCheck$kubernetes:apps/v1:Deployment::nw-check-closed-hybrid",
     "ekshybrid:sample_app:SampleApp$kubernetes:core/v1:Namespace::sample",
     "ekshybrid:sample_app:SampleApp$kubernetes:apps/v1:Deployment::sample-app",
     "ekshybrid:sample_app:SampleApp$kubernetes:core/v1:Service::sample-svc",

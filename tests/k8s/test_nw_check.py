@@ -1,10 +1,16 @@
 import pytest
+import yaml
 
 from k8s import nw_check, workloads
 from userdata.labels import ACTIVATION_LABEL
 
 IDS = ["aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002", "aaaaaaaa-3"]
 BOTH = [nw_check.managed_deployment(2), nw_check.hybrid_deployment(IDS)]
+CLOSED = [nw_check.closed_managed(), nw_check.closed_hybrid()]
+all_four = pytest.mark.parametrize(
+    "deployment", BOTH + CLOSED, ids=["managed", "hybrid", "closed-managed", "closed-hybrid"]
+)
+closed = pytest.mark.parametrize("deployment", CLOSED, ids=["managed", "hybrid"])
 both = pytest.mark.parametrize("deployment", BOTH, ids=["managed", "hybrid"])
 
 
@@ -73,7 +79,7 @@ def test_spread_is_over_hosts_and_counts_one_revision_of_one_app(deployment):
     assert constraint.get("nodeAffinityPolicy", "Honor") == "Honor"
 
 
-@both
+@all_four
 def test_a_rollout_starts_every_new_pod_before_an_old_one_goes(deployment):
     assert deployment["spec"]["strategy"] == {
         "type": "RollingUpdate",
@@ -86,19 +92,19 @@ def test_the_deployment_gives_up_no_sooner_than_pulumi_does(deployment):
     assert deployment["spec"]["progressDeadlineSeconds"] == workloads.BOOT_TIMEOUT_MINUTES * 60 == 1200
 
 
-@both
+@all_four
 def test_pods_are_not_root_and_can_gain_no_rights(deployment):
     pod = pod_of(deployment)
-    (container,) = pod["containers"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["runAsGroup"] == 65534
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"]["allowPrivilegeEscalation"] is False
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    for container in pod["containers"]:
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-@both
+@all_four
 def test_ping_works_without_root_however_the_image_packages_it(deployment):
     pod = pod_of(deployment)
     low, high = map(int, next(s["value"] for s in pod["securityContext"]["sysctls"]).split())
@@ -107,7 +113,7 @@ def test_ping_works_without_root_however_the_image_packages_it(deployment):
     assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["NET_RAW"]}
 
 
-@both
+@all_four
 def test_ready_means_that_the_api_server_answers_through_the_service_network(deployment):
     probe = pod_of(deployment)["containers"][0]["readinessProbe"]
     shell, option, script = probe["exec"]["command"]
@@ -118,16 +124,17 @@ def test_ready_means_that_the_api_server_answers_through_the_service_network(dep
     assert " -sko /dev/null " in script
 
 
-@both
+@all_four
 def test_pods_stop_at_once_and_have_limits(deployment):
     pod = pod_of(deployment)
     assert pod["terminationGracePeriodSeconds"] == 1
     assert pod["containers"][0]["command"] == ["sleep", "infinity"]
-    for kind in ("requests", "limits"):
-        assert set(pod["containers"][0]["resources"][kind]) == {"cpu", "memory"}
+    for container in pod["containers"]:
+        for kind in ("requests", "limits"):
+            assert set(container["resources"][kind]) == {"cpu", "memory"}
 
 
-@both
+@all_four
 def test_the_image_is_pinned(deployment):
     repository, _, tag = pod_of(deployment)["containers"][0]["image"].rpartition(":")
     assert repository == "ghcr.io/nicolaka/netshoot"
@@ -144,6 +151,62 @@ def test_names_and_labels_are_the_articles(deployment):
     assert name in ("nw-check-managed", "nw-check-hybrid")
 
 
-@both
+@all_four
 def test_every_key_is_one_that_the_kubernetes_api_knows(deployment, check_object):
     check_object("V1Deployment", deployment)
+
+
+# --- the pods that a policy closes ----------------------------------------------------------------------
+
+
+def test_the_policy_closes_both_closed_pods_and_lets_in_what_has_their_label_and_nothing_else(check_object):
+    policy = nw_check.closed_policy()
+    check_object("V1NetworkPolicy", policy)
+    (selected, rule) = policy["spec"]["podSelector"]["matchLabels"], policy["spec"]["ingress"]
+    assert policy["metadata"]["namespace"] == nw_check.NAMESPACE
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    assert rule == [{"from": [{"podSelector": {"matchLabels": selected}}]}]
+    for deployment in CLOSED:
+        assert selected.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    # The open pods are the clients that must not get in.
+    for deployment in BOTH:
+        assert not selected.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_there_is_one_closed_pod_per_side_that_nobody_waits_for():
+    assert [one["spec"]["replicas"] for one in CLOSED] == [1, 1]
+    assert [one["metadata"]["annotations"] for one in CLOSED] == [{"pulumi.com/skipAwait": "true"}] * 2
+    assert [required_node(one) for one in CLOSED] == [
+        {"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"},
+        {"key": ACTIVATION_LABEL, "operator": "Exists"},
+    ]
+
+
+@closed
+def test_a_closed_pod_asks_from_its_first_container_and_answers_from_its_second(deployment):
+    asks, answers = pod_of(deployment)["containers"]
+    assert asks == pod_of(BOTH[0])["containers"][0]
+    assert answers == workloads.http_echo()
+    assert answers["ports"] == [{"name": "http", "containerPort": workloads.HTTP_ECHO_PORT}]
+
+
+@closed
+def test_a_closed_pod_has_labels_that_do_not_change_its_selector(deployment):
+    name = deployment["metadata"]["name"]
+    assert deployment["spec"]["selector"] == {"matchLabels": {"app": name}}
+    assert deployment["spec"]["template"]["metadata"]["labels"] == {"app": name, "nw-check": "closed"}
+
+
+def test_calico_node_may_read_the_policies_by_itself(real_manifest):
+    rules = [
+        rule
+        for obj in yaml.safe_load_all(real_manifest)
+        if obj and obj["kind"] == "ClusterRole" and obj["metadata"]["name"] == "calico-node"
+        for rule in obj["rules"]
+    ]
+    (verbs,) = [
+        rule["verbs"]
+        for rule in rules
+        if "networking.k8s.io" in rule["apiGroups"] and "networkpolicies" in rule["resources"]
+    ]
+    assert {"watch", "list"} <= set(verbs)

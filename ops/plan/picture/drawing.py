@@ -249,6 +249,8 @@ def _pods(recording: Recording) -> str:
     sides: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
     sides[False] += [(r.inputs["addonName"], "EKS add-on") for r in recording.of_type("aws:eks/addon:Addon")]
     for one in sorted(recording.of_type("kubernetes:apps/v1:Deployment"), key=lambda one: one.name):
+        if one.inputs["spec"]["template"]["metadata"]["labels"].get("nw-check") == "closed":
+            continue  # Serves nobody but a check, and there is no room for a box of its own.
         count = one.inputs["spec"]["replicas"]
         sides[on_hybrid_nodes(one)].append((one.name, f"{count} pod" if count == 1 else f"{count} pods"))
     found = ""

@@ -33,6 +33,7 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 SERVICE = "kubernetes:core/v1:Service"
 SERVICE_PATCH = "kubernetes:core/v1:ServicePatch"
 NAMESPACE = "kubernetes:core/v1:Namespace"
+NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 POLICIES = ("aws:iam/rolePolicy:RolePolicy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 
 
@@ -150,6 +151,12 @@ def _is_joined_check(_plan: _Plan, app: Resource, check: Resource) -> bool:
 def _leads_to(_plan: _Plan, later: Resource, earlier: Resource) -> bool:
     (action,) = later.inputs["defaultActions"]
     return action["type"] == "redirect" and action["redirect"]["port"] == str(earlier.inputs["port"])
+
+
+def _leaves_room(_plan: _Plan, beside: Resource, check: Resource) -> bool:
+    """Whether `beside` is a part of the same component on the same managed nodes that nobody waits for."""
+    together = beside.parent == check.parent and not on_hybrid_nodes(beside) and not on_hybrid_nodes(check)
+    return together and _is_awaited(check) and not _is_awaited(beside)
 
 
 def _its_namespace(_plan: _Plan, later: Resource, namespace: Resource) -> bool:
@@ -292,7 +299,16 @@ RULES = (
         concerns=_is_joined_check,
     ),
     Rule(
-        later=(DEPLOYMENT, SERVICE), earlier=(NAMESPACE,), because="it lives there", concerns=_its_namespace
+        later=(DEPLOYMENT,),
+        earlier=(DEPLOYMENT,),
+        because="a pod that is not awaited leaves the room on a small node to those that are",
+        concerns=_leaves_room,
+    ),
+    Rule(
+        later=(DEPLOYMENT, SERVICE, NETWORK_POLICY),
+        earlier=(NAMESPACE,),
+        because="it lives there",
+        concerns=_its_namespace,
     ),
     Rule(
         later=(SERVICE,),

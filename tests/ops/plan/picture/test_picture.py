@@ -278,6 +278,8 @@ def test_the_picture_names_everything_that_the_plan_has(record, config):
     ):
         assert word in text
     assert text.count("NAT gateway") == text.count("internet gateway") == 2
+    # Each side's closed pod is for a check alone.
+    assert "closed" not in text
 
 
 def test_the_picture_says_on_which_ports_the_load_balancer_answers(record, config):
