@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ops.checks.model import Check, checks_in
-from ops.verify.checks import aws, firewall, https, lb, leftovers, net, node, system, targets
+from ops.verify.checks import aws, firewall, https, lb, leftovers, net, node, policy, system, targets
 
-CHECKS = checks_in(aws, firewall, targets, node, system, net, https, lb)
+CHECKS = checks_in(aws, firewall, targets, node, system, net, policy, https, lb)
 LEFTOVERS: tuple[Check, ...] = leftovers.CHECKS

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 CHECK_NAMESPACE = "nw-check"
 CHECK_APPS = ("nw-check-managed", "nw-check-hybrid")
+# The pods that a NetworkPolicy closes, by side, and where they answer.
+CLOSED_APPS = {"managed": "nw-check-closed-managed", "hybrid": "nw-check-closed-hybrid"}
+CLOSED_PORT = 5678
 SAMPLE_NAMESPACE = "sample"
 SAMPLE_APP = "sample-app"
 SAMPLE_SERVICE = "sample-svc"
@@ -98,6 +101,11 @@ class Cluster:
     def check_pods(self) -> dict[str, Pod]:
         """Map a node's name to its running nw-check Pod."""
         return _by_node(pod for pod in self.pods(CHECK_NAMESPACE) if pod.app in CHECK_APPS and pod.ready)
+
+    def closed_pods(self) -> dict[str, Pod]:
+        """Map a side (managed, hybrid) to its closed Pod, whether it is ready or not."""
+        pods = sorted(self.pods(CHECK_NAMESPACE), key=lambda pod: (pod.ready, pod.name))
+        return {side: pod for side, app in CLOSED_APPS.items() for pod in pods if pod.app == app}
 
     def sample_pods(self) -> list[Pod]:
         """List the sample-app Pods."""

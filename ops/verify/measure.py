@@ -45,11 +45,18 @@ def probe(
     destinations: Callable[[Pod], Mapping[str, str]],
     seconds: float,
     findings: Findings,
+    *,
+    sources: Sequence[Pod] | None = None,
 ) -> Probed:
-    """Run one script on every node at once; a node whose exec fails is noted as a problem."""
+    """Run one script on every node at once; a node whose exec fails is noted as a problem.
+
+    `sources`: pods of different nodes to run it in, in place of every node's nw-check pod.
+    """
     probed = Probed()
     nodes, check_pods = measured(context)
-    names = {node.name: node for node in nodes}
+    if sources is None:
+        sources = [check_pods[node.name] for node in nodes]
+    names = {node.name: node for node in context.cluster.nodes}
 
     def ask(pod: Pod) -> dict[str, tuple[int, str]]:
         wanted = destinations(pod)
@@ -62,9 +69,7 @@ def probe(
         # A probe without output is a path that did not answer, not a path that was not asked.
         return {key: found.get(key, (-1, done.stderr.strip())) for key in wanted}
 
-    for pod, answer in context.pool.settle(
-        ask, [check_pods[node.name] for node in nodes], expected=ExecError
-    ):
+    for pod, answer in context.pool.settle(ask, sources, expected=ExecError):
         if isinstance(answer, Exception):
             probed.errors[pod.node] = str(answer)
             findings.fail(

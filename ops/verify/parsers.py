@@ -52,6 +52,13 @@ class Curl:
     body: str
     error: str
 
+    @property
+    def dropped(self) -> bool:
+        """Whether no packet came back. A time-out after the connection was made says something else."""
+        return (
+            self.exit_code == 28 and re.search(r"Failed to connect|Connection time", self.error) is not None
+        )
+
 
 def sections(text: str) -> dict[str, tuple[int, str]]:
     """Split the output of a probe script into its parts: key -> (exit code, output).

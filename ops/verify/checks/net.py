@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ops.checks.model import Findings, Matrix, check, listed
 from ops.verify import measure, mesh, parsers, probes
-from ops.verify.cluster import SAMPLE_NAMESPACE, SAMPLE_SERVICE, Pod
+from ops.verify.cluster import CHECK_APPS, SAMPLE_NAMESPACE, SAMPLE_SERVICE, Pod
 from ops.verify.context import Context
 from ops.verify.parsers import Curl, Ping
 
@@ -19,7 +19,7 @@ _PODS = ("net.pods", "node.exec")
 @check("net.pods", "a nw-check pod runs on every node", needs=("node.api",), eventually=True)
 def pods(context: Context, findings: Findings) -> str:
     running = context.cluster.check_pods()
-    waiting = [pod for pod in context.cluster.pods("nw-check") if not pod.ready]
+    waiting = [pod for pod in context.cluster.pods("nw-check") if pod.app in CHECK_APPS and not pod.ready]
     for node in context.cluster.nodes:
         if node.name in running:
             findings.evidence.append(f"{node}: {running[node.name].name} {running[node.name].ip}")

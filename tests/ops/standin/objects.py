@@ -65,6 +65,9 @@ def pods(world: Any) -> list[Object]:
             )
             for index, alias in enumerate(aliases)
         ]
+    for name, side, machine in world.closed_pods:
+        labels, ready = {"app": f"nw-check-closed-{side}"}, side not in world.closed_not_ready
+        found.append(_pod("nw-check", name, labels, machine, machine.pod_ip(7), "netshoot", ready=ready))
     for name, machine in world.sample_pods:
         found.append(_pod("sample", name, {"app": "sample-app"}, machine, machine.pod_ip(5), "http-echo"))
     return found

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-Run = Callable[[Any, Any, list[str]], tuple[str, str, int]]
+Run = Callable[[Any, Any, list[str], str], tuple[str, str, int]]
 
 
 class Server(ThreadingHTTPServer):
@@ -163,7 +163,7 @@ class KubeHandler(_Handler):
         self.close_connection = True
         world.commands.append((machine, query["command"]))
         self.stand_in.stopped.wait(world.exec_delay_s)
-        out, err, code = self.stand_in.state["run"](world, machine, query["command"])
+        out, err, code = self.stand_in.state["run"](world, machine, query["command"], path.split("/")[6])
         with self.stand_in.lock:
             cut = world.cut_execs > 0
             world.cut_execs -= 1 if cut else 0

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 Answer = tuple[str, int]
 
 
-def run(world: Any, machine: Any, command: Sequence[str]) -> tuple[str, str, int]:
-    """Run a command on a machine: (stdout, stderr, exit code)."""
+def run(world: Any, machine: Any, command: Sequence[str], pod: str = "") -> tuple[str, str, int]:
+    """Run a command in a pod on a machine: (stdout, stderr, exit code)."""
     command = list(command)
     if machine.garbled:
         return "@@ mi-06", "", 0
@@ -26,11 +26,13 @@ def run(world: Any, machine: Any, command: Sequence[str]) -> tuple[str, str, int
         script, arguments = command[2], command[4:]
         if "ip -o link" in script:
             return links(machine), "", 0
-        probe = sized if "ping -n -M do" in script else ping if "ping -n" in script else curl
-        if probe is curl and "curl -sS" not in script:
+        pairs = list(zip(arguments[::2], arguments[1::2], strict=True))
+        if "ping -n" in script:
+            probe = sized if "ping -n -M do" in script else ping
+            return "".join(_section(key, *probe(world, machine, value)) for key, value in pairs), "", 0
+        if "curl -sS" not in script:
             return "", "sh: unknown script", 127
-        pairs = zip(arguments[::2], arguments[1::2], strict=True)
-        return "".join(_section(key, *probe(world, machine, value)) for key, value in pairs), "", 0
+        return "".join(_section(key, *curl(world, machine, value, pod)) for key, value in pairs), "", 0
     return "", f"{command[0]}: not found", 127
 
 
@@ -111,10 +113,15 @@ def sized(world: Any, machine: Any, value: str) -> Answer:
     return ping(world, machine, address, size=int(size))
 
 
-def curl(world: Any, machine: Any, url: str) -> Answer:
-    """Curl of the Service, its name, a NodePort, or a host outside."""
+def curl(world: Any, machine: Any, url: str, pod: str) -> Answer:
+    """Curl of the Service, its name, a NodePort, a pod that a policy closes, or a host outside."""
+    if not machine.curl:
+        return "sh: curl: not found", 127
     parts = urlsplit(url)
     host = parts.hostname or ""
+    for name, side, place in world.closed_pods:
+        if host == place.pod_ip(7):
+            return _closed(world, machine, pod, f"{host} port {parts.port}", name, side, place)
     if host == "172.16.58.99":
         return _answered(host, world.sample_answer(machine))
     target = next((one for one in world.machines if one.ip == host), None)
@@ -127,6 +134,21 @@ def curl(world: Any, machine: Any, url: str) -> Answer:
     if world.nat_broken:
         return _failed(28, "Connection timed out after 3001 milliseconds")
     return "\nstatus=302 ip=52.119.0.1 time=0.120", 0
+
+
+def _closed(world: Any, machine: Any, client: str, where: str, name: str, side: str, place: Any) -> Answer:
+    """What a pod with a policy before it answers: the policy is enforced where the packets arrive."""
+    namesake = "closed" in client
+    dropped = side in world.closed_to_all if namesake else side not in world.unenforced
+    server = world.closed_servers.get(side)
+    if dropped or not world.overlay(machine, place):
+        return _answered(where, None)
+    if server == "refuses":
+        return _failed(7, f"Failed to connect to {where} after 0 ms: Couldn't connect to server")
+    if server == "hangs":
+        text = "Operation timed out after 5000 milliseconds with 0 bytes received"
+        return f"curl: (28) {text}\n\nstatus=000 ip={where.split()[0]} time=5.000", 28
+    return _answered(where, f'"Hello from Pod [{name}] !"')
 
 
 def _answered(place: str, body: str | None) -> Answer:

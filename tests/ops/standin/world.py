@@ -46,6 +46,7 @@ class Machine:
     check_pod_ready: bool = True
     calico_pod: bool = True
     tools: bool = True  # whether its containers have `ip`
+    curl: bool = True  # whether its containers have `curl`
     garbled: bool = False  # whether what its containers print gets lost
     hidden_mtu: int = 0  # an interface on the way that carries less than the pods were told
 
@@ -131,6 +132,14 @@ class World:
         default_factory=lambda: [{"cidr": "192.168.0.0/16", "vxlanMode": "Always", "natOutgoing": True}]
     )
     calico_crds: bool = True
+    closed_on: dict[str, str] = field(
+        default_factory=lambda: {"managed": "ip-10-10-1-193", "hybrid": "onprem-1"}
+    )  # side -> alias
+    closed_not_ready: set[str] = field(default_factory=set)  # sides
+    # Sides on whose closed pod the policy is not enforced; those that it closes to everybody; what their servers do.
+    unenforced: set[str] = field(default_factory=set)
+    closed_to_all: set[str] = field(default_factory=set)
+    closed_servers: dict[str, str] = field(default_factory=dict)  # side -> refuses, hangs
     sample_on: list[str] = field(default_factory=lambda: ["onprem-1", "onprem-2"])
     sample_text: str = '"Hello from Pod [{pod}] !"'
     sample_service: bool = True
@@ -188,6 +197,16 @@ class World:
     def sample_pods(self) -> list[tuple[str, Machine]]:
         """The sample app's pods: name and machine."""
         return [(f"sample-app-7d5b76dcff-{alias[-5:]}x", self.at(alias)) for alias in self.sample_on]
+
+    @property
+    def closed_pods(self) -> list[tuple[str, str, Machine]]:
+        """The pods that a policy closes: name, side and machine."""
+        places = {alias: side for side, alias in self.closed_on.items()}
+        return [
+            (f"nw-check-closed-{places[machine.alias]}-6c8f-x7k2p", places[machine.alias], machine)
+            for machine in self.machines
+            if machine.alias in places
+        ]
 
     def vxlan(self, source: Machine, target: Machine) -> bool:
         """Whether a packet from a pod on one machine gets to a pod on another: one direction."""

@@ -28,6 +28,12 @@ def test_workloads_are_looked_for_under_the_names_the_program_gives_them(dev: Re
     made = {(metadata.get("namespace", ""), metadata["name"]) for metadata in found}
 
     assert {(cluster.CHECK_NAMESPACE, app) for app in cluster.CHECK_APPS} <= made
+    assert {(cluster.CHECK_NAMESPACE, app) for app in cluster.CLOSED_APPS.values()} <= made
+    for app in cluster.CLOSED_APPS.values():
+        pod = dev.one("kubernetes:apps/v1:Deployment", app).inputs["spec"]["template"]["spec"]
+        # What asks is the first container, as everywhere.
+        assert "netshoot" in pod["containers"][0]["image"]
+        assert pod["containers"][1]["ports"][0]["containerPort"] == cluster.CLOSED_PORT
     assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_APP) in made
     assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_SERVICE) in made
 

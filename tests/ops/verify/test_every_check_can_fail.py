@@ -419,6 +419,34 @@ FAULTS = [
         status=Status.WARN,
     ),
     *each(
+        "net.policy",
+        (
+            put(unenforced={"managed", "hybrid"}),
+            "answers pods that the policy keeps out: from ip-10-10-1-193, ip-10-10-2-193, onprem-1, onprem-2",
+        ),
+        (
+            put(unenforced={"hybrid"}),
+            "nw-check-closed-hybrid-6c8f-x7k2p on onprem-1 (mi-06d5ac211e74887c1) answers pods",
+        ),
+        (
+            put(closed_to_all={"managed", "hybrid"}),
+            "the closed pod on onprem-1 (mi-06d5ac211e74887c1) does not reach nw-check-closed-managed-6c8f-x7k2p",
+        ),
+        (
+            put(closed_to_all={"hybrid"}),
+            "ip-10-10-1-193.ap-northeast-1.compute.internal does not reach nw-check-closed-hybrid-6c8f-x7k2p",
+        ),
+        (
+            put(unenforced={"hybrid"}, closed_servers={"hybrid": "refuses"}),
+            "from ip-10-10-1-193, ip-10-10-2-193, onprem-1, onprem-2 to nw-check-closed-hybrid-6c8f-x7k2p",
+        ),
+        (put(unenforced={"managed"}, closed_servers={"managed": "hangs"}), "Operation timed out after 5000"),
+        (on("onprem-2", curl=False), "from onprem-2 to nw-check-closed-hybrid-6c8f-x7k2p on onprem-1"),
+        (on(MANAGED_1, curl=False), "which the policy allows: sh: curl: not found"),
+        (on("onprem-2", garbled=True), "from onprem-2 to nw-check-closed-managed-6c8f-x7k2p"),
+        (on("onprem-2", kubelet_reachable=False), "exec into nw-check-hybrid-c7cd75cc6-rem-2 on onprem-2"),
+    ),
+    *each(
         "lb.answers",
         (put(lb_statuses=[503] * 7), "7 of 20 requests to"),
         (put(lb_statuses=[418]), "answered 418"),

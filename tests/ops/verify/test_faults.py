@@ -26,7 +26,14 @@ def said(run: Run, check_id: str) -> str:
     return "\n".join(f"{one.seen}\n{one.why}\n{one.fix}" for one in result(run, check_id).outcome.problems)
 
 
-AFTER_PING = {"net.ping-sized", "net.service-ip", "net.service-dns", "net.node-port", "net.external-dns"}
+AFTER_PING = {
+    "net.ping-sized",
+    "net.service-ip",
+    "net.service-dns",
+    "net.node-port",
+    "net.external-dns",
+    "net.policy",
+}
 
 
 def test_a_vxlan_route_missing_on_one_node_is_named_with_the_node_and_the_block(
@@ -174,6 +181,90 @@ def test_the_matrix_holds_every_ordered_pair_hybrid_to_hybrid_included(verify: V
     assert matrix.nodes == ("ip-10-10-1-193", "ip-10-10-2-193", "onprem-1", "onprem-2")
     assert len(matrix.rtt_ms) == 12
     assert matrix.rtt_ms["onprem-1", "onprem-2"] == pytest.approx(0.43)
+
+
+def test_the_policy_is_proved_from_every_node_to_both_closed_pods_and_between_these(
+    verify: Verify, world: Any
+) -> None:
+    outcome = result(verify(only="net.policy"), "net.policy").outcome
+
+    assert outcome.status is Status.OK
+    assert outcome.summary == "2 allowed paths open, 8 others closed, from both sides"
+    asked = {(machine.alias, *command[5::2]) for machine, command in world.commands}
+    managed, hybrid = "http://192.168.231.7:5678/", "http://192.168.35.7:5678/"
+    assert asked == {
+        ("ip-10-10-1-193", hybrid),
+        ("onprem-1", managed),
+        *((one.alias, managed, hybrid) for one in world.machines),
+    }
+
+
+def test_a_policy_that_one_node_does_not_enforce_is_told_from_one_that_nobody_does(
+    verify: Verify, world: Any
+) -> None:
+    world.unenforced = {"managed"}
+
+    run = verify(only="net.policy")
+
+    (problem,) = result(run, "net.policy").outcome.problems
+    assert problem.seen == (
+        "nw-check-closed-managed-6c8f-x7k2p on ip-10-10-1-193.ap-northeast-1.compute.internal answers pods that the "
+        "policy keeps out: from ip-10-10-1-193, ip-10-10-2-193, onprem-1, onprem-2"
+    )
+    assert "calico-node on ip-10-10-1-193 enforces" in said(run, "net.policy")
+    assert "logs calico-node-1-193 -c calico-node" in said(run, "net.policy")
+    assert result(run, "net.policy").outcome.summary == "4 of 10 paths are not as the policy says"
+
+
+def test_a_refused_connection_is_no_proof_of_a_policy_and_no_proof_against_it(
+    verify: Verify, world: Any
+) -> None:
+    world.unenforced, world.closed_servers = {"hybrid"}, {"hybrid": "refuses"}
+
+    run = verify(only="net.policy")
+
+    assert "curl: (7) Failed to connect" in said(run, "net.policy")
+    assert "only packets that get no answer show that the policy drops them" in said(run, "net.policy")
+    assert "answers pods" not in said(run, "net.policy")
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ({"closed_on": {}}, "there is no pod of nw-check-closed-managed; pulumi up makes it"),
+        (
+            {"closed_on": {"managed": "ip-10-10-1-193"}},
+            "there is no pod of nw-check-closed-hybrid; pulumi up makes it",
+        ),
+        (
+            {"closed_not_ready": {"hybrid"}},
+            "nw-check-closed-hybrid-6c8f-x7k2p is not ready (CrashLoopBackOff)",
+        ),
+    ],
+)
+def test_a_policy_that_cannot_be_proved_is_skipped_with_the_reason(
+    verify: Verify, world: Any, state: dict[str, Any], reason: str
+) -> None:
+    vars(world).update(state)
+
+    outcome = result(verify(only="net.policy"), "net.policy").outcome
+
+    assert (outcome.status, outcome.summary) == (Status.SKIP, reason)
+
+
+def test_a_policy_cannot_be_proved_from_a_side_without_a_node_or_without_a_pod_to_ask_from(
+    verify: Verify, world: Any
+) -> None:
+    for one in world.machines[:2]:
+        one.has_check_pod = False
+    reason = result(verify(only="net.policy"), "net.policy").outcome.summary
+    assert reason == "no nw-check pod is ready on a managed node"
+
+    world.machines, world.sample_on, world.coredns_hybrid = world.machines[:2], [], []
+    for one in world.machines:
+        one.has_check_pod = True
+    reason = result(verify(only="net.policy"), "net.policy").outcome.summary
+    assert reason == "there is no hybrid node"
 
 
 def test_no_pod_pings_itself(verify: Verify, world: Any) -> None:

@@ -137,6 +137,26 @@ def test_the_articles_answer_names_its_pod() -> None:
     assert parsers.pod_name(run.body) == "sample-app-7d5b76dcff-qjdmh"
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "dropped"),
+    [
+        # As curl 7.88 prints them: no packet came back; connected, but nothing was sent; refused.
+        (28, "Failed to connect to 10.0.0.1 port 5678 after 3001 ms: Timeout was reached", True),
+        (28, "Connection timed out after 3001 milliseconds", True),
+        (28, "Connection timeout after 3001 ms", True),
+        (28, "Operation timed out after 5000 milliseconds with 0 bytes received", False),
+        (28, "Resolving timed out after 3000 milliseconds", False),
+        (7, "Failed to connect to 10.0.0.1 port 5678 after 0 ms: Couldn't connect to server", False),
+        (6, "Could not resolve host: nosuch", False),
+    ],
+)
+def test_only_a_connection_that_nobody_answers_counts_as_dropped(
+    code: int, said: str, *, dropped: bool
+) -> None:
+    run = parsers.curl(code, f"curl: ({code}) {said}\n\nstatus=000 ip= time=3.001\n")
+    assert run.dropped is dropped
+
+
 def test_a_failed_curl_says_why() -> None:
     run = parsers.curl(6, "curl: (6) Could not resolve host: nosuch\n\nstatus=000 ip= time=0.000\n")
 
