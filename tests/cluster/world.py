@@ -124,7 +124,11 @@ def core_dns_objects(*, zones: int = 2, most_nodes: int = 4) -> list[Object]:
     return objects
 
 
-_VERSIONS = {"Deployment": "apps/v1", "PodDisruptionBudget": "policy/v1"}
+_VERSIONS = {
+    "Deployment": "apps/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "PodDisruptionBudget": "policy/v1",
+}
 
 
 def workload(kind: str, parts: Object) -> Object:
