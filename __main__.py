@@ -92,7 +92,9 @@ CalicoControllers(
 )
 MetricsServer(
     "metrics-server",
-    MetricsServerArgs(cluster=cluster.control_plane, managed_nodes=managed.node_group),
+    MetricsServerArgs(
+        cluster=cluster.control_plane, managed_nodes=managed.node_group, wanted=config.metrics_server
+    ),
     in_cluster,
 )
 check = NwCheck(
@@ -111,6 +113,12 @@ SampleApp(
 
 export(
     OutputsArgs(
-        account=account, networks=networks, cluster=cluster, managed=managed, hybrid=hybrid, balancer=balancer
+        account=account,
+        networks=networks,
+        cluster=cluster,
+        managed=managed,
+        hybrid=hybrid,
+        balancer=balancer,
+        metrics_server=config.metrics_server,
     )
 )

@@ -4,6 +4,10 @@ The control plane is not on the pod network, so the pod is on the host network o
 own that the flow table opens. From there it asks every kubelet by the node's address; EKS signs the kubelets' serving
 certificates on both sides, so they are checked. Nothing here is awaited: without metrics a cluster works.
 
+Somebody may have one of his own, from its Helm chart or as an EKS add-on. So nothing here has a name or a label of
+theirs, but for the API, of which there is one in a cluster: the last who sets it is asked. `metricsServer: false`
+leaves it to the other.
+
 After the objects of the project's own release: https://github.com/kubernetes-sigs/metrics-server
 """
 
@@ -22,7 +26,7 @@ from infra.flows import METRICS_PORT
 from k8s import children, workloads
 
 NAMESPACE: Final = "kube-system"
-NAME: Final = "metrics-server"
+NAME: Final = "eks-hybrid-metrics"
 API_SERVICE: Final = "v1beta1.metrics.k8s.io"
 _LABELS: Final = {"k8s-app": NAME}
 _RBAC: Final = "rbac.authorization.k8s.io"
@@ -31,27 +35,32 @@ _USER: Final = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsServerArgs:
-    """`managed_nodes` are what it runs on, and what it comes after. Everything is deleted with `cluster`."""
+    """`managed_nodes` are what it runs on, and what it comes after. Everything is deleted with `cluster`.
+
+    Not `wanted`: the component is empty, and the API is for somebody else to serve.
+    """
 
     cluster: pulumi.Resource
     managed_nodes: pulumi.Resource
+    wanted: bool = True
 
 
 class MetricsServer(pulumi.ComponentResource):
-    """Deployment metrics-server, its account and rights, its Service and the API that it serves."""
+    """Deployment eks-hybrid-metrics, its account and rights, its Service and the API that it serves."""
 
     def __init__(
         self, name: str, args: MetricsServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("ekshybrid:metrics_server:MetricsServer", name, None, opts)
-        # After the nodes: an API that nobody serves yet is reported with every look at what the cluster knows.
-        around = ConfigGroup(
-            NAME,
-            objs=list(objects()),
-            skip_await=True,
-            opts=children.after(self, args.cluster, [args.managed_nodes]),
-        )
-        Deployment(NAME, **deployment(), opts=children.after(self, args.cluster, [around]))
+        if args.wanted:
+            # After the nodes: an API that nobody serves yet is reported with every look at what the cluster knows.
+            around = ConfigGroup(
+                "metrics-server",
+                objs=list(objects()),
+                skip_await=True,
+                opts=children.after(self, args.cluster, [args.managed_nodes]),
+            )
+            Deployment("metrics-server", **deployment(), opts=children.after(self, args.cluster, [around]))
         self.register_outputs({})
 
 
@@ -85,22 +94,22 @@ def objects() -> Sequence[dict[str, Any]]:
         obj(
             f"{_RBAC}/v1",
             "ClusterRole",
-            "system:aggregated-metrics-reader",
+            f"{NAME}:reader",
             labels={f"{_RBAC}/aggregate-to-{role}": "true" for role in ("view", "edit", "admin")},
             rules=[{"apiGroups": ["metrics.k8s.io"], "resources": ["pods", "nodes"], "verbs": read}],
         ),
         obj(
             f"{_RBAC}/v1",
             "ClusterRole",
-            f"system:{NAME}",
+            f"{NAME}:kubelets",
             rules=[
                 {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
                 {"apiGroups": [""], "resources": ["pods", "nodes"], "verbs": read},
             ],
         ),
-        binding(f"system:{NAME}", "ClusterRole", f"system:{NAME}"),
-        binding(f"{NAME}:system:auth-delegator", "ClusterRole", "system:auth-delegator"),
-        binding(f"{NAME}-auth-reader", "Role", "extension-apiserver-authentication-reader", namespaced=True),
+        binding(f"{NAME}:kubelets", "ClusterRole", f"{NAME}:kubelets"),
+        binding(f"{NAME}:auth-delegator", "ClusterRole", "system:auth-delegator"),
+        binding(f"{NAME}:auth-reader", "Role", "extension-apiserver-authentication-reader", namespaced=True),
         obj(
             "v1",
             "Service",
@@ -120,19 +129,21 @@ def objects() -> Sequence[dict[str, Any]]:
                 "version": "v1beta1",
                 "groupPriorityMinimum": 100,
                 "versionPriority": 100,
-                # It makes itself a certificate when it starts, as in the project's own release.
+                # It makes itself a certificate when it starts, as in the project's own release. Another one may
+                # have named its authority here, which the API server refuses beside this.
                 "insecureSkipTLSVerify": True,
-                "service": {"name": NAME, "namespace": NAMESPACE},
+                "caBundle": "",
+                "service": {"name": NAME, "namespace": NAMESPACE, "port": 443},
             },
         ),
     )
 
 
 def deployment() -> dict[str, Any]:
-    """Return `metadata` and `spec` of Deployment metrics-server: one pod, on a managed node."""
+    """Return `metadata` and `spec` of Deployment eks-hybrid-metrics: one pod, on a managed node."""
     probe = {"port": "https", "scheme": "HTTPS"}
     container = {
-        "name": NAME,
+        "name": "metrics-server",
         "image": versions.METRICS_SERVER_IMAGE,
         "args": [
             "--cert-dir=/certificates",

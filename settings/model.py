@@ -478,6 +478,7 @@ class Settings(_Model):
         examples=["9443"],
         json_schema_extra={"part": "[0]"},
     )
+    metrics_server: bool = Field(True, description="true or false")
     control_plane_logs: Annotated[
         tuple[Annotated[str, one_of(CONTROL_PLANE_LOGS, example="audit")], ...], structured, unique
     ] = Field(

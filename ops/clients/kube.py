@@ -58,6 +58,7 @@ class Kube:
         self._api = api = api_client(self._configuration)
         self._core = client.CoreV1Api(api)
         self._apps = client.AppsV1Api(api)
+        self._registration = client.ApiregistrationV1Api(api)
         self._networking = client.NetworkingV1Api(api)
         self._custom = client.CustomObjectsApi(api)
         self._version = client.VersionApi(api)
@@ -111,6 +112,12 @@ class Kube:
     def calico(self, plural: str) -> list[Object]:
         """List cluster-wide objects of crd.projectcalico.org/v1, e.g. `ippools`."""
         return self._list(self._custom.list_cluster_custom_object, "crd.projectcalico.org", "v1", plural)
+
+    def metrics_service(self) -> str | None:
+        """Name the Service (`namespace/name`) that serves metrics.k8s.io; None when nothing does."""
+        found = self._one(self._registration.read_api_service, "v1beta1.metrics.k8s.io")
+        service = ((found or {}).get("spec") or {}).get("service") or {}
+        return f"{service.get('namespace', '')}/{service.get('name', '')}" if found else None
 
     def node_metrics(self) -> list[Object]:
         """List what metrics-server has measured of Nodes; empty when the API server knows no such API."""

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from k8s import metrics_server
+from tests.cluster import foreign
 from tests.cluster.api import RefusedError, wait_for
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.world import World, names, workload
@@ -114,7 +115,7 @@ def test_it_runs_on_a_managed_node_and_the_api_server_warns_of_nothing(world: Wo
     cloud = names(world.managed(2))
     assert deploy(world) == []
     world.wait_available((metrics_server.NAME, metrics_server.NAMESPACE))
-    assert set(world.hosts(metrics_server.NAMESPACE, "k8s-app=metrics-server")) < cloud
+    assert set(world.hosts(metrics_server.NAMESPACE, f"k8s-app={metrics_server.NAME}")) < cloud
 
 
 def test_a_new_one_takes_the_place_of_the_old_one_on_the_only_node(world: World) -> None:
@@ -126,6 +127,80 @@ def test_a_new_one_takes_the_place_of_the_old_one_on_the_only_node(world: World)
     world.put(changed)
     # Two at once would want one port: the scheduler would refuse the second for ever.
     world.wait_available((metrics_server.NAME, metrics_server.NAMESPACE))
+
+
+# --- where somebody has one of his own --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("checked", [False, True], ids=["unchecked", "with an authority"])
+def test_beside_one_of_the_users_own_it_is_made_and_takes_the_api_and_nothing_else(
+    world: World, cluster: ControlPlane, *, checked: bool
+) -> None:
+    world.managed(1)
+    theirs = foreign.metrics_server(authority=cluster.authority if checked else "")
+    *parts, api = theirs
+    for obj in theirs:
+        world.put_as(foreign.MANAGER, obj)
+    world.wait_available((foreign.NAME, foreign.NAMESPACE))
+    before = [spec_of(world, obj) for obj in parts]
+
+    assert deploy(world) == []
+
+    world.wait_available((foreign.NAME, foreign.NAMESPACE), (metrics_server.NAME, metrics_server.NAMESPACE))
+    assert [spec_of(world, obj) for obj in parts] == before
+    for name, labels in (
+        (foreign.NAME, "app.kubernetes.io/name=metrics-server"),
+        (metrics_server.NAME, f"k8s-app={metrics_server.NAME}"),
+    ):
+        (pod,) = world.pods(metrics_server.NAMESPACE, labels)
+        assert behind(world, name) == [pod["metadata"]["name"]]
+    spec = spec_of(world, api)["spec"]
+    assert spec["service"] == {"name": metrics_server.NAME, "namespace": "kube-system", "port": 443}
+    assert spec["insecureSkipTLSVerify"] is True
+    assert "caBundle" not in spec
+
+
+def test_another_one_that_is_installed_later_takes_the_api_and_gives_it_back_when_it_is_applied_again(
+    world: World,
+) -> None:
+    deploy(world)
+    *_, api = foreign.metrics_server()
+    world.put_as(foreign.MANAGER, api)
+    assert spec_of(world, api)["spec"]["service"]["name"] == foreign.NAME
+
+    assert deploy(world) == []
+    assert spec_of(world, api)["spec"]["service"]["name"] == metrics_server.NAME
+
+
+def test_what_is_applied_a_second_time_stays_as_it_is(world: World) -> None:
+    deploy(world)
+    objects = [*metrics_server.objects(), workload("Deployment", metrics_server.deployment())]
+    kept = [one for one in objects if one["kind"] != "Deployment"]
+    first = [world.api.apply(one, force=True).object["metadata"]["managedFields"] for one in kept]
+    again = [world.api.apply(one, force=True).object["metadata"]["managedFields"] for one in kept]
+    assert first == again
+
+
+def spec_of(world: World, obj: dict) -> dict:
+    """What an object says, without what controllers write."""
+    found = world.api.get(obj)
+    labels = found["metadata"]["labels"]
+    return {"labels": labels, **{key: found[key] for key in ("spec", "rules", "roleRef") if key in found}}
+
+
+def behind(world: World, service: str) -> list[str]:
+    """The pods that a Service leads to."""
+
+    def found() -> list[str]:
+        slices = world.api.items(
+            "discovery.k8s.io/v1",
+            "EndpointSlice",
+            namespace=metrics_server.NAMESPACE,
+            labels=f"kubernetes.io/service-name={service}",
+        )
+        return [one["targetRef"]["name"] for each in slices for one in each["endpoints"] or []]
+
+    return wait_for(f"Service {service} leads to a pod", found)
 
 
 def test_every_node_of_both_sides_is_measured(world: World, measured: int) -> None:

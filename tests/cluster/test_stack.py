@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from infra import versions
-from k8s import nw_check, sample_app
+from k8s import metrics_server, nw_check, sample_app
+from tests.cluster import foreign
 from tests.cluster.stack import RealRig
 from tests.cluster.world import calico
 from tests.engine.harness import Step
@@ -30,7 +31,9 @@ def rig(new_real_rig: Callable[[], RealRig]) -> RealRig:
 
 @pytest.fixture(scope="module")
 def created(rig: RealRig) -> Step:
-    """The first `pulumi up`."""
+    """The first `pulumi up` of a cluster in which somebody has installed a metrics-server of his own."""
+    for obj in foreign.metrics_server():
+        rig.cluster.api.apply(obj, manager=foreign.MANAGER)
     return rig.stack.step(rig.stack.up)
 
 
@@ -79,6 +82,18 @@ def test_every_object_of_calico_is_in_the_cluster(rig: RealRig, created: Step) -
         metadata = obj["metadata"]
         where = (obj["apiVersion"], obj["kind"], metadata["name"])
         assert rig.cluster.api.find(*where, namespace=metadata.get("namespace", "")), where
+
+
+def test_a_metrics_server_of_the_users_own_stops_no_up_and_loses_only_the_api(
+    rig: RealRig, created: Step
+) -> None:
+    assert created.run.code == 0
+    *parts, api = foreign.metrics_server()
+    for obj in parts:
+        found = rig.cluster.api.get(obj)
+        managers = {each["manager"] for each in found["metadata"]["managedFields"]}
+        assert managers <= {foreign.MANAGER, "kube-controller-manager"}, found["metadata"]["name"]
+    assert rig.cluster.api.get(api)["spec"]["service"]["name"] == metrics_server.NAME
 
 
 def test_nobody_warns_of_anything(created: Step) -> None:

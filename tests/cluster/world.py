@@ -166,6 +166,12 @@ class World:
             self._made.append(obj)
         return warnings
 
+    def put_as(self, manager: str, *objects: Object) -> None:
+        """Apply objects as somebody else does, who takes what he names."""
+        for obj in objects:
+            self.api.apply(obj, manager=manager, force=True)
+            self._made.append(obj)
+
     def join(self, *nodes: Object) -> None:
         """Let machines register, and wait until they are Ready."""
         for node in nodes:

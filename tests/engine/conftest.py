@@ -231,6 +231,7 @@ def adjusted(rig: Rig, insisted: Step) -> Step:
         controlPlaneLogs=["audit", "api"],
         podMtu=1400,
         managedNodes={"min": 2, "desired": 3, "max": 4},
+        metricsServer=False,
         sampleNodePort=31000,
         supportType="EXTENDED",
     )
@@ -246,6 +247,7 @@ def adjusted_back(rig: Rig, adjusted: Step) -> Step:
         albCertificateArn=OTHER_CERTIFICATE,
         controlPlaneLogs=[],
         managedNodes={"diskGiB": 40},
+        metricsServer=True,
         supportType="STANDARD",
         webhookPorts=[9443],
     )

@@ -97,6 +97,12 @@ ROWS: dict[str, Row] = {
     "webhookPorts": Row(
         effect="In place", step="adjusted_back", of=(INGRESS, "hybrid-ingress-webhook"), kind="Create"
     ),
+    "metricsServer": Row(
+        effect="In place",
+        step="adjusted",
+        of=("kubernetes:apps/v1:Deployment", "metrics-server"),
+        kind="Delete",
+    ),
     "controlPlaneLogs": Row(effect="In place", step="adjusted_back", of=(CLUSTER, "")),
     "aws:region": _refused("aws:region cannot change from eu-central-1 to eu-west-1"),
     "the AWS account": _refused("the AWS account cannot change from 123456789012 to 210987654321"),

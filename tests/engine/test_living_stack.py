@@ -8,6 +8,8 @@ from tests.engine.proof import CLUSTER, INGRESS, LISTENER, MACHINES, NODE_GROUP,
 
 pytestmark = pytest.mark.engine
 
+API_SERVICE = "kubernetes:apiregistration.k8s.io/v1:APIService"
+
 
 def outputs(step):
     """Return the stack's outputs after a step."""
@@ -128,6 +130,13 @@ def test_another_node_port_opens_the_new_one_before_it_closes_the_old_one(adjust
     assert closed
     assert max(call.ended for call in opened) <= min(call.started for call in closed)
     assert service.ended <= min(call.started for call in closed)
+
+
+def test_the_metrics_server_goes_with_its_api_and_comes_back(adjusted, adjusted_back):
+    places = [("kubernetes:apps/v1:Deployment", "metrics-server"), (API_SERVICE, "metrics-server")]
+    for type_, name in places:
+        assert len(adjusted.of("Delete", type_, name)) == len(adjusted_back.of("Create", type_, name)) == 1
+        assert adjusted.of("Create", type_, name) == adjusted_back.of("Delete", type_, name) == []
 
 
 def test_the_control_plane_is_changed_in_place(adjusted, adjusted_back):

@@ -1,5 +1,6 @@
 """The real Calico manifests where they can be found, a local web server, and the Kubernetes API's own model."""
 
+import base64
 import hashlib
 import os
 import re
@@ -129,6 +130,9 @@ def _check(type_: str, value: Any, path: str) -> None:
             _check(of_dict[1], item, f"{path}.{key}")
     elif type_ in ("str", "int", "bool"):
         assert type(value).__name__ == type_, f"{path} is not {type_}"
+    elif type_ == "bytes":
+        # In JSON they are a text, in base64.
+        base64.b64decode(value, validate=True)
     elif type_ == "object":
         assert isinstance(value, (str, int)), f"{path} is neither a string nor a number"
     else:

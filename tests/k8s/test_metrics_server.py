@@ -53,7 +53,7 @@ def test_it_may_read_what_it_measures_and_nothing_else():
     (role,) = (
         one
         for one in metrics_server.objects()
-        if one["metadata"]["name"] == "system:metrics-server" and "rules" in one
+        if one["metadata"]["name"] == f"{metrics_server.NAME}:kubelets" and "rules" in one
     )
     assert {resource for rule in role["rules"] for resource in rule["resources"]} == {
         "nodes/metrics",
@@ -67,3 +67,53 @@ def test_every_key_is_one_that_the_kubernetes_api_knows(check_object):
     check_object("V1Deployment", metrics_server.deployment())
     for one in metrics_server.objects():
         check_object(f"V1{one['kind']}", one)
+
+
+# What the Helm chart, the project's own release and the EKS add-on call their objects.
+THEIRS = {
+    "metrics-server",
+    "metrics-server-auth-reader",
+    "metrics-server:system:auth-delegator",
+    "system:aggregated-metrics-reader",
+    "system:metrics-server",
+    "system:metrics-server-aggregated-reader",
+}
+
+
+def test_nothing_has_the_name_of_a_part_of_another_metrics_server_but_the_api():
+    made = {one["metadata"]["name"] for one in (*metrics_server.objects(), metrics_server.deployment())}
+    assert not made & THEIRS
+    assert {name for name in made if not name.startswith("eks-hybrid-metrics")} == {
+        metrics_server.API_SERVICE
+    }
+
+
+def test_no_label_is_one_that_another_metrics_server_selects_its_pods_by():
+    deployment, (service,) = (
+        metrics_server.deployment(),
+        [one for one in metrics_server.objects() if one["kind"] == "Service"],
+    )
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert labels == deployment["spec"]["selector"]["matchLabels"] == service["spec"]["selector"]
+    assert labels == {"k8s-app": "eks-hybrid-metrics"}
+
+
+def test_every_account_and_role_that_is_named_is_one_of_these_or_of_kubernetes_itself():
+    objects = metrics_server.objects()
+    roles = {one["metadata"]["name"] for one in objects if one["kind"] == "ClusterRole"}
+    bindings = [one for one in objects if one["kind"].endswith("Binding")]
+    of_kubernetes = {"system:auth-delegator", "extension-apiserver-authentication-reader"}
+    assert {one["roleRef"]["name"] for one in bindings} - roles == of_kubernetes
+    (account,) = [one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"]
+    assert {subject["name"] for one in bindings for subject in one["subjects"]} == {account}
+    assert pod()["serviceAccountName"] == account
+
+
+def test_without_it_nothing_of_it_is_there_and_its_paths_stay_open(record, dev):
+    without = record(metricsServer=False)
+    gone = {r.urn for r in dev.resources.values()} - {r.urn for r in without.resources.values()}
+    assert {urn.rpartition("$")[2] for urn in gone} == {
+        "kubernetes:yaml/v2:ConfigGroup::metrics-server",
+        "kubernetes:apps/v1:Deployment::metrics-server",
+    }
+    assert without.stack_outputs["checks"]["metricsServer"] is False

@@ -6,7 +6,7 @@ VALID = (
     "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
     " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes, hybridNodes,"
     " site, podMtu, activationHours, apiAllowedCidrs, albAllowedCidrs, albCertificateArn, albHostName, sampleNodePort,"
-    " webhookPorts, controlPlaneLogs"
+    " webhookPorts, metricsServer, controlPlaneLogs"
 )
 DIGEST = "0123456789abcdef" * 4
 LONG = "a" * 101

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from ops.checks.model import Findings, check, listed
+from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError, Executed
 from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
 
+METRICS_SERVICE = "kube-system/eks-hybrid-metrics"
 TUNNEL_ANNOTATION = "projectcalico.org/IPv4VXLANTunnelAddr"
 
 
@@ -234,15 +235,37 @@ def coredns_own_side(context: Context, findings: Findings) -> str:
     needs=("node.api",),
     eventually=True,
 )
-def metrics(context: Context, findings: Findings) -> str:
-    nodes = context.cluster.nodes
+def metrics(context: Context, findings: Findings) -> str | Outcome:
+    nodes, wanted = context.cluster.nodes, context.deployment.checks.metrics_server
+    serving = context.kube.metrics_service()
+    if serving is None and not wanted:
+        return skipped("metricsServer is false, and nothing else serves metrics.k8s.io")
+    if serving is None:
+        findings.fail(
+            "the API server knows no metrics.k8s.io",
+            why="it was deleted; who uninstalls another metrics-server deletes it as well",
+            fix="pulumi up --refresh",
+        )
+        return ""
+    ours = serving == METRICS_SERVICE
+    if wanted and not ours:
+        findings.warn(
+            f"metrics.k8s.io leads to {serving}, not to this program's {METRICS_SERVICE}",
+            why="another metrics-server was installed after it, and its API replaced this one's",
+            fix="pulumi up --refresh leads it back; to keep the other: pulumi config set metricsServer false, "
+            "pulumi up, then install the other again",
+        )
+    space, _, name = serving.partition("/")
     try:
         measured = {(item.get("metadata") or {}).get("name", "") for item in context.kube.node_metrics()}
     except AskError as error:
         findings.fail(
             f"metrics.k8s.io does not answer: {error}",
-            why="metrics-server is not ready, or tcp 10251 from the control plane to the managed nodes is closed",
-            fix="kubectl -n kube-system get pods -l k8s-app=metrics-server -o wide; "
+            why=f"{serving} is not ready, or tcp 10251 from the control plane to the managed nodes is closed"
+            if ours
+            else f"{serving} is not ready, or the control plane does not reach it: it needs hostNetwork and an open "
+            "port, which 10251 is on managed nodes",
+            fix=f"kubectl -n {space} get pods,endpointslices -o wide; "
             "kubectl get apiservice v1beta1.metrics.k8s.io",
         )
         return ""
@@ -250,8 +273,11 @@ def metrics(context: Context, findings: Findings) -> str:
     if missing:
         findings.fail(
             f"kubectl top nodes lacks {listed(missing)}",
-            why="metrics-server does not reach their kubelets: tcp 10250 from the managed nodes is closed, or one "
-            "of them has no signed certificate yet",
-            fix="kubectl -n kube-system logs deployment/metrics-server --tail 20; kubectl get csr",
+            why=f"{serving} does not reach their kubelets: tcp 10250 from the managed nodes is closed, or one "
+            "of them has no signed certificate yet"
+            if ours
+            else f"{serving} does not reach their kubelets: tcp 10250 is open to it from managed nodes, by the nodes' "
+            "addresses (--kubelet-preferred-address-types=InternalIP)",
+            fix=f"kubectl -n {space} logs service/{name} --tail 20; kubectl get csr",
         )
     return f"kubectl top nodes knows {len(nodes)} of {len(nodes)} nodes"

@@ -7,6 +7,7 @@ from typing import Any
 from ops.clients.stack_outputs import Deployment
 from ops.program.recorder import Recording
 from ops.verify import cluster
+from ops.verify.checks import system
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 
@@ -36,6 +37,14 @@ def test_workloads_are_looked_for_under_the_names_the_program_gives_them(dev: Re
         assert pod["containers"][1]["ports"][0]["containerPort"] == cluster.CLOSED_PORT
     assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_APP) in made
     assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_SERVICE) in made
+
+
+def test_metrics_are_looked_for_where_the_program_sends_the_api(dev: Recording) -> None:
+    group = dev.one("kubernetes:yaml/v2:ConfigGroup", "metrics-server")
+    (api,) = [one for one in group.inputs["objs"] if one["kind"] == "APIService"]
+    service = api["spec"]["service"]
+    assert f"{service['namespace']}/{service['name']}" == system.METRICS_SERVICE
+    assert Deployment.model_validate(dev.stack_outputs).checks.metrics_server is True
 
 
 def test_the_stand_ins_labels_are_those_of_the_program(world: Any) -> None:

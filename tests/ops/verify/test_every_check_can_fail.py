@@ -294,6 +294,16 @@ FAULTS = [
         "system.metrics",
         (put(unmeasured={HYBRID_1}), "kubectl top nodes lacks onprem-1 (mi-06d5ac211e74887c1)"),
         (put(metrics_503=True), "metrics.k8s.io does not answer: no answer from the API server"),
+        (put(metrics_service=None), "the API server knows no metrics.k8s.io"),
+        (put(metrics_server=False, metrics_service="x/own", unmeasured={HYBRID_1}), "lacks onprem-1"),
+    ),
+    *each(
+        "system.metrics",
+        (
+            put(metrics_service="kube-system/metrics-server"),
+            "leads to kube-system/metrics-server, not to this program's kube-system/eks-hybrid-metrics",
+        ),
+        status=Status.WARN,
     ),
     *each(
         "net.pods",

@@ -90,6 +90,27 @@ def test_without_coredns_the_name_checks_are_blocked_and_the_rest_goes_on(verify
     assert result(run, "net.service-dns").outcome.summary == "blocked by system.coredns"
 
 
+def test_a_metrics_server_of_the_users_own_is_checked_and_advised_as_its_own(
+    verify: Verify, world: Any
+) -> None:
+    world.metrics_server, world.metrics_service = False, "monitoring/own"
+    assert result(verify(only="system.metrics"), "system.metrics").outcome.status is Status.OK
+
+    world.metrics_503 = True
+    text = said(verify(only="system.metrics", retries=0), "system.metrics")
+    assert "it needs hostNetwork and an open port, which 10251 is on managed nodes" in text
+    assert "kubectl -n monitoring get pods,endpointslices" in text
+
+
+def test_without_any_metrics_server_there_is_nothing_to_check(verify: Verify, world: Any) -> None:
+    world.metrics_server, world.metrics_service = False, None
+
+    outcome = result(verify(only="system.metrics"), "system.metrics").outcome
+
+    assert outcome.status is Status.SKIP
+    assert outcome.summary == "metricsServer is false, and nothing else serves metrics.k8s.io"
+
+
 def test_an_unhealthy_target_is_named_with_the_reason_aws_gives(verify: Verify, world: Any) -> None:
     world.target_states = {"10.90.1.183": ("unhealthy", "Target.Timeout")}
 
