@@ -27,6 +27,8 @@ from ops.clients.kube_auth import ExecCredentials
 from ops.clients.pool import TransportError, retrying
 
 Object = dict[str, Any]
+# What this program's metrics-server is behind, as `namespace/name`.
+METRICS_SERVICE = "kube-system/eks-hybrid-metrics"
 # A refused or overloaded API server; 500 is what it answers while etcd elects.
 _RETRIED_STATUS = frozenset({0, 429, 500, 502, 503, 504})
 

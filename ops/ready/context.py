@@ -14,6 +14,7 @@ from ops.clients import tools
 from ops.clients.aws import AwsClient
 from ops.clients.errors import NotAllowedError
 from ops.clients.http import Http
+from ops.clients.kube import Kube
 from ops.clients.pool import Memo
 from ops.program.running import Evaluated
 from ops.ready.wanted import Wanted, wanted
@@ -31,6 +32,7 @@ class Context:
     program: Evaluated | Exception
     sign_in: Callable[[], AwsClient]
     http: Http
+    kube: Callable[[], Kube]
     run: Callable[..., tools.Ran] = tools.run
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     memo: Memo = field(default_factory=Memo)

@@ -14,8 +14,10 @@ from k8s.calico_source import CalicoManifestError
 from ops.checks import runner
 from ops.checks.model import Check, Run
 from ops.checks.progress import LiveProgress
+from ops.clients import stack_outputs
 from ops.clients.aws import AwsClient
 from ops.clients.http import Http
+from ops.clients.kube import Kube
 from ops.clients.stack_file import StackFileError
 from ops.program.running import PROJECT_DIR, Evaluated, UnknownStackError, run_stack
 from ops.ready.context import Context
@@ -45,6 +47,7 @@ def check(request: Request, checks: Sequence[Check]) -> Run:
         program=program,
         sign_in=lambda: _sign_in(program, request),
         http=http,
+        kube=lambda: _cluster(request),
     )
     progress = LiveProgress(Console(stderr=True), len(checks))
     try:
@@ -61,6 +64,17 @@ def _program(stack: str) -> Evaluated | Exception:
         return run_stack(stack, {}, project_dir=Path(PROJECT_DIR))
     except (settings.SettingsError, CalicoManifestError, UnknownStackError, StackFileError) as error:
         return error
+
+
+def _cluster(request: Request) -> Kube:
+    """Sign in to the stack's cluster."""
+    found = stack_outputs.deployment(outputs=None, stack=request.stack)
+    return Kube(
+        found.kubeconfig,
+        profile=found.checks.profile or None,
+        timeout_s=request.timeout_s,
+        retries=request.retries,
+    )
 
 
 def _sign_in(program: Evaluated | Exception, request: Request) -> AwsClient:

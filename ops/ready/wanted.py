@@ -39,6 +39,7 @@ class Wanted:
     add_ons: tuple[str, ...]
     certificate: str
     host: str
+    metrics_server: bool
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -80,6 +81,7 @@ def wanted(recording: Recording) -> Wanted:
             (arn for each in recording.of_type(_LISTENER) if (arn := each.inputs.get("certificateArn"))), ""
         ),
         host=outputs["albUrl"].partition("://")[2] if "albDnsName" in outputs else "",
+        metrics_server=outputs["checks"]["metricsServer"],
     )
 
 

@@ -39,6 +39,7 @@ _CATEGORIES = {
     "plan": "what the settings ask for",
     "who": "who signs in",
     "account": "the account against the plan",
+    "cluster": "what runs there already",
     "machine": "the machine that deploys",
 }
 

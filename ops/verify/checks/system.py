@@ -6,12 +6,11 @@ from ipaddress import IPv4Network
 
 from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError
-from ops.clients.kube import ExecError, Executed
+from ops.clients.kube import METRICS_SERVICE, ExecError, Executed
 from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
 
-METRICS_SERVICE = "kube-system/eks-hybrid-metrics"
 TUNNEL_ANNOTATION = "projectcalico.org/IPv4VXLANTunnelAddr"
 
 

@@ -163,6 +163,16 @@ class FakeHttp:
         return Answer(status=200, body=self._body, seconds=0.01)
 
 
+class FakeKube:
+    def __init__(self, serving: str | AskError | None) -> None:
+        self._serving = serving
+
+    def metrics_service(self) -> str | None:
+        if isinstance(self._serving, AskError):
+            raise self._serving
+        return self._serving
+
+
 @pytest.fixture
 def ready(record: Any, config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Run]:
     """Run the checks; keyword arguments change what the account answers, the tools say, or the settings are."""
@@ -178,6 +188,7 @@ def ready(record: Any, config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         now: datetime = NOW,
         manifest_missing: str = "",
         hidden: tuple[str, ...] = (),
+        serving: str | AskError | None = None,
         **answers: Any,
     ) -> Run:
         said = {**TOOLS, **(tools or {})}
@@ -206,12 +217,14 @@ def ready(record: Any, config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         )
         aws: Any = FakeAws(found, ends)
         http: Any = FakeHttp(address)
+        kube: Any = FakeKube(serving)
         context = Context(
             stack="dev",
             folder=tmp_path,
             program=program or evaluated,
             sign_in=lambda: aws,
             http=http,
+            kube=lambda: kube,
             run=run,
             now=lambda: now,
         )

@@ -47,7 +47,7 @@ def ready(record, config, tmp_path):
     """Run some checks with the real client."""
 
     def go(*names: str, **settings: str) -> dict[str, Any]:
-        http: Any = None
+        nobody: Any = None
         context = Context(
             stack="dev",
             folder=tmp_path,
@@ -57,7 +57,8 @@ def ready(record, config, tmp_path):
                 notes=(),
             ),
             sign_in=lambda: AwsClient(region=REGION, profile=None, timeout_s=30, retries=1),
-            http=http,
+            http=nobody,
+            kube=lambda: nobody,
         )
         pattern = f"^(who.identity|who.lifetime|machine.clock|account.({'|'.join(names)}))$"
         checks = select(CHECKS, only=pattern, skip=None)

@@ -160,6 +160,12 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
         for mode, status in (("block-bidirectional", Status.FAIL), ("block-ingress", Status.WARN))
     ),
     (
+        "cluster.metrics",
+        {"serving": "kube-system/metrics-server", "ec2__describe_vpcs": [{"VpcId": "vpc-1"}]},
+        Status.WARN,
+        "metrics.k8s.io leads to kube-system/metrics-server",
+    ),
+    (
         "account.service-roles",
         {
             "iam__get_role": None,
@@ -350,6 +356,35 @@ def test_a_stack_that_is_up_is_not_held_against_the_quotas(ask):
     tags = {"eks-hybrid-calico:stack": "eks-hybrid-calico/dev"}
     same = {"cluster": {"name": "eks-hybrid", "tags": tags}}
     assert ask("account.names", eks__describe_cluster=same).outcome.status is Status.OK
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "summary"),
+    [
+        ({}, Status.OK, "no other metrics-server serves metrics.k8s.io"),
+        (
+            {"serving": "kube-system/eks-hybrid-metrics"},
+            Status.OK,
+            "no other metrics-server serves metrics.k8s.io",
+        ),
+        (
+            {"settings": {"metricsServer": False}, "serving": "kube-system/metrics-server"},
+            Status.OK,
+            "metricsServer is false: the API metrics.k8s.io is left to another one",
+        ),
+        (
+            {"serving": AskError("no answer from the API server", why="w", fix="f")},
+            Status.SKIP,
+            "not known: no answer from the API server",
+        ),
+        ({"ec2__describe_vpcs": []}, Status.SKIP, "there is no cluster yet"),
+    ],
+)
+def test_a_metrics_server_is_looked_for_in_a_cluster_that_is_up_and_whose_settings_bring_one(
+    ask, change, status, summary
+):
+    outcome = ask("cluster.metrics", **{"ec2__describe_vpcs": [{"VpcId": "vpc-1"}], **change}).outcome
+    assert (outcome.status, outcome.summary) == (status, summary)
 
 
 def test_settings_that_are_wrong_block_only_what_needs_them(ready):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ops.clients.kube import METRICS_SERVICE
 from ops.clients.stack_outputs import Deployment
 from ops.program.recorder import Recording
 from ops.verify import cluster
-from ops.verify.checks import system
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 
@@ -43,7 +43,7 @@ def test_metrics_are_looked_for_where_the_program_sends_the_api(dev: Recording) 
     group = dev.one("kubernetes:yaml/v2:ConfigGroup", "metrics-server")
     (api,) = [one for one in group.inputs["objs"] if one["kind"] == "APIService"]
     service = api["spec"]["service"]
-    assert f"{service['namespace']}/{service['name']}" == system.METRICS_SERVICE
+    assert f"{service['namespace']}/{service['name']}" == METRICS_SERVICE
     assert Deployment.model_validate(dev.stack_outputs).checks.metrics_server is True
 
 
