@@ -30,13 +30,13 @@ def policy(context: Context, findings: Findings) -> str | Outcome:
         return skipped(unproven)
     urls = {side: f"http://{pod.ip}:{CLOSED_PORT}/" for side, pod in closed.items()}
 
-    def namesake(pod: Pod) -> dict[str, str]:
+    def others(pod: Pod) -> dict[str, str]:
         return {side: url for side, url in urls.items() if closed[side] is not pod}
 
     allowed = measure.probe(
-        context, probes.CURL, namesake, probes.CURL_SECONDS, findings, sources=list(closed.values())
+        context, probes.CURL, others, probes.CURL_SECONDS, findings, sources=list(closed.values())
     )
-    forbidden = measure.probe(context, probes.CURL, lambda _: urls, probes.CURL_SECONDS, findings)
+    forbidden = measure.probe(context, probes.CURL, others, probes.CURL_SECONDS, findings)
     bad = 0
     for (source, side), (code, text) in sorted(allowed.outputs.items()):
         run = parsers.curl(code, text)
