@@ -69,6 +69,8 @@ def _unproven(nodes: Mapping[str, Node], closed: Mapping[str, Pod], asking: Mapp
             return f"there is no pod of {app}; pulumi up makes it"
         if not closed[side].ready:
             return f"{closed[side].name} is not ready ({closed[side].waiting or closed[side].phase})"
+        if closed[side].node not in here:
+            return f"{closed[side].name} is on {closed[side].node}, which is no {side} node of the cluster"
         if not asking.keys() & set(here):
             return f"no nw-check pod is ready on a {side} node"
     return ""

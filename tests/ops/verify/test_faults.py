@@ -288,6 +288,20 @@ def test_a_policy_cannot_be_proved_from_a_side_without_a_node_or_without_a_pod_t
     assert reason == "there is no hybrid node"
 
 
+def test_a_closed_pod_whose_node_has_just_gone_proves_nothing(
+    verify: Verify, world: Any, standin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = standin.objects.nodes
+    monkeypatch.setattr(standin.objects, "nodes", lambda world: every(world)[:2] + every(world)[3:])
+
+    outcome = result(verify(only="net.policy"), "net.policy").outcome
+
+    assert outcome.status is Status.SKIP
+    assert outcome.summary == (
+        "nw-check-closed-hybrid-6c8f-x7k2p is on mi-06d5ac211e74887c1, which is no hybrid node of the cluster"
+    )
+
+
 def test_no_pod_pings_itself(verify: Verify, world: Any) -> None:
     verify(only="net.ping")
 
