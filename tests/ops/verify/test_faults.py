@@ -289,7 +289,7 @@ def test_a_policy_cannot_be_proved_from_a_side_without_a_node_or_without_a_pod_t
 
 
 def test_a_closed_pod_whose_node_has_just_gone_proves_nothing(
-    verify: Verify, world: Any, standin: Any, monkeypatch: pytest.MonkeyPatch
+    verify: Verify, standin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = standin.objects.nodes
     monkeypatch.setattr(standin.objects, "nodes", lambda world: every(world)[:2] + every(world)[3:])
