@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ops.program.recorder import Recording, Resource
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Billed:
     """A component, how much of it the plan has, and what it is billed by."""
 
@@ -30,19 +30,11 @@ def billed(recording: Recording) -> list[Billed]:
 def _nodes(recording: Recording) -> Iterator[Billed]:
     clusters = recording.of_type("eks:index:Cluster")
     if clusters:
-        yield Billed(
-            component="EKS control plane",
-            count=str(len(clusters)),
-            by="hour (extended: 6 times)",
-        )
+        yield Billed("EKS control plane", str(len(clusters)), "hour (extended: 6 times)")
     machines = recording.of_type("aws:ec2/instance:Instance")
     hybrid = recording.of_type("aws:ssm/activation:Activation")
     if hybrid:
-        yield Billed(
-            component="EKS Hybrid Nodes",
-            count=_counted(len(hybrid), "node"),
-            by="vCPU-hour, until Node goes",
-        )
+        yield Billed("EKS Hybrid Nodes", _counted(len(hybrid), "node"), "vCPU-hour, until Node goes")
     types: Counter[tuple[str, str]] = Counter()
     disks: Counter[int] = Counter()
     for machine in machines:
@@ -57,10 +49,10 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
         counts = ", ".join(f"{count} {kind}" for (name, kind), count in types.items() if name == type_)
         # Burstable types are "unlimited" by default: above their baseline they go on, for money.
         burst = ", and CPU credits" if type_.startswith("t") else ""
-        yield Billed(component=f"EC2 {type_}", count=counts, by=f"hour{burst}")
+        yield Billed(f"EC2 {type_}", counts, f"hour{burst}")
     if disks:
         sizes = ", ".join(f"{_counted(count, 'disk')} of {size} GiB" for size, count in sorted(disks.items()))
-        yield Billed(component="EBS gp3", count=sizes, by="GiB-month")
+        yield Billed("EBS gp3", sizes, "GiB-month")
 
 
 def _template_disk(recording: Recording) -> int:
@@ -71,30 +63,28 @@ def _template_disk(recording: Recording) -> int:
 def _network(recording: Recording) -> Iterator[Billed]:
     gateways = recording.of_type("aws:ec2/natGateway:NatGateway")
     if gateways:
-        yield Billed(component="NAT gateway", count=str(len(gateways)), by="hour, and GiB through it")
+        yield Billed("NAT gateway", str(len(gateways)), "hour, and GiB through it")
     balancers = recording.of_type("aws:lb/loadBalancer:LoadBalancer")
     addresses = len(recording.of_type("aws:ec2/eip:Eip"))
     public = sum(len(each.inputs["subnets"]) for each in balancers if not each.inputs.get("internal"))
     if addresses or public:
         parts = [f"{addresses} for NAT"] * bool(addresses) + [f"{public} for the ALB"] * bool(public)
-        yield Billed(component="public IPv4 address", count=", ".join(parts), by="hour")
+        yield Billed("public IPv4 address", ", ".join(parts), "hour")
     if balancers:
-        yield Billed(component="Application Load Balancer", count=str(len(balancers)), by="hour, and load")
+        yield Billed("Application Load Balancer", str(len(balancers)), "hour, and load")
 
 
 def _rest(recording: Recording) -> Iterator[Billed]:
     logged = [log for cluster in recording.of_type("eks:index:Cluster") for log in _logs(cluster)]
     if logged:
-        yield Billed(component="CloudWatch Logs", count=_counted(len(logged), "log"), by="GiB")
+        yield Billed("CloudWatch Logs", _counted(len(logged), "log"), "GiB")
     attachments = recording.of_type("aws:ec2transitgateway/vpcAttachment:VpcAttachment")
     if attachments:
-        yield Billed(
-            component="transit gateway attachment", count=str(len(attachments)), by="hour, and GiB through it"
-        )
+        yield Billed("transit gateway attachment", str(len(attachments)), "hour, and GiB through it")
     crossing = ["zones"]
     if recording.of_type("aws:ec2/vpcPeeringConnection:VpcPeeringConnection"):
         crossing.append("the peering")
-    yield Billed(component="traffic across", count=", ".join(crossing), by="GiB")
+    yield Billed("traffic across", ", ".join(crossing), "GiB")
 
 
 def _logs(cluster: Resource) -> list[str]:
