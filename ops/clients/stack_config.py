@@ -165,14 +165,9 @@ def _from_cli(project_dir: Path, stack: str) -> StackConfig | None:
     """Ask the CLI; None where it is not there, has no such stack, or cannot read its settings."""
     if not shutil.which("pulumi"):
         return None
-    command = ["pulumi", "config", "--json", "--show-secrets", "--non-interactive", "--stack", stack]
+    asked = ("config", "--json", "--show-secrets")
     try:
-        done = tools.run(
-            [*command, "--cwd", str(project_dir)],
-            environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
-            timeout_s=_CLI_TIMEOUT_S,
-            install="",
-        )
+        done = tools.pulumi(*asked, stack=stack, folder=project_dir, timeout_s=_CLI_TIMEOUT_S)
         answer = json.loads(done.stdout) if not done.exit_code else None
     except (AskError, ValueError):
         return None

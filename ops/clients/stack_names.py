@@ -79,12 +79,7 @@ def _settings(folder: Path, stack: str) -> Mapping[str, str]:
 
 
 def _selected() -> str:
-    done = tools.run(
-        ["pulumi", "stack", "--show-name", "--non-interactive"],
-        environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
-        timeout_s=60,
-        install="name the stack: ops verify --destroyed --stack NAME",
-    )
+    done = tools.pulumi("stack", "--show-name", install="name the stack: ops verify --destroyed --stack NAME")
     if done.exit_code or not done.stdout.strip():
         raise AskError(
             f"pulumi stack --show-name: {done.stderr.strip() or 'no stack'}",

@@ -158,7 +158,7 @@ def deployment(*, outputs: str | None, stack: str | None) -> Deployment:
 
     """
     source = f"--outputs {outputs}" if outputs else "pulumi stack output"
-    text = _file(outputs) if outputs else _cli(stack)
+    text = file_text(outputs) if outputs else _cli(stack)
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -181,18 +181,23 @@ def deployment(*, outputs: str | None, stack: str | None) -> Deployment:
 _SAVE = "pulumi stack output --json --show-secrets > outputs.json && ops verify --outputs outputs.json"
 
 
-def _file(name: str) -> str:
+def file_text(name: str, *, save: str = _SAVE) -> str:
+    """Read a file of outputs (`-`: standard input); `save` says how to make one.
+
+    Raises:
+        AskError: it cannot be read.
+
+    """
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise AskError(f"--outputs {name}: {error}", why="the file cannot be read", fix=_SAVE) from None
+        raise AskError(f"--outputs {name}: {error}", why="the file cannot be read", fix=save) from None
 
 
 def _cli(stack: str | None) -> str:
-    command = ["pulumi", "stack", "output", "--json", "--show-secrets", "--non-interactive"]
-    done = tools.run(
-        [*command, "--stack", stack] if stack else command,
-        environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+    done = tools.pulumi(
+        *("stack", "output", "--json", "--show-secrets"),
+        stack=stack,
         timeout_s=120,
         install=f"install it (https://www.pulumi.com/docs/install/), or on a machine that has it: {_SAVE}",
     )

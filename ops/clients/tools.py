@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ops.clients.errors import AskError
 
@@ -61,3 +62,25 @@ def run(
             fix=f"run it by hand: {' '.join(command)}",
         ) from None
     return Ran(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def pulumi(
+    *arguments: str,
+    stack: str | None = None,
+    folder: Path | None = None,
+    timeout_s: float = 60,
+    install: str = "https://www.pulumi.com/docs/install/",
+) -> Ran:
+    """Ask the Pulumi CLI, which asks nobody back, of a stack (None: the selected one) of the project in a folder.
+
+    Raises:
+        AskError: as `run`.
+
+    """
+    where = [*(["--stack", stack] if stack else []), *(["--cwd", str(folder)] if folder else [])]
+    return run(
+        ["pulumi", *arguments, "--non-interactive", *where],
+        environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
+        timeout_s=timeout_s,
+        install=install,
+    )

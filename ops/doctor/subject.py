@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import settings
+from ops.clients import stack_outputs, tools
 from ops.clients.errors import AskError
 from ops.clients.stack_config import project_name, stack_config
 from ops.clients.stack_file import StackFileError
-from ops.clients.tools import Ran
-from ops.clients.tools import run as run_program
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 # infra/account.py puts it on everything that takes tags; importing it from there would import pulumi.
@@ -150,14 +148,7 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
 
 
 def _read(name: str) -> Outputs:
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AskError(f"--outputs {name}: {error}", why="the file cannot be read", fix=_SAVE) from None
-    try:
-        values = json.loads(text)
-    except ValueError:
-        values = None
+    values = _parsed(stack_outputs.file_text(name, save=_SAVE))
     if not isinstance(values, dict):
         raise AskError(
             f"--outputs {name} is not a JSON object",
@@ -167,19 +158,9 @@ def _read(name: str) -> Outputs:
     return values
 
 
-def _pulumi(*arguments: str, stack: str | None, timeout_s: float = 60) -> Ran:
-    """Ask the Pulumi CLI, which asks nobody back."""
-    return run_program(
-        ["pulumi", *arguments, "--non-interactive", *(["--stack", stack] if stack else [])],
-        environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
-        timeout_s=timeout_s,
-        install="https://www.pulumi.com/docs/install/",
-    )
-
-
 def _ask_cli(stack: str | None, notes: list[str]) -> Outputs:
     try:
-        done = _pulumi("stack", "output", "--json", "--show-secrets", stack=stack, timeout_s=120)
+        done = tools.pulumi("stack", "output", "--json", "--show-secrets", stack=stack, timeout_s=120)
     except AskError as error:
         notes.append(f"no stack outputs: {error.problem.seen}")
         return {}
@@ -187,17 +168,17 @@ def _ask_cli(stack: str | None, notes: list[str]) -> Outputs:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.exit_code}"]
         notes.append(f"no stack outputs: pulumi stack output: {last[0]}")
         return {}
-    return _lenient(lambda: json.loads(done.stdout))
+    return _mapping(_parsed(done.stdout))
 
 
 def _state(stack: str | None) -> State | None:
     """Read the state, whose secrets stay encrypted, and the record of the last update; None without either."""
     try:
-        exported = _pulumi("stack", "export", stack=stack, timeout_s=120)
-        history = _pulumi("stack", "history", "--json", "--page-size", "10", stack=stack)
+        exported = tools.pulumi("stack", "export", stack=stack, timeout_s=120)
+        history = tools.pulumi("stack", "history", "--json", "--page-size", "10", stack=stack)
     except AskError:
         return None
-    deployment = _mapping(_lenient(lambda: json.loads(exported.stdout)).get("deployment"))
+    deployment = _mapping(_mapping(_parsed(exported.stdout)).get("deployment"))
     if exported.exit_code or not deployment:
         return None
     urns = tuple(_text(item.get("urn")) for item in _mappings(deployment.get("resources")))
@@ -229,7 +210,7 @@ def _removing(urns: Sequence[str], updates: Sequence[tuple[str, str]]) -> bool:
 def _selected(project_dir: Path) -> str:
     """Name the stack that the CLI has selected, else the only one with settings; empty when that is not clear."""
     try:
-        done = _pulumi("stack", "--show-name", stack=None)
+        done = tools.pulumi("stack", "--show-name")
         if not done.exit_code and done.stdout.strip():
             return done.stdout.strip()
     except AskError:
@@ -266,13 +247,9 @@ def _machines(values: Outputs, settings: str) -> tuple[Machine, ...]:
         for item in _mappings(values.get("hybridNodes"))
     ]
     known = {machine.name for machine in found}
-    try:
-        wanted = _mappings(json.loads(settings))
-    except ValueError:
-        wanted = []
     more = [
         Machine(name=name, private_ip=_text(item.get("address")), own=bool(item.get("address")))
-        for item in wanted
+        for item in _mappings(_parsed(settings))
         if (name := _text(item.get("name"))) and name not in known
     ]
     return (*found, *more)
@@ -280,8 +257,7 @@ def _machines(values: Outputs, settings: str) -> tuple[Machine, ...]:
 
 def _kubeconfig(value: object) -> Mapping[str, Any] | None:
     """Accept a kubeconfig as JSON text (the stack output) or as an object (a hand-made file)."""
-    parsed = _lenient(lambda: json.loads(value)) if isinstance(value, str) else value
-    return parsed if isinstance(parsed, dict) and parsed else None
+    return _mapping(_parsed(value) if isinstance(value, str) else value) or None
 
 
 def _parsed(text: str) -> object:
@@ -289,14 +265,6 @@ def _parsed(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return None
-
-
-def _lenient(read: Callable[[], object]) -> Mapping[str, Any]:
-    try:
-        value = read()
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

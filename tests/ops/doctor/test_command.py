@@ -18,8 +18,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
+from ops.clients import stack_outputs
 from ops.clients.errors import AskError
-from ops.doctor import session, subject
+from ops.doctor import session
 
 TOKEN = "k8s-aws-v1.c2VjcmV0LXRva2Vu"
 
@@ -194,7 +195,7 @@ def test_a_bundle_that_cannot_be_written_is_refused_before_anything_is_asked(
 def test_outputs_may_come_from_standard_input(
     ops: Callable[..., Any], outputs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "sys", SimpleNamespace(stdin=io.StringIO(outputs.read_text())))
+    monkeypatch.setattr(stack_outputs, "sys", SimpleNamespace(stdin=io.StringIO(outputs.read_text())))
     assert ops("--outputs", "-").exit_code == 0
 
 
