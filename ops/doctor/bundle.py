@@ -14,11 +14,12 @@ import platform
 import tarfile
 import tempfile
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ops.clients.errors import AskError
+from ops.clients.objects import part
 from ops.clients.redaction import Redactor
 from ops.doctor import report
 from ops.doctor.diagnosis import Diagnosis
@@ -133,7 +134,10 @@ def contents(diagnosis: Diagnosis, facts: Facts) -> dict[str, Any]:
         "README.txt": _README,
         "report.txt": pretty.getvalue(),
         "report.json": report.as_json(diagnosis),
-        "versions.json": {"python": platform.python_version(), **_versions()},
+        "versions.json": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in _PACKAGES},
+        },
         "aws.json": {question: _kept(question, facts) for question in _AWS} | _targets(facts),
         "kubernetes.json": _kubernetes(facts),
     }
@@ -181,54 +185,44 @@ def _targets(facts: Facts) -> dict[str, Any]:
 
 
 def _kubernetes(facts: Facts) -> dict[str, Any]:
-    found: dict[str, Any] = {"nodes": [], "pods": [], "events": []}
-    for node in facts.get("nodes") or []:
-        metadata, status = node.get("metadata") or {}, node.get("status") or {}
-        found["nodes"].append(
+    found: dict[str, Any] = {
+        "nodes": [_node(node) for node in facts.get("nodes") or []],
+        "pods": [
             {
-                **_only(metadata, ("name", "labels", "creationTimestamp", "deletionTimestamp")),
-                "spec": _only(node.get("spec") or {}, ("providerID", "taints", "unschedulable")),
-                "status": _only(status, ("addresses", "conditions", "nodeInfo", "capacity", "allocatable")),
+                **_only(part(pod, "metadata"), ("name", "namespace", "labels", "deletionTimestamp")),
+                "nodeName": part(pod, "spec").get("nodeName"),
+                "status": pod.get("status"),
             }
-        )
-    for question in facts.answers:
-        if question.startswith("pods/"):
-            for pod in facts.get(question) or []:
-                found["pods"].append(
-                    {
-                        **_only(
-                            pod.get("metadata") or {}, ("name", "namespace", "labels", "deletionTimestamp")
-                        ),
-                        "nodeName": (pod.get("spec") or {}).get("nodeName"),
-                        "status": pod.get("status"),
-                    }
-                )
-    for event in facts.get("events") or []:
-        if event.get("type") == "Warning":
-            kept = ("reason", "message", "count", "firstTimestamp", "lastTimestamp", "involvedObject")
-            found["events"].append(_only(event, kept))
+            for question in facts.answers
+            if question.startswith("pods/")
+            for pod in facts.get(question) or []
+        ],
+        "events": [
+            _only(event, ("reason", "message", "count", "firstTimestamp", "lastTimestamp", "involvedObject"))
+            for event in facts.get("events") or []
+            if event.get("type") == "Warning"
+        ],
+    }
     for question in ("kubernetes", "nodes", "events"):
-        gap = facts.gap(question)
-        if gap:
-            found[f"could not look: {question}"] = gap.seen
         answer = facts.answers.get(question)
-        if isinstance(answer, Missing):
+        if isinstance(answer, Gap):
+            found[f"could not look: {question}"] = answer.seen
+        elif isinstance(answer, Missing):
             found[f"not asked: {question}"] = answer.reason
     return found
 
 
+def _node(node: Mapping[str, Any]) -> dict[str, Any]:
+    status = ("addresses", "conditions", "nodeInfo", "capacity", "allocatable")
+    return {
+        **_only(part(node, "metadata"), ("name", "labels", "creationTimestamp", "deletionTimestamp")),
+        "spec": _only(part(node, "spec"), ("providerID", "taints", "unschedulable")),
+        "status": _only(part(node, "status"), status),
+    }
+
+
 def _only(item: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: item[key] for key in keys if key in item}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def _safe(name: str) -> str:

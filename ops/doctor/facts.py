@@ -19,7 +19,7 @@ from ops.clients.redaction import Redactor
 from ops.doctor import discovery
 from ops.doctor.console import clean
 from ops.doctor.subject import STACK_TAG, Machine, Subject
-from ops.doctor.symptoms import Gap
+from ops.doctor.symptoms import Gap, Section
 
 Object = dict[str, Any]
 NAMESPACES = ("kube-system", "nw-check", "sample")
@@ -54,6 +54,13 @@ class Facts:
         """Give the reason why a question that was put has no answer."""
         answer = self.answers.get(question)
         return answer if isinstance(answer, Gap) else None
+
+    def note_gaps(self, section: Section, *questions: str) -> bool:
+        """Note which of these questions have no answer, and tell whether there are any."""
+        gaps = [gap for question in questions if (gap := self.gap(question))]
+        for gap in gaps:
+            section.gap(gap)
+        return bool(gaps)
 
     @property
     def ours(self) -> bool:

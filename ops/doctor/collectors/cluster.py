@@ -23,10 +23,7 @@ def look(facts: Facts) -> Section:
         ("node groups", _node_groups),
         ("add-ons", _add_ons),
     ):
-        gap = facts.gap(question)
-        if gap:
-            notes.gap(gap)
-        elif facts.known(question):
+        if not facts.note_gaps(notes, question) and facts.known(question):
             read(facts, notes)
     return notes
 

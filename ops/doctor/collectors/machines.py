@@ -24,10 +24,7 @@ _BOOT_TIME = timedelta(minutes=15)
 def look(facts: Facts) -> Section:
     """Follow every hybrid node's way into the cluster."""
     notes = Section("Hybrid nodes")
-    for question in ("tagged instances", "instances", "activations", "registrations"):
-        gap = facts.gap(question)
-        if gap:
-            notes.gap(gap)
+    facts.note_gaps(notes, "tagged instances", "instances", "activations", "registrations")
     if not facts.machines:
         notes.note("none", "neither outputs, settings nor tags name a hybrid node")
     for machine in facts.machines:

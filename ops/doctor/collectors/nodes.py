@@ -17,11 +17,8 @@ _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailab
 def look(facts: Facts) -> Section:
     """Look at the Nodes."""
     notes = Section("Nodes")
-    for question in ("kubernetes", "nodes"):
-        gap = facts.gap(question)
-        if gap:
-            notes.gap(gap)
-            return notes
+    if facts.note_gaps(notes, "kubernetes", "nodes"):
+        return notes
     answer = facts.answers.get("kubernetes")
     if isinstance(answer, Missing):
         notes.note("Kubernetes", f"not asked: {answer.reason}")

@@ -24,16 +24,11 @@ _LOG_LINES = 40
 def look(facts: Facts) -> Section:
     """Look at the pods, and at events and logs of those that are not ready."""
     notes = Section("Pods")
-    for question in ("daemon set/calico-node", "daemon set/aws-node", "events"):
-        gap = facts.gap(question)
-        if gap:
-            notes.gap(gap)
+    facts.note_gaps(notes, "daemon set/calico-node", "daemon set/aws-node", "events")
     _daemon_sets(facts, notes)
     troubled: set[str] = set()
     for namespace in NAMESPACES:
-        gap = facts.gap(f"pods/{namespace}")
-        if gap:
-            notes.gap(gap)
+        facts.note_gaps(notes, f"pods/{namespace}")
         troubled |= _namespace(facts, namespace, notes)
     _events(facts, troubled, notes)
     _logs(facts, troubled, notes)
@@ -96,9 +91,7 @@ def _logs(facts: Facts, troubled: set[str], notes: Section) -> None:
         kind, _, pod = question.partition("/")
         if kind != "log":
             continue
-        gap = facts.gap(question)
-        if gap:
-            notes.gap(gap)
+        if facts.note_gaps(notes, question):
             continue
         text = str(facts.get(question) or "")
         if text.startswith(REFUSED):

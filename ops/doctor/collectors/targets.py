@@ -9,10 +9,7 @@ from ops.doctor.symptoms import Place, Section
 def look(facts: Facts) -> Section:
     """Look at both target groups."""
     notes = Section("Load balancer targets")
-    gap = facts.gap("target groups")
-    if gap and not facts.target_groups:
-        notes.gap(gap)
-    elif not facts.target_groups:
+    if not facts.target_groups and not facts.note_gaps(notes, "target groups"):
         notes.note("target groups", "there are none yet")
     for side in sorted(facts.target_groups):
         _side(facts, side, notes)
@@ -21,9 +18,7 @@ def look(facts: Facts) -> Section:
 
 def _side(facts: Facts, side: str, notes: Section) -> None:
     question = f"targets/{side}"
-    gap = facts.gap(question)
-    if gap:
-        notes.gap(gap)
+    if facts.note_gaps(notes, question):
         return
     # A target on its way out is how a replaced node looks for half a minute.
     staying = [
