@@ -48,7 +48,7 @@ class LiveProgress(Progress):
             self._ended.difference_update(check.id for check in checks)
             self._spinner.update(text)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Take the live line away."""
         if self._spinner is not None:
             self._spinner.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +50,10 @@ def check(request: Request, checks: Sequence[Check]) -> Run:
         http=http,
         kube=lambda: _cluster(request),
     )
-    progress = LiveProgress(Console(stderr=True), len(checks))
-    try:
+    with closing(http), closing(LiveProgress(Console(stderr=True), len(checks))) as progress:
         return runner.run(
             checks, context, concurrency=CONCURRENCY, command="ready", subject=subject, progress=progress
         )
-    finally:
-        progress.stop()
-        http.close()
 
 
 def _program(stack: str) -> Evaluated | Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -54,11 +55,8 @@ def verify(request: Request, checks: Sequence[Check]) -> Run:
     http = Http(timeout_s=limits.timeout_s, connections=limits.concurrency)
     pool = Pool(limits.concurrency)
     context = Context(deployment=deployment, kube=kube, aws=aws, http=http, limits=limits, pool=pool)
-    try:
+    with closing(kube), closing(http):
         return _run(request, checks, context, deployment.subject)
-    finally:
-        kube.close()
-        http.close()
 
 
 def leftovers(request: Request, checks: Sequence[Check]) -> Run:
@@ -86,8 +84,7 @@ def leftovers(request: Request, checks: Sequence[Check]) -> Run:
 
 
 def _run(request: Request, checks: Sequence[Check], context: object, subject: dict[str, str]) -> Run:
-    progress = LiveProgress(Console(stderr=True), len(checks))
-    try:
+    with closing(LiveProgress(Console(stderr=True), len(checks))) as progress:
         return runner.run(
             checks,
             context,
@@ -97,5 +94,3 @@ def _run(request: Request, checks: Sequence[Check], context: object, subject: di
             wait_s=request.wait_s,
             progress=progress,
         )
-    finally:
-        progress.stop()

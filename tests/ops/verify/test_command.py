@@ -336,7 +336,7 @@ def test_a_terminal_shows_what_is_being_asked_and_a_failure_at_once() -> None:
     while "net.ping" not in file.getvalue():  # A thread draws it, a dozen times a second.
         time.sleep(0.02)
     progress.finished(Found(check=check, outcome=findings.outcome("")))
-    progress.stop()
+    progress.close()
 
     assert "0 of 36  net.ping" in file.getvalue()
     assert "failed" in file.getvalue()
@@ -350,6 +350,6 @@ def test_without_a_terminal_progress_is_silent_but_for_waiting() -> None:
     progress.started(check)
     progress.finished(Found(check=check, outcome=Findings().outcome("")))
     progress.waiting([check], 42.0)
-    progress.stop()
+    progress.close()
 
     assert file.getvalue() == "waiting for net.ping (at most 42 s more)\n"
