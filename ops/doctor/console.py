@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from ops.doctor.symptoms import Place, Symptom
+
 # Terminal control sequences and characters: a console may hold anything, and ours goes to a terminal.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -55,6 +57,19 @@ class Join:
     def stuck(self, now: datetime) -> bool:
         """Tell whether the step lasts longer than any step does."""
         return self.state == "running" and self.at is not None and now - self.at > LONGEST_STEP
+
+    def symptom(self, subject: str, otherwise: Sequence[str], *, name: str = "") -> Symptom:
+        """Give what was said for the failure table; `otherwise` is shown where nodeadm named no error."""
+        return Symptom(
+            place=Place.CONSOLE,
+            subject=subject,
+            statements=self.statements,
+            around=self.before,
+            error=self.error,
+            quotes=(self.error,) if self.error else (),
+            otherwise=() if self.error else tuple(otherwise),
+            name=name,
+        )
 
 
 def clean(text: str) -> str:

@@ -132,7 +132,7 @@ def _console(title: str, text: str, notes: Section) -> bool:
             "401 Unauthorized (its role has no access entry) or is not reached; journalctl -u kubelet tells",
         )
         return True
-    quotes, otherwise = tuple(filter(None, [join.error])), join.loud[-_MOST_LOUD:]
+    otherwise = join.loud[-_MOST_LOUD:]
     if join.state == "absent":
         said = "a console without a line of the join script"
         otherwise = otherwise or tuple(console.tail(text, _TAIL_LINES))
@@ -147,17 +147,7 @@ def _console(title: str, text: str, notes: Section) -> bool:
         said += ", longer than any step takes" if late else ""
         otherwise = otherwise or (said,)
     notes.lines.append(Line(state=State.BAD, subject=title, text=said))
-    notes.symptoms.append(
-        Symptom(
-            place=Place.CONSOLE,
-            subject=title,
-            statements=join.statements,
-            around=join.before,
-            error=join.error,
-            quotes=quotes,
-            otherwise=() if quotes else otherwise,
-        )
-    )
+    notes.symptoms.append(join.symptom(title, otherwise))
     return False
 
 

@@ -12,7 +12,7 @@ from ops.clients.objects import is_ready, labels_of, name_of
 from ops.doctor import console
 from ops.doctor.facts import Facts
 from ops.doctor.subject import Machine
-from ops.doctor.symptoms import Gap, Line, Place, Section, State, Symptom, Tail
+from ops.doctor.symptoms import Gap, Line, Place, Section, State, Tail
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 Object = Mapping[str, Any]
@@ -39,7 +39,7 @@ class _Way:
     facts: Facts
     machine: Machine
     details: list[str] = field(default_factory=list)
-    wrong: list[Symptom] = field(default_factory=list)
+    wrong: Section = field(default_factory=lambda: Section("wrong"))
     gap: Gap | None = None
 
     def walk(self, notes: Section) -> None:
@@ -50,11 +50,17 @@ class _Way:
         join = console.read(text) if text is not None else None
         self._join(join, node, text or "")
         self._registration(ready=ready)
-        notes.symptoms += self.wrong
+        notes.symptoms += self.wrong.symptoms
         if self.gap and not ready:
             notes.gaps.append(self.gap)
         state = (
-            State.BAD if self.wrong else State.GOOD if ready else State.UNKNOWN if self.gap else State.NOTE
+            State.BAD
+            if self.wrong.symptoms
+            else State.GOOD
+            if ready
+            else State.UNKNOWN
+            if self.gap
+            else State.NOTE
         )
         summary = self._summary(node, join, ready=ready)
         details = () if state is State.GOOD else tuple(self.details)
@@ -64,15 +70,7 @@ class _Way:
             notes.tails.append(Tail(subject=f"console of {self.machine.label}", lines=lines))
 
     def _bad(self, place: Place, text: str, *, detail: bool = True) -> None:
-        self.wrong.append(
-            Symptom(
-                place=place,
-                subject=self.machine.label,
-                statements=(text,),
-                quotes=(text,),
-                name=self.machine.name,
-            )
-        )
+        self.wrong.symptom(place, self.machine.label, text, name=self.machine.name)
         if detail:
             self.details.append(text)
 
@@ -104,12 +102,11 @@ class _Way:
 
     def _instance(self) -> None:
         machine, facts = self.machine, self.facts
-        found = [*(facts.get("instances") or []), *(facts.get("tagged instances") or [])]
-        instance = next((item for item in found if item.get("InstanceId") == machine.instance_id), None)
+        instance = self._described()
         if machine.own:
             self.details.append("EC2: not asked, a machine of your own")
             return
-        if instance is None or not machine.instance_id:
+        if instance is None:
             if facts.known("tagged instances") and facts.known("instances"):
                 gone = f"the EC2 instance {machine.instance_id} does not exist any more"
                 self._bad(Place.INSTANCE, gone if machine.instance_id else "it has no EC2 instance")
@@ -123,6 +120,12 @@ class _Way:
             reason = (instance.get("StateReason") or {}).get("Message") or "no reason given"
             self._bad(Place.INSTANCE, f"the EC2 instance is {state}: {reason}")
         self._address(str(instance.get("PrivateIpAddress") or machine.private_ip))
+
+    def _described(self) -> Object | None:
+        """Give what EC2 says of the machine."""
+        found = [*(self.facts.get("instances") or []), *(self.facts.get("tagged instances") or [])]
+        wanted = self.machine.instance_id
+        return next((item for item in found if wanted and item.get("InstanceId") == wanted), None)
 
     def _address(self, address: str) -> None:
         networks = declared_networks(self.facts)
@@ -193,7 +196,7 @@ class _Way:
             return
         if node is not None:
             return
-        quotes, otherwise = tuple(filter(None, [join.error])), join.loud[-_TAIL_LINES:]
+        otherwise = join.loud[-_TAIL_LINES:]
         if join.state == "absent":
             ago = f"launched {_minutes(self._age())} ago"
             if self._age() < _BOOT_TIME:
@@ -207,26 +210,11 @@ class _Way:
             late = join.stuck(self.facts.now)
             how = "longer than any step takes" if late else "as usual"
             self._bad(Place.JOIN, f"still in step {join.step}{self._since(join.at)}, {how}", detail=False)
-        self.wrong.append(
-            Symptom(
-                place=Place.CONSOLE,
-                subject=self.machine.label,
-                statements=join.statements,
-                around=join.before,
-                error=join.error,
-                quotes=quotes,
-                otherwise=() if quotes else otherwise,
-                name=self.machine.name,
-            )
-        )
+        self.wrong.symptoms.append(join.symptom(self.machine.label, otherwise, name=self.machine.name))
 
     def _age(self) -> timedelta:
         """Tell how long ago the machine was launched; for ever, when that is not known."""
-        found = [*(self.facts.get("instances") or []), *(self.facts.get("tagged instances") or [])]
-        launched = next(
-            (item.get("LaunchTime") for item in found if item.get("InstanceId") == self.machine.instance_id),
-            None,
-        )
+        launched = (self._described() or {}).get("LaunchTime")
         return self.facts.now - launched if isinstance(launched, datetime) else timedelta(days=1)
 
     def _since(self, at: datetime | None) -> str:
