@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from ops.plan import firewall
 from ops.plan.evaluation import Plan
@@ -101,6 +102,17 @@ def test_the_list_for_the_firewall_has_every_flow_of_the_hybrid_nodes(planned):
     }
     assert {row["other_end"] for row in rows if row["who"] == "ALB"} == {"10.10.101.0/24", "10.10.102.0/24"}
     assert all(row["without_it"] for row in rows)
+
+
+def test_on_a_terminal_what_differs_in_its_address_only_is_one_row(planned):
+    plan, _ = planned("transit")
+    console = Console(file=io.StringIO(), width=140, record=True)
+    console.print(firewall.render(plan))
+    text = console.export_text()
+    assert "What the data centre (10.80.0.0/16, 10.81.0.0/24) must open, as it sees it" in text
+    (alb,) = [line for line in text.splitlines() if line.split()[3:4] == ["ALB"]]
+    assert alb.split()[:5] == ["in", "tcp", "30080", "ALB", "10.10.101.0/24"]
+    assert text.count("10.10.102.0/24") == 1
 
 
 def test_where_a_vpc_plays_the_data_centre_there_is_no_such_list(dev, config):
