@@ -17,7 +17,7 @@ from ops.clients.aws import AwsClient
 STACK_TAG = "eks-hybrid-calico:stack"
 Object = dict[str, Any]
 
-# Types with a lister of their own, or that cannot outlive their VPC (gone.vpcs). What else the net catches is news.
+# Types with a lister of their own, or that cannot outlive their VPC. What else the net catches is news.
 _LISTED_TYPES = frozenset(
     {
         "ec2:elastic-ip",
@@ -143,10 +143,6 @@ def _of_cluster(names: Names) -> Object:
     return {"Name": "tag-key", "Values": [f"kubernetes.io/cluster/{names.cluster}"]}
 
 
-def _eks_group(names: Names) -> Object:
-    return {"Name": "tag:aws:eks:cluster-name", "Values": [names.cluster]}
-
-
 def _cluster(aws: AwsClient, names: Names) -> Iterator[str]:
     answer = aws.ask("eks", "describe_cluster", missing=("ResourceNotFoundException",), name=names.cluster)
     if answer:
@@ -175,20 +171,15 @@ def _registrations(aws: AwsClient, names: Names) -> Iterator[str]:
 
 
 def _cluster_arn(aws: AwsClient, names: Names) -> str:
-    caller = aws.ask("sts", "get_caller_identity")
-    partition = caller["Arn"].split(":")[1]
-    return f"arn:{partition}:eks:{names.region}:{caller['Account']}:cluster/{names.cluster}"
-
-
-def _carries(tags: Iterable[Object] | None, key: str, value: str) -> bool:
-    return any(tag["Key"] == key and tag["Value"] == value for tag in tags or [])
+    _, partition, _, _, account, _ = aws.ask("sts", "get_caller_identity")["Arn"].split(":", 5)
+    return f"arn:{partition}:eks:{names.region}:{account}:cluster/{names.cluster}"
 
 
 def _activations(aws: AwsClient, names: Names) -> Iterator[str]:
     arn = _cluster_arn(aws, names)
     for item in aws.pages("ssm", "describe_activations", "ActivationList"):
-        tags = item.get("Tags")
-        if _carries(tags, STACK_TAG, names.tag) or _carries(tags, "EKSClusterARN", arn):
+        tags = _tags(item)
+        if tags.get(STACK_TAG) == names.tag or tags.get("EKSClusterARN") == arn:
             yield f"{item['ActivationId']} ({item.get('Description', 'no description')})"
 
 
@@ -207,7 +198,8 @@ def _endpoints(aws: AwsClient, names: Names) -> Iterator[str]:
 
 
 def _groups(aws: AwsClient, names: Names) -> Iterator[str]:
-    wanted = [*_in_vpcs(aws, names), _of_cluster(names), _eks_group(names)]
+    of_eks = {"Name": "tag:aws:eks:cluster-name", "Values": [names.cluster]}
+    wanted = [*_in_vpcs(aws, names), _of_cluster(names), of_eks]
     for item in _ec2(aws, "describe_security_groups", "SecurityGroups", names, *wanted):
         # That of the VPC itself goes with it.
         if item["GroupName"] != "default":
@@ -221,8 +213,7 @@ def _volumes(aws: AwsClient, names: Names) -> Iterator[str]:
 
 
 def _addresses(aws: AwsClient, names: Names) -> Iterator[str]:
-    filters = [{"Name": f"tag:{STACK_TAG}", "Values": [names.tag]}]
-    for item in aws.ask("ec2", "describe_addresses", Filters=filters)["Addresses"]:
+    for item in aws.ask("ec2", "describe_addresses", Filters=[_by_tag(names)])["Addresses"]:
         yield f"{item['AllocationId']} ({item['PublicIp']})"
 
 
@@ -293,7 +284,7 @@ def _roles(aws: AwsClient, names: Names) -> Iterator[str]:
     for role in aws.pages("iam", "list_roles", "Roles"):
         if any(service in str(role.get("AssumeRolePolicyDocument")) for service in _TRUSTED):
             answer = aws.ask("iam", "list_role_tags", missing=("NoSuchEntity",), RoleName=role["RoleName"])
-            if _carries((answer or {}).get("Tags"), STACK_TAG, names.tag):
+            if _tags(answer or {}).get(STACK_TAG) == names.tag:
                 yield role["RoleName"]
 
 

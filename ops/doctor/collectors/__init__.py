@@ -1,4 +1,4 @@
-"""Looks: pure functions from facts to sections, one module for each part of a deployment."""
+"""Collectors: pure functions from facts to sections, one module for each part of a deployment."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from ops.doctor.collectors import cluster, machines, nodes, pods, state, targets
 from ops.doctor.facts import Facts
 from ops.doctor.symptoms import Gap, Section
 
-_LOOKS: tuple[Callable[[Facts], Section], ...] = (
-    state.look,
-    machines.look,
-    cluster.look,
-    nodes.look,
-    pods.look,
-    targets.look,
+_COLLECTORS: tuple[Callable[[Facts], Section], ...] = (
+    state.collect,
+    machines.collect,
+    cluster.collect,
+    nodes.collect,
+    pods.collect,
+    targets.collect,
 )
 
 
 def sections(facts: Facts) -> tuple[Section, ...]:
-    """Look at everything; a look that stumbles over an answer of an unknown shape becomes a gap."""
-    return tuple(_safely(look, facts) for look in _LOOKS)
+    """Look at everything; a collector that stumbles over an answer of an unknown shape becomes a gap."""
+    return tuple(_safely(collect, facts) for collect in _COLLECTORS)
 
 
-def _safely(look: Callable[[Facts], Section], facts: Facts) -> Section:
+def _safely(collect: Callable[[Facts], Section], facts: Facts) -> Section:
     try:
-        return look(facts)
+        return collect(facts)
     except Exception as error:
-        name = look.__module__.rpartition(".")[2]
+        name = collect.__module__.rpartition(".")[2]
         notes = Section(name)
         notes.gap(
             Gap(

@@ -14,7 +14,7 @@ Object = Mapping[str, Any]
 _WANTED_ADD_ONS = ("coredns", "kube-proxy")
 
 
-def look(facts: Facts) -> Section:
+def collect(facts: Facts) -> Section:
     """Look at what EKS manages."""
     notes = Section("EKS")
     for question, read in (

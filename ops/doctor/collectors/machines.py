@@ -21,7 +21,7 @@ _TAIL_LINES = 6
 _BOOT_TIME = timedelta(minutes=15)
 
 
-def look(facts: Facts) -> Section:
+def collect(facts: Facts) -> Section:
     """Follow every hybrid node's way into the cluster."""
     notes = Section("Hybrid nodes")
     facts.note_gaps(notes, "tagged instances", "instances", "activations", "registrations")

@@ -14,7 +14,7 @@ Object = Mapping[str, Any]
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
-def look(facts: Facts) -> Section:
+def collect(facts: Facts) -> Section:
     """Look at the Nodes."""
     notes = Section("Nodes")
     if facts.note_gaps(notes, "kubernetes", "nodes"):

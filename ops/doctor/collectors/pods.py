@@ -21,7 +21,7 @@ _TAIL_LINES = 6
 _LOG_LINES = 40
 
 
-def look(facts: Facts) -> Section:
+def collect(facts: Facts) -> Section:
     """Look at the pods, and at events and logs of those that are not ready."""
     notes = Section("Pods")
     facts.note_gaps(notes, "daemon set/calico-node", "daemon set/aws-node", "events")

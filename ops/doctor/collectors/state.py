@@ -6,7 +6,7 @@ from ops.doctor.facts import Facts
 from ops.doctor.symptoms import Place, Section
 
 
-def look(facts: Facts) -> Section:
+def collect(facts: Facts) -> Section:
     """Look at the state."""
     notes = Section("Pulumi state")
     state = facts.subject.state

@@ -6,7 +6,7 @@ from ops.doctor.facts import Facts
 from ops.doctor.symptoms import Place, Section
 
 
-def look(facts: Facts) -> Section:
+def collect(facts: Facts) -> Section:
     """Look at both target groups."""
     notes = Section("Load balancer targets")
     if not facts.target_groups and not facts.note_gaps(notes, "target groups"):
