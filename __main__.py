@@ -113,12 +113,6 @@ SampleApp(
 
 export(
     OutputsArgs(
-        account=account,
-        networks=networks,
-        cluster=cluster,
-        managed=managed,
-        hybrid=hybrid,
-        balancer=balancer,
-        metrics_server=config.metrics_server,
+        account=account, networks=networks, cluster=cluster, managed=managed, hybrid=hybrid, balancer=balancer
     )
 )

@@ -23,10 +23,7 @@ _README = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
 
 @dataclass(frozen=True, kw_only=True)
 class OutputsArgs:
-    """The parts of the stack: what they are is what `ops verify` compares the account with.
-
-    `metrics_server` says whether the program brings one.
-    """
+    """The parts of the stack: what they are is what `ops verify` compares the account with."""
 
     account: Account
     networks: Networks
@@ -34,7 +31,6 @@ class OutputsArgs:
     managed: ManagedNodes
     hybrid: HybridNodes
     balancer: LoadBalancer
-    metrics_server: bool
 
 
 def export(args: OutputsArgs) -> None:
@@ -104,7 +100,6 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         "albArn": args.balancer.arn,
         "targetGroups": args.balancer.target_group_arns,
         "nodePort": args.balancer.node_port,
-        "metricsServer": args.metrics_server,
         "managedNodes": {"min": args.managed.min, "max": args.managed.max},
     }
 

@@ -97,7 +97,6 @@ class Expected(_Output):
     target_groups: TargetGroups
     alb_arn: str
     node_port: int
-    metrics_server: bool = True
     managed_nodes: NodeRange
     project: str
     stack: str

@@ -11,6 +11,7 @@ from ops.program.recorder import Recording
 _NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 _LISTENER = "aws:lb/listener:Listener"
 _INSTANCE = "aws:ec2/instance:Instance"
+_DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ def wanted(recording: Recording) -> Wanted:
             (arn for each in recording.of_type(_LISTENER) if (arn := each.inputs.get("certificateArn"))), ""
         ),
         host=outputs["albUrl"].partition("://")[2] if "albDnsName" in outputs else "",
-        metrics_server=outputs["checks"]["metricsServer"],
+        metrics_server=any(each.name == "metrics-server" for each in recording.of_type(_DEPLOYMENT)),
     )
 
 

@@ -235,10 +235,13 @@ def coredns_own_side(context: Context, findings: Findings) -> str:
     eventually=True,
 )
 def metrics(context: Context, findings: Findings) -> str | Outcome:
-    nodes, wanted = context.cluster.nodes, context.deployment.checks.metrics_server
-    serving = context.kube.metrics_service()
+    nodes, serving = context.cluster.nodes, context.kube.metrics_service()
+    space, _, name = METRICS_SERVICE.partition("/")
+    wanted = context.kube.deployment(space, name) is not None
     if serving is None and not wanted:
-        return skipped("metricsServer is false, and nothing else serves metrics.k8s.io")
+        return skipped(
+            f"there is no {METRICS_SERVICE} (metricsServer), and nothing else serves metrics.k8s.io"
+        )
     if serving is None:
         findings.fail(
             "the API server knows no metrics.k8s.io",

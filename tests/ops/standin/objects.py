@@ -107,6 +107,8 @@ def single(world: Any, path: str) -> Object | None:
         return {"spec": {"replicas": len(world.coredns)}, "status": {"readyReplicas": world.coredns_ready}}
     if path == "/api/v1/namespaces/kube-system/services/kube-dns":
         return {"spec": {"clusterIP": "172.16.0.10", **world.dns_service}}
+    if path == f"{apps}/deployments/eks-hybrid-metrics" and world.metrics_server:
+        return {"spec": {"replicas": 1}}
     if path.endswith("/apiservices/v1beta1.metrics.k8s.io") and world.metrics_service:
         space, _, name = world.metrics_service.partition("/")
         return {"spec": {"service": {"namespace": space, "name": name, "port": 443}}}

@@ -124,7 +124,7 @@ class World:
     coredns_hybrid_ready: int = 2
     unmeasured: set[str] = field(default_factory=set)
     metrics_503: bool = False
-    metrics_server: bool = True  # the setting
+    metrics_server: bool = True  # whether the program brings one
     metrics_service: str | None = "kube-system/eks-hybrid-metrics"
     dns_service: dict[str, str] = field(default_factory=lambda: {"trafficDistribution": "PreferClose"})
     resolver_broken: bool = False
@@ -294,7 +294,6 @@ def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str
             "albArn": f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/eks-hybrid/50dc6c495c0c9188",
             "targetGroups": TARGET_GROUPS,
             "nodePort": NODE_PORT,
-            "metricsServer": world.metrics_server,
             "managedNodes": {"min": 1, "max": 3},
         },
     }

@@ -44,7 +44,8 @@ def test_metrics_are_looked_for_where_the_program_sends_the_api(dev: Recording) 
     (api,) = [one for one in group.inputs["objs"] if one["kind"] == "APIService"]
     service = api["spec"]["service"]
     assert f"{service['namespace']}/{service['name']}" == METRICS_SERVICE
-    assert Deployment.model_validate(dev.stack_outputs).checks.metrics_server is True
+    metadata = dev.one("kubernetes:apps/v1:Deployment", "metrics-server").inputs["metadata"]
+    assert f"{metadata['namespace']}/{metadata['name']}" == METRICS_SERVICE
 
 
 def test_the_stand_ins_labels_are_those_of_the_program(world: Any) -> None:

@@ -108,7 +108,9 @@ def test_without_any_metrics_server_there_is_nothing_to_check(verify: Verify, wo
     outcome = result(verify(only="system.metrics"), "system.metrics").outcome
 
     assert outcome.status is Status.SKIP
-    assert outcome.summary == "metricsServer is false, and nothing else serves metrics.k8s.io"
+    assert outcome.summary == (
+        "there is no kube-system/eks-hybrid-metrics (metricsServer), and nothing else serves metrics.k8s.io"
+    )
 
 
 def test_an_unhealthy_target_is_named_with_the_reason_aws_gives(verify: Verify, world: Any) -> None:
