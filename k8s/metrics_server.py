@@ -31,6 +31,9 @@ API_SERVICE: Final = "v1beta1.metrics.k8s.io"
 _LABELS: Final = {"k8s-app": NAME}
 _RBAC: Final = "rbac.authorization.k8s.io"
 _USER: Final = 1000
+# Pulumi takes the fields that somebody else has set, where it would otherwise stop.
+# https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#annotations
+_TAKEN_OVER: Final = {"pulumi.com/patchForce": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +72,14 @@ def objects() -> Sequence[dict[str, Any]]:
 
     def obj(version: str, kind: str, name: str, *, namespaced: bool = False, **rest: Any) -> dict[str, Any]:
         where = {"namespace": NAMESPACE} if namespaced else {}
-        labels = {**_LABELS, **rest.pop("labels", {})}
-        return {
-            "apiVersion": version,
-            "kind": kind,
-            "metadata": {"name": name, **where, "labels": labels},
-            **rest,
+        metadata: dict[str, Any] = {
+            "name": name,
+            **where,
+            "labels": {**_LABELS, **rest.pop("labels", {})},
         }
+        if "annotations" in rest:
+            metadata["annotations"] = rest.pop("annotations")
+        return {"apiVersion": version, "kind": kind, "metadata": metadata, **rest}
 
     def binding(name: str, kind: str, role: str, *, namespaced: bool = False) -> dict[str, Any]:
         return obj(
@@ -124,6 +128,7 @@ def objects() -> Sequence[dict[str, Any]]:
             "apiregistration.k8s.io/v1",
             "APIService",
             API_SERVICE,
+            annotations=_TAKEN_OVER,
             spec={
                 "group": "metrics.k8s.io",
                 "version": "v1beta1",
