@@ -185,7 +185,11 @@ class DataCentreLink(pulumi.ComponentResource):
     def _vpn(self, name: str, args: DataCentreLinkArgs, gateway_id: str) -> None:
         child = pulumi.ResourceOptions(parent=self)
         attachment = aws.ec2.VpnGatewayAttachment(
-            name, vpn_gateway_id=gateway_id, vpc_id=args.vpc.id, opts=child
+            name,
+            vpn_gateway_id=gateway_id,
+            vpc_id=args.vpc.id,
+            # A VPC takes one: another gateway can come only when this one has gone.
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(delete_before_replace=True)),
         )
         for kind, table in args.vpc.route_tables.items():
             aws.ec2.VpnGatewayRoutePropagation(

@@ -268,6 +268,13 @@ class Stack:
         with (self.standin / "journal.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(gone) + "\n")
 
+    def there_is(self, token: str, identity: str, **inputs: Any) -> None:
+        """Let something exist that is somebody else's, or be otherwise than it was."""
+        now = time.monotonic()
+        made = {"call": "Exists", "type": token, "name": identity, "id": identity, "inputs": inputs}
+        with (self.standin / "journal.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**made, "started": now, "ended": now}) + "\n")
+
     # --- what the tests look at ------------------------------------------------------------------
 
     def order(self, **orders: Any) -> None:

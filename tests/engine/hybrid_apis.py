@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,14 @@ _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
 )
 
+_ACTIVATION = "aws:ssm/activation:Activation"
+
 # HTTP status, and the body: JSON as data, or a text.
 Answer = tuple[int, Any]
+
+
+class RegistrationError(Exception):
+    """A machine was not admitted."""
 
 
 class HybridApis:
@@ -69,6 +76,24 @@ class HybridApis:
         self.machines[name] = self.nodes[name] = activation_id
         self._names[name] = node_name
         return name
+
+    def register(self, activation_id: str, code: str, node_name: str) -> str:
+        """Let a machine join as Systems Manager does: with a valid activation, its code, and once.
+
+        Raises:
+            RegistrationError: in the words of its agent.
+
+        """
+        with self._reading:
+            self._world.refresh()
+            activation = self._world.get(_ACTIVATION, activation_id)
+        if activation is None or activation.outputs["activationCode"] != code:
+            raise RegistrationError("invalid activation")
+        if datetime.fromisoformat(activation.outputs["expirationDate"]) <= datetime.now(UTC):
+            raise RegistrationError("activation expired")
+        if activation_id in self.machines.values():
+            raise RegistrationError("registration limit exceeded")
+        return self.join(activation_id, node_name)
 
     def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
         operation = (headers.get("X-Amz-Target") or "").removeprefix("AmazonSSM.")

@@ -11,6 +11,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.engine.standin import schema, wire
@@ -59,6 +60,9 @@ REPLACES = {
     "aws:ec2/vpc:Vpc": ["cidrBlock", "instanceTenancy"],
     "aws:ec2/vpcEndpoint:VpcEndpoint": ["serviceName", "vpcId", "vpcEndpointType"],
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": ["vpcId", "peerVpcId", "peerOwnerId", "peerRegion"],
+    "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment": ["*"],
+    "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation": ["*"],
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": ["transitGatewayId", "vpcId"],
     "aws:eks/accessEntry:AccessEntry": ["clusterName", "principalArn", "type"],
     "aws:eks/addon:Addon": ["clusterName", "addonName"],
     "aws:eks/cluster:Cluster": [
@@ -106,6 +110,7 @@ _ID_PREFIXES = {
     "aws:ec2/vpc:Vpc": "vpc-",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "vpce-",
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": "pcx-",
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": "tgw-attach-",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "sgr-",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "sgr-",
 }
@@ -169,8 +174,13 @@ def _computed(token: str, name: str, inputs: dict[str, Any], region: str) -> dic
     return made
 
 
-def _activation(identity: str, _inputs: dict[str, Any], _region: str) -> dict[str, Any]:
-    return {"activationCode": "Code" + hashlib.sha256(identity.encode()).hexdigest()[:16], "expired": False}
+def _activation(identity: str, inputs: dict[str, Any], _region: str) -> dict[str, Any]:
+    tomorrow = (datetime.now(UTC) + timedelta(hours=24)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "activationCode": "Code" + hashlib.sha256(identity.encode()).hexdigest()[:16],
+        "expirationDate": inputs.get("expirationDate", tomorrow),
+        "expired": False,
+    }
 
 
 def _instance(identity: str, _inputs: dict[str, Any], _region: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from google.protobuf import any_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from tests.engine.standin import cloud, components, journal, monitor, refusals, schema, wire
-from tests.engine.standin.world import FAILED, Thing, World
+from tests.engine.standin.world import FAILED, PENDING, Thing, World
 
 HANG_S = 300.0
 _SOME, _NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
@@ -171,7 +171,7 @@ class StandIn:
         if cloud.contains_unknown(inputs):
             raise RefusedError(f"{request.urn}: an input is still unknown at its creation: {inputs}")
         identity, outputs = cloud.create(token, name, inputs, self.region)
-        thing = Thing(token=token, id=identity, inputs=inputs, outputs=outputs)
+        thing = Thing(token=token, id=identity, inputs=inputs, outputs=outputs, status=PENDING)
         with self._begun(thing, entry, started):
             self._take_time(token, name, "fail", entry, started)
             entry |= {"id": identity, "outputs": outputs}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
+from tests.engine.standin import gateways
 from tests.engine.standin.world import CLUSTER, FAILED, Thing, World
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -361,6 +363,14 @@ def _rule(token: str) -> Callable[[World, Thing | None, dict[str, Any]], Iterato
     return check
 
 
+def _activation(_world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
+    """The API's code for it could not be found; the limits are in its reference (CreateActivation, ExpirationDate)."""
+    if date := inputs.get("expirationDate"):
+        left = datetime.fromisoformat(date) - datetime.now(UTC)
+        if not timedelta() < left <= timedelta(days=30):
+            yield f"the expiration date {date} is not within the next 30 days"
+
+
 _CHECKS: dict[str, Callable[[World, Thing | None, dict[str, Any]], Iterator[str | None]]] = {
     _ADDON: _addon,
     _BALANCER: _balancer,
@@ -370,7 +380,12 @@ _CHECKS: dict[str, Callable[[World, Thing | None, dict[str, Any]], Iterator[str 
     NODE_GROUP: _node_group,
     **{token: _rule(token) for token in _RULES},
     _SUBNET: _subnet,
+    "aws:ec2/route:Route": gateways.route,
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": _peering,
+    "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation": gateways.propagation,
+    "aws:ssm/activation:Activation": _activation,
+    gateways.TRANSIT_ATTACHMENT: gateways.transit_attachment,
+    gateways.VPN_ATTACHMENT: gateways.vpn_attachment,
 }
 
 

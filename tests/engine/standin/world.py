@@ -14,13 +14,15 @@ from typing import Any
 
 CLUSTER = "aws:eks/cluster:Cluster"
 FAILED = "CREATE_FAILED"
+# Of what is being created: it counts, and nothing can use it yet.
+PENDING = "PENDING"
 # What EKS removes with the cluster, and what lives inside it.
 _WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:", "aws:eks/accessEntry:")
 
 
 @dataclass(kw_only=True)
 class Thing:
-    """One resource that exists. `outputs` hold the inputs too; `status` is EKS's word for a node group."""
+    """One resource that exists. `outputs` hold the inputs too; `status` is EKS's word for a node group, or PENDING."""
 
     token: str
     id: str
@@ -51,7 +53,11 @@ class World:
 
     def apply(self, entry: dict[str, Any]) -> None:
         """Let one entry of the journal happen."""
-        if "error" in entry or entry["call"] not in ("Create", "Update", "Delete"):
+        if "error" in entry or entry["call"] not in ("Create", "Update", "Delete", "Exists"):
+            return
+        if entry["call"] == "Exists":
+            # Somebody else's: a gateway.
+            self.add(Thing(token=entry["type"], id=entry["id"], inputs=entry["inputs"]))
             return
         token = entry["urn"].split("::")[2].split("$")[-1]
         key = (token, entry["id"])
