@@ -126,6 +126,22 @@ class Aws(AwsClient):
         )
         return next(iter(answer["VpcPeeringConnections"]), None) if answer else None
 
+    def transit_attachments(self, gateway_id: str, vpc_id: str) -> list[Object]:
+        """Describe the attachments of a VPC to a transit gateway, those of the recent past too."""
+        wanted = [_values("transit-gateway-id", [gateway_id]), _values("vpc-id", [vpc_id])]
+        return self.pages(
+            "ec2",
+            "describe_transit_gateway_vpc_attachments",
+            "TransitGatewayVpcAttachments",
+            Filters=wanted,
+        )
+
+    def vpn_gateway(self, gateway_id: str) -> Object | None:
+        """Describe a virtual private gateway."""
+        missing = ("InvalidVpnGatewayID.NotFound",)
+        answer = self.ask("ec2", "describe_vpn_gateways", missing=missing, VpnGatewayIds=[gateway_id])
+        return next(iter(answer["VpnGateways"]), None) if answer else None
+
     def route_tables(self, vpc_ids: Sequence[str]) -> list[Object]:
         """Describe all route tables of some VPCs."""
         return self.pages("ec2", "describe_route_tables", "RouteTables", Filters=[_values("vpc-id", vpc_ids)])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from ops.checks.model import Check, checks_in
-from ops.ready.checks import account, certificate, cluster, local
+from ops.ready.checks import account, certificate, cluster, gateway, local
 
 _ORDER = ("tools", "plan", "who", "account", "cluster", "machine")
 CHECKS: tuple[Check, ...] = tuple(
-    sorted(checks_in(local, account, certificate, cluster), key=lambda check: _ORDER.index(check.category))
+    sorted(
+        checks_in(local, account, certificate, gateway, cluster),
+        key=lambda check: _ORDER.index(check.category),
+    )
 )
 _OFFLINE = frozenset(
     {"tools.pulumi", "tools.aws-cli", "tools.session-manager", "tools.python", "plan.settings"}

@@ -77,10 +77,15 @@ class Context:
         return self.memo.get(name, lambda: self.aws.pages(service, operation, key, **arguments))
 
     @property
+    def own_vpcs(self) -> set[str]:
+        """The ids of this stack's VPCs."""
+        mine = {"Name": f"tag:{STACK_TAG}", "Values": [self.wanted.stack_tag]}
+        return {each["VpcId"] for each in self.pages("ec2", "describe_vpcs", "Vpcs", Filters=[mine])}
+
+    @property
     def is_up(self) -> bool:
         """Tell whether this stack's VPCs are there: then what it needs is already in use."""
-        mine = {"Name": f"tag:{STACK_TAG}", "Values": [self.wanted.stack_tag]}
-        return bool(self.pages("ec2", "describe_vpcs", "Vpcs", Filters=[mine]))
+        return bool(self.own_vpcs)
 
     def fresh(self) -> Context:
         """Keep all but what was answered."""

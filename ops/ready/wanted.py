@@ -18,6 +18,8 @@ _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 class Wanted:
     """What is asked for. `hybrid` and `managed` are instance types with the number of machines of each.
 
+    At most one of the gateways is named: what leads to a data centre of one's own.
+
     A managed group may take any of several types; the first stands for its machines. `images` are SSM parameters.
     `certificate` is an ARN and `host` the name that it must have; empty where there is none.
     """
@@ -41,6 +43,8 @@ class Wanted:
     certificate: str
     host: str
     metrics_server: bool
+    transit_gateway: str
+    vpn_gateway: str
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -53,14 +57,14 @@ def wanted(recording: Recording) -> Wanted:
     cluster = recording.one("eks:index:Cluster").inputs
     groups = recording.of_type(_NODE_GROUP)
     outputs = recording.stack_outputs
-    vpc = outputs["checks"]["vpcId"]
+    checks = outputs["checks"]
     subnets = [each.inputs for each in recording.of_type("aws:ec2/subnet:Subnet")]
     return Wanted(
-        region=outputs["checks"]["region"],
+        region=checks["region"],
         stack_tag=f"{recording.project}/{recording.stack}",
         cluster=cluster["name"],
         kubernetes=cluster["version"],
-        zones=len({each["availabilityZone"] for each in subnets if each["vpcId"] == vpc}),
+        zones=len({each["availabilityZone"] for each in subnets if each["vpcId"] == checks["vpcId"]}),
         hybrid=Counter(each.inputs["instanceType"] for each in recording.of_type(_INSTANCE)),
         managed_types=tuple(type_ for each in groups for type_ in each.inputs["instanceTypes"]),
         managed=sum(each.inputs["scalingConfig"]["maxSize"] for each in groups),
@@ -83,6 +87,8 @@ def wanted(recording: Recording) -> Wanted:
         ),
         host=outputs["albUrl"].partition("://")[2] if "albDnsName" in outputs else "",
         metrics_server=any(each.name == "metrics-server" for each in recording.of_type(_DEPLOYMENT)),
+        transit_gateway=checks.get("transitGatewayId", ""),
+        vpn_gateway=checks.get("vpnGatewayId", ""),
     )
 
 

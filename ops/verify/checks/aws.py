@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import Any
 
 from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError
+from ops.verify import data_centre
 from ops.verify.context import Context
+from ops.verify.tables import destination, tables, target, used_tables
 
 Object = dict[str, Any]
 
@@ -67,24 +68,34 @@ def peering(context: Context, findings: Findings) -> str | Outcome:
 
 
 @check(
-    "aws.routes",
-    "every route table in use reaches the other VPC through the peering",
-    needs=("aws.identity", "aws.peering"),
+    "aws.gateway",
+    "the gateway to a data centre of your own is attached",
+    needs=("aws.identity",),
+    eventually=True,
 )
-def routes(context: Context, findings: Findings) -> str | Outcome:
+def gateway(context: Context, findings: Findings) -> str | Outcome:
+    return data_centre.attachment(context, findings)
+
+
+@check(
+    "aws.routes",
+    "every route table in use leads to the other side, through the peering or your gateway",
+    needs=("aws.identity", "aws.peering", "aws.gateway"),
+)
+def routes(context: Context, findings: Findings) -> str:
     expected = context.deployment.checks
     if expected.on_prem_vpc_cidr is None:
-        return skipped(_OWN_SITE)
+        return data_centre.routes(context, findings)
     sides = (
         (expected.vpc_id, expected.on_prem_vpc_cidr),
         (expected.on_prem_vpc_id, expected.vpc_cidr),
     )
     count = 0
     for vpc_id, other in sides:
-        for table in _used_tables(context, vpc_id):
+        for table in used_tables(context, vpc_id):
             count += 1
             name = table["RouteTableId"]
-            route = next((one for one in table["Routes"] if _destination(one) == other), None)
+            route = next((one for one in table["Routes"] if destination(one) == other), None)
             command = (
                 f"pulumi up --refresh (or aws ec2 create-route --route-table-id {name} "
                 f"--destination-cidr-block {other} --vpc-peering-connection-id {expected.peering_id})"
@@ -97,7 +108,7 @@ def routes(context: Context, findings: Findings) -> str | Outcome:
                 )
             elif route.get("VpcPeeringConnectionId") != expected.peering_id:
                 findings.fail(
-                    f"{name} in {vpc_id} sends {other} to {_target(route)}, not to {expected.peering_id}",
+                    f"{name} in {vpc_id} sends {other} to {target(route)}, not to {expected.peering_id}",
                     why="the route was changed by hand or belongs to an older peering",
                     fix=command,
                 )
@@ -113,21 +124,21 @@ def routes(context: Context, findings: Findings) -> str | Outcome:
 @check("aws.no-pod-routes", "the pod network is in no route table: VXLAN carries it", needs=("aws.identity",))
 def no_pod_routes(context: Context, findings: Findings) -> str:
     expected = context.deployment.checks
-    tables = _tables(context)
-    for table in tables:
+    found = tables(context)
+    for table in found:
         for route in table["Routes"]:
-            destination = _destination(route)
+            where = destination(route)
             # The default route covers everything and says nothing about pods.
-            if destination is None or destination.prefixlen == 0:
+            if where is None or where.prefixlen == 0:
                 continue
-            if destination.overlaps(expected.pod_cidr):
+            if where.overlaps(expected.pod_cidr):
                 name = table["RouteTableId"]
                 findings.fail(
-                    f"{name} sends {destination} to {_target(route)}",
+                    f"{name} sends {where} to {target(route)}",
                     why=f"{expected.pod_cidr} is the pod network: it lives inside VXLAN, and a VPC cannot deliver it",
-                    fix=f"aws ec2 delete-route --route-table-id {name} --destination-cidr-block {destination}",
+                    fix=f"aws ec2 delete-route --route-table-id {name} --destination-cidr-block {where}",
                 )
-    return f"{expected.pod_cidr} is in none of {len(tables)} route tables"
+    return f"{expected.pod_cidr} is in none of {len(found)} route tables"
 
 
 @check(
@@ -184,7 +195,7 @@ def remote_node_networks(context: Context, findings: Findings) -> str:
 )
 def registrations(context: Context, findings: Findings) -> str:
     deployment = context.deployment
-    wanted = {node.activation_id: node.name for node in deployment.hybrid_nodes}
+    wanted = {node.activation_id: node for node in deployment.hybrid_nodes}
     found = context.aws.registrations(activation_ids=sorted(wanted), cluster_arn=deployment.cluster_arn)
     region = deployment.checks.region
     by_activation: dict[str, list[Object]] = {activation: [] for activation in wanted}
@@ -204,57 +215,26 @@ def registrations(context: Context, findings: Findings) -> str:
         node = wanted[activation]
         online = [item for item in items if item.get("PingStatus") == "Online"]
         findings.evidence += [
-            f"{node}: {item['InstanceId']} {item.get('PingStatus')}, agent {item.get('AgentVersion', '?')}"
+            f"{node.name}: {item['InstanceId']} {item.get('PingStatus')}, agent {item.get('AgentVersion', '?')}"
             for item in items
         ]
-        if not items:
+        if not items and not node.instance_id:
             findings.fail(
-                f"{node} has not registered (activation {activation})",
+                f"{node.name} ({node.private_ip}, a machine of your own) has not registered",
+                **data_centre.not_joined(node),
+            )
+        elif not items:
+            findings.fail(
+                f"{node.name} has not registered (activation {activation})",
                 why="its join script has not reached `nodeadm init`, or failed before it",
                 fix="ops doctor shows the last step of the join script",
             )
         elif not online:
             findings.fail(
-                f"{node}: {items[0]['InstanceId']} is {items[0].get('PingStatus')}",
-                why="the SSM agent does not answer: the instance is stopped, or has no way out on tcp 443",
-                fix="check the instance and the NAT gateway of the on-prem VPC",
+                f"{node.name}: {items[0]['InstanceId']} is {items[0].get('PingStatus')}",
+                why="the SSM agent does not answer: the machine is stopped, or has no way out on tcp 443",
+                fix="check the instance and the NAT gateway of the on-prem VPC"
+                if node.instance_id
+                else f"check the machine at {node.private_ip}, and its way to the internet or its proxy",
             )
     return f"{len(wanted)} of {len(wanted)} hybrid nodes online, no stranger"
-
-
-def _tables(context: Context) -> list[Object]:
-    expected = context.deployment.checks
-    vpcs = expected.vpcs
-    return context.memo.get("route-tables", lambda: context.aws.route_tables(vpcs))
-
-
-def _used_tables(context: Context, vpc_id: str) -> Iterator[Object]:
-    """Give the tables that rule a subnet. AWS's own main table has no subnets here and needs no route."""
-    expected = context.deployment.checks
-    vpcs = expected.vpcs
-    subnets = {
-        subnet["SubnetId"]
-        for subnet in context.memo.get("subnets", lambda: context.aws.subnets(vpcs))
-        if subnet["VpcId"] == vpc_id
-    }
-    tables = [table for table in _tables(context) if table["VpcId"] == vpc_id]
-    assigned = {subnet for table in tables for subnet in _subnets_of(table)}
-    for table in sorted(tables, key=lambda one: one["RouteTableId"]):
-        main = any(one.get("Main") for one in table.get("Associations") or [])
-        if _subnets_of(table) & subnets or (main and subnets - assigned):
-            yield table
-
-
-def _subnets_of(table: Object) -> set[str]:
-    associations: Iterable[Object] = table.get("Associations") or []
-    return {one["SubnetId"] for one in associations if one.get("SubnetId")}
-
-
-def _destination(route: Object) -> IPv4Network | None:
-    cidr = route.get("DestinationCidrBlock")
-    return IPv4Network(cidr) if cidr else None
-
-
-def _target(route: Object) -> str:
-    keys = ("VpcPeeringConnectionId", "TransitGatewayId", "NatGatewayId", "NetworkInterfaceId", "GatewayId")
-    return next((route[key] for key in keys if route.get(key)), "nothing")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ops.checks.model import Findings, check, listed
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError
-from ops.verify import parsers
+from ops.verify import data_centre, parsers
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
 from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
@@ -64,8 +64,7 @@ def count(context: Context, findings: Findings) -> str:
         if not wanted.instance_id:
             findings.fail(
                 f"{wanted.name} ({wanted.private_ip}, a machine of your own) has not joined",
-                why="nobody has run on it what ops join writes, or the join failed there",
-                fix=f"ops join {wanted.name}; on the machine: sudo journalctl --unit eks-hybrid-join",
+                **data_centre.not_joined(wanted),
             )
         else:
             findings.fail(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ops.checks.model import Findings, check, listed
+from ops.verify import data_centre
 from ops.verify.context import Context
 
 Object = dict[str, Any]
@@ -41,6 +42,13 @@ _REASONS = {
     ),
     "Elb.InternalError": ("AWS had an internal error", "wait: ops verify --wait 5m"),
 }
+# Of a machine of one's own: no security group stands before it.
+_OWN_REASONS = {
+    "Target.Timeout": (
+        "nothing answered on the NodePort: the machine has not joined or is down, or your firewall is closed",
+        "kubectl get nodes; your firewall must admit tcp {port} from the ALB's subnets (ops plan --flows)",
+    ),
+}
 _UNKNOWN_REASON = (
     "AWS gives no known reason",
     "aws elbv2 describe-target-health --target-group-arn ARN",
@@ -55,6 +63,7 @@ _UNKNOWN_REASON = (
 )
 def targets_registered(context: Context, findings: Findings) -> str:
     nodes = context.cluster.nodes
+    machines = {node.private_ip: node for node in context.deployment.hybrid_nodes if not node.instance_id}
     wanted = {
         "hybrid": {node.ip: str(node) for node in nodes if node.hybrid},
         "managed": {node.instance_id: str(node) for node in nodes if not node.hybrid},
@@ -68,6 +77,13 @@ def targets_registered(context: Context, findings: Findings) -> str:
                 fix="pulumi up --refresh registers hybrid nodes; the auto-scaling group registers managed ones",
             )
         for stranger in sorted(registered - expected.keys()):
+            # It is of the settings: taking it out of the group would do harm as soon as it joins.
+            if machine := machines.get(stranger):
+                findings.fail(
+                    f"{machine.name} ({stranger}) is a target and has not joined the cluster",
+                    **data_centre.not_joined(machine),
+                )
+                continue
             findings.fail(
                 f"{stranger} is a target of the {side} group but no {side} node of the cluster",
                 why="left over from a replaced node, or a machine that never joined",
@@ -92,6 +108,8 @@ def targets_healthy(context: Context, findings: Findings) -> str:
                 continue
             reason = health.get("Reason", "")
             why, fix = _REASONS.get(reason, _UNKNOWN_REASON)
+            if side == "hybrid" and context.deployment.checks.own_site:
+                why, fix = _OWN_REASONS.get(reason, (why, fix))
             target = item["Target"]
             detail = ": ".join(part for part in (reason, health.get("Description", "")) if part)
             findings.fail(

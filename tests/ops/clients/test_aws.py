@@ -62,6 +62,22 @@ def test_a_peering_is_described_by_its_id_and_may_be_gone(aws: Aws, stub: Stub) 
     assert aws.peering("pcx-1") is None
 
 
+def test_what_leads_to_a_data_centre_is_described_by_its_ids_and_may_be_gone(aws: Aws, stub: Stub) -> None:
+    filters = [
+        {"Name": "transit-gateway-id", "Values": ["tgw-1"]},
+        {"Name": "vpc-id", "Values": ["vpc-1"]},
+    ]
+    found = {"TransitGatewayVpcAttachments": [{"State": "available"}]}
+    stub("ec2", "describe_transit_gateway_vpc_attachments", {"Filters": filters}, found)
+    gateway = {"VpnGateways": [{"State": "available"}]}
+    stub("ec2", "describe_vpn_gateways", {"VpnGatewayIds": ["vgw-1"]}, gateway)
+    stub("ec2", "describe_vpn_gateways", {"VpnGatewayIds": ["vgw-1"]}, "InvalidVpnGatewayID.NotFound")
+
+    assert aws.transit_attachments("tgw-1", "vpc-1") == [{"State": "available"}]
+    assert aws.vpn_gateway("vgw-1") == {"State": "available"}
+    assert aws.vpn_gateway("vgw-1") is None
+
+
 def test_route_tables_and_subnets_of_both_vpcs_are_read_page_by_page(aws: Aws, stub: Stub) -> None:
     filters = [{"Name": "vpc-id", "Values": ["vpc-1", "vpc-2"]}]
     pages = [

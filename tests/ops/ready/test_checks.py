@@ -15,7 +15,7 @@ from ops.clients.errors import AskError
 from ops.clients.tools import Ran
 from ops.ready.catalogue import CHECKS, OFFLINE
 from settings import SettingsError
-from tests.conftest import CERTIFICATE
+from tests.conftest import CERTIFICATE, OWN_SITE
 from tests.ops.ready.conftest import ANSWERS, NOW, denied
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -51,6 +51,20 @@ def refused(code: str) -> AskError:
     return AskError(
         f"ec2 run_instances: An error occurred ({code}) when calling RunInstances: no", why="w", fix="f"
     )
+
+
+OTHERS = {"OwnerId": "999999999999"}
+BY_TRANSIT = OWN_SITE
+BY_VPN = {**OWN_SITE, "site": {"nodeCidrs": ["10.80.0.0/15"], "vpnGatewayId": "vgw-0123456789abcdef0"}}
+
+
+def transit(**more: Any) -> dict[str, Any]:
+    found = {"State": "available", "OwnerId": "123456789012", **more}
+    return {"ec2__describe_transit_gateways": {"TransitGateways": [found]}}
+
+
+def vpn(**more: Any) -> dict[str, Any]:
+    return {"ec2__describe_vpn_gateways": {"VpnGateways": [{"State": "available", **more}]}}
 
 
 # check -> (what is changed, how it ends, what it says)
@@ -196,6 +210,27 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
         },
         Status.FAIL,
         "there is a log group /aws/eks/eks-hybrid/cluster already",
+    ),
+    *(
+        ("account.gateway", {"settings": site, **answers}, status, says)
+        for site, answers, status, says in (
+            (
+                BY_TRANSIT,
+                {"ec2__describe_transit_gateways": None},
+                Status.FAIL,
+                "this account has no transit gateway tgw-",
+            ),
+            (BY_TRANSIT, transit(State="pending"), Status.FAIL, "tgw-0123456789abcdef0 is pending"),
+            (BY_TRANSIT, transit(OwnerId="999999999999"), Status.WARN, "the owner accepts it"),
+            (BY_VPN, {"ec2__describe_vpn_gateways": None}, Status.FAIL, "no virtual private gateway vgw-"),
+            (BY_VPN, vpn(State="deleting"), Status.FAIL, "vgw-0123456789abcdef0 is deleting"),
+            (
+                BY_VPN,
+                vpn(VpcAttachments=[{"VpcId": "vpc-2", "State": "attached"}]),
+                Status.FAIL,
+                "is attached to vpc-2",
+            ),
+        )
     ),
     (
         "account.version",
@@ -385,6 +420,31 @@ def test_a_metrics_server_is_looked_for_in_a_cluster_that_is_up_and_whose_settin
 ):
     outcome = ask("cluster.metrics", **{"ec2__describe_vpcs": [{"VpcId": "vpc-1"}], **change}).outcome
     assert (outcome.status, outcome.summary) == (status, summary)
+
+
+@pytest.mark.parametrize(
+    ("settings", "answers", "says"),
+    [
+        ({}, {}, "the settings name none"),
+        (BY_TRANSIT, transit(), "tgw-0123456789abcdef0 is available"),
+        (BY_TRANSIT, transit(**OTHERS, Options={"AutoAcceptSharedAttachments": "enable"}), "is available"),
+        (BY_TRANSIT, {**transit(**OTHERS), "ec2__describe_vpcs": [{"VpcId": "vpc-1"}]}, "is available"),
+        (BY_VPN, vpn(VpcAttachments=[{"VpcId": "vpc-2", "State": "detached"}]), "is available"),
+        (
+            BY_VPN,
+            {
+                **vpn(VpcAttachments=[{"VpcId": "vpc-1", "State": "attached"}]),
+                "ec2__describe_vpcs": [{"VpcId": "vpc-1"}],
+            },
+            "is available",
+        ),
+    ],
+    ids=["none", "own", "accepts by itself", "accepted already", "free", "of this stack"],
+)
+def test_a_gateway_that_can_be_used_passes(ask, settings, answers, says):
+    outcome = ask("account.gateway", settings=settings, **answers).outcome
+    assert outcome.status is (Status.OK if settings else Status.SKIP)
+    assert says in outcome.summary
 
 
 def test_settings_that_are_wrong_block_only_what_needs_them(ready):

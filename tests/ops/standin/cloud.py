@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ops.clients.aws import Aws
+from tests.ops.standin.world import TRANSIT_GATEWAY, VPN_GATEWAY
 
 Object = dict[str, Any]
+# What leads to the other side.
+_WAYS = {
+    "": {"VpcPeeringConnectionId": "pcx-0a1b2c3d"},
+    "transit": {"TransitGatewayId": TRANSIT_GATEWAY},
+    "vpn": {"GatewayId": VPN_GATEWAY, "Origin": "EnableVgwRoutePropagation"},
+    "none": {"NetworkInterfaceId": "eni-0a1b2c3d"},
+}
 _SIDES = {
     "managed": ("vpc-eks", "10.10.0.0/16", "10.90.0.0/16"),
     "hybrid": ("vpc-onprem", "10.90.0.0/16", "10.10.0.0/16"),
@@ -60,14 +68,42 @@ class StandInAws(Aws):
                 ]
                 if name not in self.world.lost_routes:
                     state = "blackhole" if name in self.world.blackholes else "active"
-                    peer = {"VpcPeeringConnectionId": "pcx-0a1b2c3d", "State": state}
-                    routes.append({"DestinationCidrBlock": other, **peer})
+                    routes.append({"DestinationCidrBlock": other, "State": state, **_WAYS[self.world.way]})
                 routes += self.world.extra_routes.get(name, [])
                 association = {"Main": False, "SubnetId": f"subnet-{kind}-{vpc}"}
+                taken = self.world.way == "vpn" and name not in self.world.unpropagated
                 tables.append(
-                    {"RouteTableId": name, "VpcId": vpc, "Routes": routes, "Associations": [association]}
+                    {
+                        "RouteTableId": name,
+                        "VpcId": vpc,
+                        "Routes": routes,
+                        "Associations": [association],
+                        "PropagatingVgws": [{"GatewayId": VPN_GATEWAY}] if taken else [],
+                    }
                 )
         return tables
+
+    def transit_attachments(self, gateway_id: str, vpc_id: str) -> list[Object]:
+        """One that was deleted a while ago, and the present one."""
+        states = ["deleted", *([self.world.attachment] if self.world.attachment else [])]
+        return [
+            {
+                "TransitGatewayAttachmentId": f"tgw-attach-{number}",
+                "TransitGatewayId": gateway_id,
+                "VpcId": vpc_id,
+                "State": state,
+            }
+            for number, state in enumerate(states)
+        ]
+
+    def vpn_gateway(self, gateway_id: str) -> Object | None:
+        """The virtual private gateway, and the VPC that it was attached to before."""
+        if not self.world.vpn_gateway:
+            return None
+        attachments = [{"VpcId": "vpc-before", "State": "detached"}]
+        if self.world.vpn_attachment:
+            attachments.append({"VpcId": "vpc-eks", "State": self.world.vpn_attachment})
+        return {"VpnGatewayId": gateway_id, "State": "available", "VpcAttachments": attachments}
 
     def cluster(self, name: str) -> Object | None:
         """The EKS cluster."""
@@ -154,7 +190,9 @@ class StandInAws(Aws):
         """Hybrid nodes by address, managed ones by instance."""
         side = "hybrid" if "/hybrid/" in target_group_arn else "managed"
         ids = [
-            one.ip if side == "hybrid" else one.instance_id for one in self.world.machines if one.side == side
+            one.ip if side == "hybrid" else one.instance_id
+            for one in [*self.world.machines, *self.world.unjoined]
+            if one.side == side
         ]
         found = []
         for name in [*ids, *(self.world.extra_targets if side == "hybrid" else [])]:

@@ -18,6 +18,7 @@ TARGET_GROUPS = {
     for side in ("managed", "hybrid")
 }
 ALB_NAME = f"alb-1a2b3c4-1234567890.{REGION}.elb.amazonaws.com"
+TRANSIT_GATEWAY, VPN_GATEWAY = "tgw-0a1b2c3d4e5f60718", "vgw-0a1b2c3d4e5f60718"
 SERVICE_IP, NODE_PORT = "172.16.58.99", 30080
 VERSION = "v1.35.2-eks-1a2b3c4"
 
@@ -158,6 +159,14 @@ class World:
     account: str = ACCOUNT
     cluster_status: str | None = "ACTIVE"
     peering: str | None = "active"
+    # A data centre of one's own: "transit", "vpn" or "none", and what is attached.
+    way: str = ""
+    attachment: str | None = "available"
+    vpn_gateway: bool = True
+    vpn_attachment: str | None = "attached"
+    unpropagated: set[str] = field(default_factory=set)
+    unjoined: list[Machine] = field(default_factory=list)  # in the settings, and not in the cluster
+    pod_mtu: int = 0
     extra_routes: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     lost_routes: set[str] = field(default_factory=set)
     blackholes: set[str] = field(default_factory=set)
@@ -249,6 +258,11 @@ class World:
 
 def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str, object]:
     """The stack outputs of this world."""
+    played = {"onPremVpcId": "vpc-onprem", "onPremVpcCidr": "10.90.0.0/16", "peeringId": "pcx-0a1b2c3d"}
+    own = {
+        "transitGatewayId": TRANSIT_GATEWAY if world.way == "transit" else "",
+        "vpnGatewayId": VPN_GATEWAY if world.way == "vpn" else "",
+    }
     return {
         "clusterName": CLUSTER,
         "kubeconfig": {
@@ -265,11 +279,11 @@ def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str
         "hybridNodes": [
             {
                 "name": machine.alias,
-                "instanceId": machine.instance_id,
+                **({} if world.way else {"instanceId": machine.instance_id}),
                 "privateIp": machine.ip,
                 "activationId": machine.activation,
             }
-            for machine in world.machines
+            for machine in [*world.machines, *world.unjoined]
             if machine.side == "hybrid"
         ],
         "managedNodeGroup": {"name": "managed-1a2b3c4", "autoScalingGroup": "eks-managed-1a2b3c4"},
@@ -284,10 +298,9 @@ def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str
             "profile": "",
             "vpcId": "vpc-eks",
             "vpcCidr": "10.10.0.0/16",
-            "onPremVpcId": "vpc-onprem",
-            "onPremVpcCidr": "10.90.0.0/16",
-            "peeringId": "pcx-0a1b2c3d",
+            **(own if world.way else played),
             "podCidr": "192.168.0.0/16",
+            "podMtu": world.pod_mtu,
             "serviceCidr": "172.16.0.0/16",
             "remoteNodeNetworks": ["10.90.0.0/16"],
             "hybridRoleArn": ROLE_ARN,

@@ -10,6 +10,7 @@ import pytest
 from ops.checks.model import Result, Status
 from ops.verify.catalogue import CHECKS
 from tests.ops.standin.certificates import Certificate
+from tests.ops.standin.world import TRANSIT_GATEWAY, VPN_GATEWAY, hybrid
 
 Plant = Callable[[Any], object]
 
@@ -36,6 +37,14 @@ def unlabelled(alias: str, label: str) -> Plant:
     return lambda world: world.at(alias).labels.pop(label)
 
 
+def unjoined(world: Any) -> None:
+    """One more machine of one's own, which nobody has joined."""
+    world.way = "transit"
+    world.unjoined = [hybrid(3)]
+
+
+TGW, VGW = TRANSIT_GATEWAY, VPN_GATEWAY
+PART_ELSEWHERE = {"DestinationCidrBlock": "10.90.7.0/24", "NatGatewayId": "nat-1", "State": "active"}
 POD_ROUTE = {"DestinationCidrBlock": "192.168.35.0/26", "VpcPeeringConnectionId": "pcx-0a1b2c3d"}
 WIDE_ROUTE = {"DestinationCidrBlock": "192.0.0.0/8", "GatewayId": "vgw-1"}
 ELSEWHERE = {"DestinationCidrBlock": "10.90.0.0/16", "NatGatewayId": "nat-1", "State": "active"}
@@ -55,6 +64,47 @@ FAULTS = [
         "aws.peering",
         (put(peering="pending-acceptance"), "pcx-0a1b2c3d is pending-acceptance"),
         (put(peering=None), "pcx-0a1b2c3d is missing"),
+    ),
+    *each(
+        "aws.gateway",
+        (put(way="transit", attachment=None), f"vpc-eks is not attached to {TGW}"),
+        (put(way="transit", attachment="pendingAcceptance"), "tgw-attach-1 is pendingAcceptance"),
+        (put(way="transit", attachment="rejected"), "tgw-attach-1 is rejected"),
+        (put(way="vpn", vpn_gateway=False), f"there is no virtual private gateway {VGW} in ap-northeast-1"),
+        (put(way="vpn", vpn_attachment="attaching"), f"{VGW} is attaching at vpc-eks"),
+        (put(way="vpn", vpn_attachment=None), f"{VGW} is not attached at vpc-eks"),
+    ),
+    *each(
+        "aws.routes",
+        (
+            put(way="transit", lost_routes={"rtb-private-vpc-eks"}),
+            "rtb-private-vpc-eks has no route to 10.90.0.0/16",
+        ),
+        (
+            put(way="transit", blackholes={"rtb-public-vpc-eks"}),
+            f"rtb-public-vpc-eks: the route to 10.90.0.0/16 ({TGW}) is a blackhole",
+        ),
+        (
+            put(way="transit", extra_routes={"rtb-private-vpc-eks": [PART_ELSEWHERE]}),
+            f"rtb-private-vpc-eks sends 10.90.7.0/24 to nat-1, not to {TGW}",
+        ),
+        (
+            put(way="vpn", unpropagated={"rtb-public-vpc-eks"}),
+            f"rtb-public-vpc-eks does not take the routes of {VGW}: route propagation is off",
+        ),
+        (
+            put(way="vpn", lost_routes={"rtb-private-vpc-eks"}),
+            "rtb-private-vpc-eks has no route to 10.90.0.0/16",
+        ),
+        (
+            put(way="vpn", extra_routes={"rtb-private-vpc-eks": [ELSEWHERE]}),
+            f"rtb-private-vpc-eks sends 10.90.0.0/16 to nat-1, not to {VGW}",
+        ),
+        (
+            put(way="none", lost_routes={"rtb-public-vpc-eks"}),
+            "rtb-public-vpc-eks has no route to 10.90.0.0/16",
+        ),
+        (put(way="none", blackholes={"rtb-public-vpc-eks"}), "(eni-0a1b2c3d) is a blackhole"),
     ),
     *each(
         "aws.routes",
@@ -97,6 +147,10 @@ FAULTS = [
             "mi-0123456789abcdef0 (old-box) is registered by activation",
         ),
         (put(unregistered={HYBRID_1}), "onprem-1 has not registered"),
+        (
+            put(way="none", unregistered={HYBRID_1}),
+            "onprem-1 (10.90.1.182, a machine of your own) has not registered",
+        ),
         (put(ping_status={"onprem-2": "ConnectionLost"}), "mi-06d5ac211e74887c2 is ConnectionLost"),
     ),
     *each(
@@ -117,6 +171,7 @@ FAULTS = [
             put(lost_targets={"10.90.1.182"}),
             "onprem-1 (mi-06d5ac211e74887c1) is not in the hybrid target group",
         ),
+        (unjoined, "onprem-3 (10.90.1.184) is a target and has not joined the cluster"),
         (put(extra_targets=["10.90.1.99"]), "10.90.1.99 is a target of the hybrid group but no hybrid node"),
         (
             put(target_states={"10.90.1.182": ("draining", "")}),
@@ -155,6 +210,7 @@ FAULTS = [
             ),
             "onprem-2 (i-0bbbbbbbbbbbbbb02) has not joined",
         ),
+        (unjoined, "onprem-3 (10.90.1.184, a machine of your own) has not joined"),
         (
             labels("onprem-2", **{"eks-hybrid-calico__activation": "99999999"}),
             "is a hybrid node that is not of this stack",
@@ -337,6 +393,10 @@ FAULTS = [
         (on(HYBRID_1, first_pod_mtu=1500), "1 of 2 pods on onprem-1"),
         (on(HYBRID_1, first_pod_mtu=1500), "have MTU 1500, the overlay 8951: 192.168.35.3"),
         (on(HYBRID_1, garbled=True), "the interfaces cannot be read, or there is no vxlan.calico"),
+        (
+            lambda w: (put(pod_mtu=1390)(w), on(HYBRID_1, mtu=1390)(w)),
+            "the overlay on ip-10-10-1-193, ip-10-10-2-193, onprem-2 has MTU 8951; the stack asks for 1390 (podMtu)",
+        ),
     ),
     *each(
         "net.mtu",
@@ -499,10 +559,32 @@ def test_every_check_has_a_fault_above() -> None:
 def test_a_healthy_deployment_passes_every_check(verify: Callable[..., Any]) -> None:
     run = verify()
 
-    # Without a certificate there is nothing to check of one.
-    skipped = [one for one in run.results if one.outcome.status is Status.SKIP]
-    assert [(one.check.id, one.outcome.summary) for one in skipped] == [
-        ("lb.https", "albCertificateArn is not set: the URL is http")
-    ]
-    assert [one for one in run.results if one.outcome.status is not Status.OK] == skipped
+    others = {one.check.id: one.outcome for one in run.results if one.outcome.status is not Status.OK}
+    assert {name: outcome.summary for name, outcome in others.items()} == {
+        "aws.gateway": "not needed: a VPC of the stack plays the site",
+        # Without a certificate there is nothing to check of one.
+        "lb.https": "albCertificateArn is not set: the URL is http",
+    }
+    assert {outcome.status for outcome in others.values()} == {Status.SKIP}
+    assert run.exit_code(strict=True) == 0
+
+
+@pytest.mark.parametrize(
+    ("way", "skipped"),
+    [
+        ("transit", {"aws.peering"}),
+        ("vpn", {"aws.peering"}),
+        ("none", {"aws.peering", "aws.gateway"}),
+    ],
+)
+def test_a_healthy_data_centre_of_ones_own_passes_every_check_that_is_about_it(
+    verify: Callable[..., Any], world: Any, way: str, skipped: set[str]
+) -> None:
+    world.way, world.pod_mtu = way, 8951
+
+    run = verify()
+
+    others = {one.check.id: one.outcome for one in run.results if one.outcome.status is not Status.OK}
+    assert others.keys() == skipped | {"lb.https"}, others
+    assert {outcome.status for outcome in others.values()} == {Status.SKIP}
     assert run.exit_code(strict=True) == 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
 
 from ops.checks.model import Result, Run, Status
+from ops.verify.tables import target, ways
 
 Verify = Callable[..., Run]
 
@@ -333,3 +335,85 @@ def test_nothing_is_ever_written(verify: Callable[..., Any], api: Any) -> None:
     verify()
 
     assert {line.split()[0] for line in api.requests} == {"GET"}
+
+
+def test_a_machine_of_ones_own_that_has_not_joined_is_not_taken_out_of_the_load_balancer(
+    verify: Verify, world: Any, standin: Any
+) -> None:
+    world.way, world.unjoined = "transit", [standin.world.hybrid(3)]
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"aws.registrations", "aws.targets-registered", "node.count"}
+    for check in ("aws.registrations", "aws.targets-registered", "node.count"):
+        assert "ops join onprem-3; on the machine: sudo journalctl --unit eks-hybrid-join" in said(run, check)
+        assert "deregister" not in said(run, check)
+
+
+def test_an_attachment_that_waits_for_its_owner_says_who_accepts_it_and_how(
+    verify: Verify, world: Any
+) -> None:
+    world.way, world.attachment = "transit", "pendingAcceptance"
+
+    run = verify()
+
+    assert by_status(run, Status.FAIL) == {"aws.gateway"}
+    assert "the owner of tgw-0a1b2c3d4e5f60718 has to accept it" in said(run, "aws.gateway")
+    assert (
+        "accept-transit-gateway-vpc-attachment --region ap-northeast-1 --transit-gateway-attachment-id "
+        in (said(run, "aws.gateway"))
+    )
+    assert result(run, "aws.routes").blocked_by == ("aws.gateway",)
+
+
+def test_a_target_of_ones_own_that_does_not_answer_points_at_your_firewall(
+    verify: Verify, world: Any
+) -> None:
+    world.way = "vpn"
+    world.target_states = {"10.90.1.183": ("unhealthy", "Target.Timeout")}
+
+    run = verify(only="aws.targets")
+
+    assert "your firewall must admit tcp 30080 from the ALB's subnets" in said(run, "aws.targets-healthy")
+    assert "security group" not in said(run, "aws.targets-healthy")
+
+
+@pytest.mark.parametrize(
+    ("pod_mtu", "advice"), [(1390, "pulumi config set podMtu N"), (0, "FELIX_VXLANMTU=1450")]
+)
+def test_packets_that_are_too_large_are_fixed_by_the_setting_where_the_stack_has_one(
+    verify: Verify, world: Any, pod_mtu: int, advice: str
+) -> None:
+    world.path_mtu, world.pod_mtu = 1300, pod_mtu
+    for machine in world.machines:
+        machine.mtu = pod_mtu or machine.mtu
+
+    run = verify(only="net")
+
+    assert by_status(run, Status.FAIL) == {"net.ping-sized"}
+    assert advice in said(run, "net.ping-sized")
+
+
+def test_every_part_of_a_range_has_the_way_that_ec2_takes() -> None:
+    def route(cidr: str, target_: str, **more: str) -> dict[str, str]:
+        return {"DestinationCidrBlock": cidr, "TransitGatewayId": target_, **more}
+
+    found = ways(
+        [
+            route("0.0.0.0/0", "default"),
+            route("10.0.0.0/8", "wide"),
+            route("10.80.0.0/17", "half"),
+            route("10.80.5.0/24", "propagated", Origin="EnableVgwRoutePropagation"),
+            route("10.80.5.0/24", "static", Origin="CreateRoute"),
+            {"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1"},
+        ],
+        IPv4Network("10.80.0.0/16"),
+    )
+    ways_ = {str(part): target(one) if one else None for part, one in found}
+
+    assert ways_["10.80.5.0/24"] == "static"
+    assert ways_["10.80.128.0/17"] == "wide"
+    assert ways_["10.80.0.0/22"] == "half"
+    assert sum(IPv4Network(part).num_addresses for part in ways_) == 65536
+    nowhere = list(ways([route("0.0.0.0/0", "default")], IPv4Network("10.80.0.0/16")))
+    assert nowhere == [(IPv4Network("10.80.0.0/16"), None)]
