@@ -16,12 +16,13 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
+from infra.activation import activation
 from infra.cluster import HybridCluster
 from infra.network import Vpc
 from infra.networks import Networks
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
-from infra.own_machine import OwnMachine, OwnMachineArgs, expiry
+from infra.own_machine import OwnMachine, OwnMachineArgs
 from infra.shapes import HybridNodeSpec, HybridNodesShape
 from userdata.cloud_config import JoinConfig, generation, render
 
@@ -141,33 +142,13 @@ class HybridNode(pulumi.ComponentResource):
         # No node's name holds a dot, so that `--replace` or `--target` of edge.* never means edge-2's.
         this = f"{name}.{shape}"
         self.name = name
-        activation = aws.ssm.Activation(
-            this,
-            name=name,
-            description=f"Hybrid node {name} of EKS cluster {cluster.cluster_name}",
-            iam_role=cluster.hybrid_role.name,
-            # A code that leaks admits nobody: it has been used.
-            registration_limit=1,
-            expiration_date=expiry(args.shape.activation_hours, cluster.hybrid_cluster_name),
-            # Passed on to the machine it registers; the role's policy asks for it.
-            tags={**account.named(name), "EKSClusterARN": cluster.arn},
-            opts=pulumi.ResourceOptions.merge(
-                child,
-                pulumi.ResourceOptions(
-                    # Its 24 hours begin when it is made: not while the control plane is still being built, which
-                    # may fail and be continued the next day.
-                    depends_on=[cluster.hybrid_access],
-                    additional_secret_outputs=["activation_code"],
-                    # The provider cannot change an activation, not even its tags: it would replace it, and with it the
-                    # node. What the node must not outlive is in its generation.
-                    ignore_changes=["description", "expirationDate", "tags", "tagsAll"],
-                ),
-            ),
+        made = activation(
+            this, node=name, account=account, cluster=cluster, hours=args.shape.activation_hours, parent=self
         )
         cleanup = NodeCleanup(
             this,
             node_name=name,
-            activation_id=activation.id,
+            activation_id=made.id,
             cluster_name=cluster.hybrid_cluster_name,
             region=account.region,
             profile=account.profile,
@@ -178,7 +159,7 @@ class HybridNode(pulumi.ComponentResource):
         if args.networks.site.vpc is None:
             raise ValueError(f"{name}: an instance needs the VPC that plays the data centre")
         self.instance = self._instance(
-            this, args, spec, args.networks.site.vpc, image_id, join, activation.activation_code
+            this, args, spec, args.networks.site.vpc, image_id, join, made.activation_code
         )
         drain = NodeDrain(
             this,

@@ -8,20 +8,16 @@ activation alone makes a new one, for a machine that did not join in time or tha
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pulumi
-import pulumi_aws as aws
 
 from infra.account import Account
+from infra.activation import activation
 from infra.cluster import HybridCluster
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
 from userdata.join_files import JoinConfig
-
-# What AWS takes when it is told nothing. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateActivation.html
-_DEFAULT_HOURS = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,26 +39,8 @@ class OwnMachine(pulumi.ComponentResource):
         account, cluster = args.account, args.cluster
         child = pulumi.ResourceOptions(parent=self)
         self.name = name
-        activation = aws.ssm.Activation(
-            name,
-            name=name,
-            description=f"Machine {name} of EKS cluster {cluster.cluster_name}",
-            iam_role=cluster.hybrid_role.name,
-            registration_limit=1,
-            expiration_date=expiry(args.activation_hours, cluster.hybrid_cluster_name),
-            # Passed on to the machine it registers; the role's policy asks for it.
-            tags={**account.named(name), "EKSClusterARN": cluster.arn},
-            opts=pulumi.ResourceOptions.merge(
-                child,
-                pulumi.ResourceOptions(
-                    # Its hours begin when the machine can join.
-                    depends_on=[cluster.hybrid_access],
-                    additional_secret_outputs=["activation_code"],
-                    # The provider would replace the activation for any of these, and the clean-up would remove the
-                    # Node of a machine that runs.
-                    ignore_changes=["description", "expirationDate", "tags", "tagsAll"],
-                ),
-            ),
+        made = activation(
+            name, node=name, account=account, cluster=cluster, hours=args.activation_hours, parent=self
         )
         identity: dict[str, Any] = {
             "cluster_name": cluster.hybrid_cluster_name,
@@ -71,7 +49,7 @@ class OwnMachine(pulumi.ComponentResource):
             "roles": account.roles,
         }
         cleanup = NodeCleanup(
-            name, node_name=name, activation_id=activation.id, own_machine=True, **identity, opts=child
+            name, node_name=name, activation_id=made.id, own_machine=True, **identity, opts=child
         )
         self.activation_id = cleanup.activation_id
         drain = NodeDrain(
@@ -87,23 +65,13 @@ class OwnMachine(pulumi.ComponentResource):
             "config": asdict(args.join),
             "address": args.address,
             "activation_id": self.activation_id,
-            "activation_code": pulumi.Output.secret(activation.activation_code),
-            "expires": activation.expiration_date,
+            "activation_code": pulumi.Output.secret(made.activation_code),
+            "expires": made.expiration_date,
         }
         self.output = {
             "name": name,
             "privateIp": self.address,
             "activationId": self.activation_id,
-            "activationExpires": activation.expiration_date,
+            "activationExpires": made.expiration_date,
         }
         self.register_outputs(self.output)
-
-
-def expiry(hours: int, when: pulumi.Output[str]) -> pulumi.Output[str] | None:
-    """When an activation that is made as soon as `when` is known expires; None for what AWS takes by itself.
-
-    Later runs compute a later date, which `ignore_changes` keeps from the activation that is there.
-    """
-    if hours == _DEFAULT_HOURS:
-        return None
-    return when.apply(lambda _: (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ"))

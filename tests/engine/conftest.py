@@ -271,7 +271,7 @@ def retagged(rig: Rig, regrouped: Step) -> Step:
     """`pulumi up` after a default tag, two descriptions, the AWS profile and a comment of the join script changed."""
     assert regrouped.run.code == 0
     rig.stack.configure(aws_defaultTags={"tags": {"Owner": "the network team"}}, aws_profile=PROFILE)
-    rig.stack.edit("infra/hybrid_nodes.py", 'description=f"Hybrid node', 'description=f"The hybrid node')
+    rig.stack.edit("infra/activation.py", 'description=f"Hybrid node', 'description=f"The hybrid node')
     rig.stack.edit("userdata/join.sh", "#!/usr/bin/env bash\n", "#!/usr/bin/env bash\n# A remark.\n\n")
     rig.stack.edit("infra/cluster.py", 'description="Taken by hybrid', 'description="To be taken by hybrid')
     return rig.stack.step(rig.stack.up)
