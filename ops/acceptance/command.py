@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 _NODE = re.compile(r"hybridNodes\[(\d+)\]\.(\w+)")
+# What makes a data centre of one's own: its machines are joined by a person, with what `ops join` writes.
+_OWN = re.compile(r"site\b.*|hybridNodes\[\d+\]\.(address|architecture)")
 
 
 def acceptance(
@@ -94,6 +96,12 @@ def settings_of(pairs: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{pair!r} is not KEY=VALUE, e.g. --config availabilityZones=3")
         if key == "clusterName":
             raise typer.BadParameter("clusterName: a run names its cluster itself")
+        if _OWN.fullmatch(key):
+            raise typer.BadParameter(
+                f"{key}: a run makes its hybrid nodes itself, it cannot join a machine of your own. Leave site and "
+                "hybridNodes[].address out here. A stack with a site of your own: pulumi up, ops join NAME, then "
+                "ops verify --wait 15m (docs/data-centre.md)"
+            )
         if key.startswith("hybridNodes") and not _NODE.fullmatch(key):
             raise typer.BadParameter(
                 f"{pair!r}: set hybrid nodes by path, e.g. --config 'hybridNodes[0].instanceType=t4g.large'"

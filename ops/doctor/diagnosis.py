@@ -189,10 +189,16 @@ def fix_for(finding: Finding, diagnosis: Diagnosis) -> str:
 
 
 def _urn(pattern: str, urns: Iterable[str]) -> str:
-    """Give the one URN that a pattern means; the pattern itself when that is not clear."""
-    wanted = re.compile("[^:]*".join(re.escape(part) for part in pattern.split("*")) + r"\Z")
-    found = [urn for urn in urns if wanted.search(urn)]
-    return found[0] if len(found) == 1 else f"**{pattern}"
+    """Give the one URN that a pattern means; the pattern itself when that is not clear.
+
+    The name of an instance's activation ends with its generation, that of a machine of one's own does not.
+    """
+    for meant in (pattern, pattern.removesuffix(".*")):
+        wanted = re.compile("[^:]*".join(re.escape(part) for part in meant.split("*")) + r"\Z")
+        found = [urn for urn in urns if wanted.search(urn)]
+        if len(found) == 1:
+            return found[0]
+    return f"**{pattern}"
 
 
 def _ranked(known: Sequence[Finding], unknown: Sequence[Finding]) -> Iterable[Finding]:

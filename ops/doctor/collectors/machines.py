@@ -189,6 +189,13 @@ class _Way:
         return str(found.get("Output") or "") if found else None
 
     def _join(self, join: console.Join | None, node: Object | None, text: str) -> None:
+        if self.machine.own and node is None and self._registered() is None:
+            # Whether a person has begun is not known: nothing is claimed.
+            self.details.append(
+                f"it waits for a person: ops join {self.machine.name}; on the machine: "
+                "sudo journalctl --unit eks-hybrid-join"
+            )
+            return
         if join is None or join.state == "done":
             if node is None and self.facts.known("nodes"):
                 after = f", although the join script ended well: {join.text}" if join else ""

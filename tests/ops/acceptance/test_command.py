@@ -61,11 +61,26 @@ def test_without_a_terminal_nothing_is_built_unless_told_to(monkeypatch, capsys)
         ("=3", "not KEY=VALUE"),
         ("clusterName=mine", "names its cluster itself"),
         ("hybridNodes=[]", "by path"),
+        (
+            "site.nodeCidrs[0]=10.80.0.0/16",
+            "site.nodeCidrs.0.: .*cannot join a machine of your own.*ops join NAME",
+        ),
+        ('site={"routes": "none"}', "site: a run makes its hybrid nodes itself"),
+        ("eks-hybrid-calico:site.routes=none", "docs/data-centre.md"),
+        ("hybridNodes[0].address=10.80.0.11", "Leave site and hybridNodes"),
+        ("hybridNodes[1].architecture=arm64", "Leave site and hybridNodes"),
     ],
 )
 def test_what_a_run_sets_itself_cannot_be_set(pair, says):
     with pytest.raises(typer.BadParameter, match=says):
         settings_of([pair])
+
+
+def test_a_data_centre_of_ones_own_is_refused_before_anything_is_made(tmp_path):
+    done = run("--region", "eu-central-1", "--folder", str(tmp_path / "report"), "-c", "site.routes=none")
+    assert done.exit_code == 2
+    assert "cannot join a machine of your own" in " ".join(done.stderr.replace("│", "").split())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_settings_name_at_least_one_hybrid_node():

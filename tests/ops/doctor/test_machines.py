@@ -1,10 +1,12 @@
 """How far each hybrid node got, from its instance to its Node."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from ops.doctor.subject import State as StackState
 from ops.doctor.symptoms import State
 
 
@@ -172,6 +174,56 @@ def _fix(world: Any, finding_id: str) -> str:
 
     diagnosis = world.diagnosis()
     return next(fix_for(one, diagnosis) for one in diagnosis.findings if one.id == finding_id)
+
+
+@pytest.fixture
+def own_world(world: Any) -> Any:
+    """Two machines of one's own; one has not joined. Their URNs have no generation."""
+    world.lost(1, "")
+    world.cloud.consoles.clear()
+    world.cloud.instances_ = [
+        one for one in world.cloud.instances_ if "eks:nodegroup-name" in str(one["Tags"])
+    ]
+    parents = "a:HybridNodes$b:OwnMachine$aws:ssm/activation:Activation"
+    world.subject = replace(
+        world.subject,
+        machines=tuple(replace(one, own=True, instance_id="") for one in world.subject.machines),
+        state=StackState(
+            urns=tuple(f"urn:pulumi:dev::p::{parents}::{name}" for name in ("hybrid-1", "hybrid-10"))
+        ),
+    )
+    return world
+
+
+def test_a_machine_of_ones_own_that_has_not_joined_waits_for_a_person_and_is_no_failure(
+    own_world: Any,
+) -> None:
+    assert own_world.ids() == []
+    line = next(one for one in own_world.section("Hybrid nodes").lines if one.subject == "hybrid-1")
+    assert (line.state, line.text) == (State.NOTE, "not joined")
+    assert "EC2: not asked, a machine of your own" in line.details
+    assert any(one.startswith("it waits for a person: ops join hybrid-1;") for one in line.details)
+
+
+def test_of_a_machine_of_ones_own_no_console_is_read(own_world: Any) -> None:
+    own_world.diagnosis()
+    assert "console" not in own_world.cloud.asked
+
+
+def test_a_machine_of_ones_own_that_was_registered_and_has_no_node_is_a_finding(
+    own_world: Any, make: Any
+) -> None:
+    mine = {"InstanceId": "mi-1", "ActivationId": make.activation_id(1), "PingStatus": "Online"}
+    own_world.cloud.registered_.append(mine)
+    assert own_world.causes() == ["node-vanished"]
+
+
+def test_the_activation_of_a_machine_of_ones_own_is_replaced_by_its_urn(own_world: Any) -> None:
+    own_world.cloud.activations_[0] |= {"Expired": True}
+    assert own_world.causes() == ["activation-expired"]
+    fix = _fix(own_world, "activation-expired")
+    assert fix.endswith("$aws:ssm/activation:Activation::hybrid-1'")
+    assert "then ops join hybrid-1" in fix
 
 
 def test_an_expired_activation_is_no_matter_once_the_machine_is_registered(world: Any) -> None:

@@ -124,6 +124,24 @@ def test_the_cli_is_asked_for_the_stack_and_its_secrets(project: Path, pulumi: C
     assert all("--stack acme/eks-hybrid-calico/dev" in call for call in calls)
 
 
+def test_a_machine_of_ones_own_is_known_by_the_outputs_and_before_the_first_up_by_the_settings(
+    project: Path, pulumi: Callable[..., None]
+) -> None:
+    settings = SETTINGS.replace("- name: hybrid-2", "- name: rack-2\n      address: 10.80.0.12")
+    (project / "Pulumi.dev.yaml").write_text(settings)
+    node = {
+        "name": "rack-1",
+        "privateIp": "10.80.0.11",
+        "activationId": "a-1",
+        "activationExpires": "2026-11-26",
+    }
+    pulumi(json.dumps({**OUTPUTS, "hybridNodes": [node]}))
+    found = {one.name: one for one in subject.find(stack="dev", outputs=None, project_dir=project).machines}
+    assert found["rack-1"] == Machine(name="rack-1", activation_id="a-1", private_ip="10.80.0.11", own=True)
+    assert found["rack-2"] == Machine(name="rack-2", private_ip="10.80.0.12", own=True)
+    assert not found["hybrid-1"].own
+
+
 STATE = {
     "deployment": {
         "resources": [
