@@ -46,6 +46,7 @@ from settings.values import (
 )
 
 OPERATING_SYSTEMS = ("ubuntu-24.04", "ubuntu-22.04", "al2023")
+_NOT_TRIED = {"rhel": "RHEL is not supported: the join was never run on it, see docs/data-centre.md"}
 _MANIFEST_URL = versions.calico_manifest_url(versions.CALICO_DEFAULT)
 ARCHITECTURES: tuple[instances.Architecture, ...] = ("amd64", "arm64")
 # A site-to-site VPN carries 1446 bytes (https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html), VXLAN takes 50.
@@ -172,7 +173,7 @@ class HybridNode(_Model):
         ),
     ] = Field(description="a name for the node", examples=["hybrid-{number}"])
     instance_type: InstanceType = Field("t4g.medium", description="an EC2 instance type")
-    os: Annotated[str, one_of(OPERATING_SYSTEMS, example="ubuntu-24.04")] = Field(
+    os: Annotated[str, one_of(OPERATING_SYSTEMS, example="ubuntu-24.04", absent=_NOT_TRIED)] = Field(
         "ubuntu-24.04", description="the name of an operating system"
     )
     disk_gib: _Disk = Field(30, alias="diskGiB")

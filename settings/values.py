@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from ipaddress import IPv4Address, IPv4Network
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator
@@ -146,12 +147,15 @@ def _port(value: int) -> int:
     return value
 
 
-def one_of(allowed: Collection[str], *, example: str) -> AfterValidator:
-    """Check that a text is one of a closed set."""
+def one_of(
+    allowed: Collection[str], *, example: str, absent: Mapping[str, str] = MappingProxyType({})
+) -> AfterValidator:
+    """Check that a text is one of a closed set; `absent` says why some are not in it, by how they begin."""
 
     def check(text: str) -> str:
         if text not in allowed:
-            raise rejected(f"is not one of {', '.join(allowed)}", "Choose one of them", example=example)
+            why = next((f" ({note})" for start, note in absent.items() if text.lower().startswith(start)), "")
+            raise rejected(f"is not one of {', '.join(allowed)}{why}", "Choose one of them", example=example)
         return text
 
     return AfterValidator(check)

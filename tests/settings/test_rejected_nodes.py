@@ -310,7 +310,8 @@ def test_a_node_group_takes_twenty_instance_types_at_most(problems, parse, advis
             "hybridNodes",
             [{"name": "a", "os": "rhel-9"}],
             (
-                "hybridNodes[0].os rhel-9 is not one of ubuntu-24.04, ubuntu-22.04, al2023. Choose one of them,"
+                "hybridNodes[0].os rhel-9 is not one of ubuntu-24.04, ubuntu-22.04, al2023 (RHEL is not supported:"
+                " the join was never run on it, see docs/data-centre.md). Choose one of them,"
                 " e.g. pulumi config set --path 'hybridNodes[0].os' ubuntu-24.04"
             ),
         ),
