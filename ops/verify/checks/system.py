@@ -235,7 +235,8 @@ def coredns_own_side(context: Context, findings: Findings) -> str:
     eventually=True,
 )
 def metrics(context: Context, findings: Findings) -> str | Outcome:
-    nodes, serving = context.cluster.nodes, context.kube.metrics_service()
+    nodes, api = context.cluster.nodes, context.kube.metrics_api()
+    serving = api.service if api else None
     space, _, name = METRICS_SERVICE.partition("/")
     wanted = context.kube.deployment(space, name) is not None
     if serving is None and not wanted:
