@@ -9,28 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
 
 from ops.doctor.failures import FAILURES, Failure
 from ops.doctor.symptoms import Gap, Place, Section, Symptom
 
-# Where to read on about what no row knows.
-_NEXT = {
-    Place.STATE: "pulumi stack --show-urns",
-    Place.CONSOLE: "on the node, sudo journalctl -u eks-hybrid-join -u kubelet -u containerd; ops doctor --bundle "
-    "FILE.tgz keeps the whole console. The node tries again by itself; a new one is made by "
-    "pulumi up --replace '**:Activation::NAME.*'",
-    Place.JOIN: "the machine's console, below; aws ec2 reboot-instances starts the join again",
-    Place.CONTROL_PLANE: "aws eks describe-cluster --region REGION --name CLUSTER --query cluster.health",
-    Place.NODE_GROUP: "EKS's own words are above; after the cause is gone, a group that is CREATE_FAILED needs "
-    "pulumi up --replace '**aws:eks/nodeGroup:NodeGroup::managed'",
-    Place.ADD_ON: "aws eks describe-addon --region REGION --cluster-name CLUSTER --addon-name NAME-OF-IT",
-    Place.NODE: "kubectl describe node shows its events; on the node: journalctl -u kubelet -u containerd",
-    Place.EVENT: "kubectl describe of the object that the event is about",
-    Place.POD: "kubectl -n NAMESPACE describe pod, and its log",
-    Place.LOG: "kubectl -n kube-system describe the pod: its readiness probe says whether Felix or its container fails",
-    Place.TARGET: "aws elbv2 describe-target-health",
-    Place.TEXT: "look these words up; an issue of this project that quotes them helps the next person",
-}
+# Where to read on about what no row knows, by place.
+_NEXT = yaml.safe_load(Path(__file__).with_name("next.yaml").read_text(encoding="utf-8"))
 _ORDER = {failure.id: number for number, failure in enumerate(FAILURES)}
 
 
