@@ -69,8 +69,7 @@ def doctor(
         else:
             from ops.doctor import session
 
-            request = session.Request(stack=stack, outputs=outputs, profile=profile, bundle=bundle)
-            diagnosis = session.run(request)
+            diagnosis = session.run(stack=stack, outputs=outputs, profile=profile, bundle_path=bundle)
     if output_format is Format.JSON:
         report.write_json(diagnosis, sys.stdout)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,17 +28,9 @@ CONCURRENCY = 8
 KEPT = subject.PROJECT_DIR / ".cache" / "runs"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line asks for."""
-
-    stack: str | None
-    outputs: str | None
-    profile: str | None = None
-    bundle: Path | None = None
-
-
-def run(request: Request) -> Diagnosis:
+def run(
+    *, stack: str | None, outputs: str | None, profile: str | None = None, bundle_path: Path | None = None
+) -> Diagnosis:
     """Look at a stack and explain it.
 
     Raises:
@@ -47,17 +38,17 @@ def run(request: Request) -> Diagnosis:
             written.
 
     """
-    if request.bundle is not None:
-        bundle.check(request.bundle)
-    found = subject.find(stack=request.stack, outputs=request.outputs)
-    profile = request.profile or found.profile
+    if bundle_path is not None:
+        bundle.check(bundle_path)
+    found = subject.find(stack=stack, outputs=outputs)
+    profile = profile or found.profile
     cloud = Aws(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES, roles=found.roles)
     return examine(
         found,
         cloud,
         lambda cluster: connect(found, cluster, profile=profile),
         now=datetime.now(UTC),
-        bundle_path=request.bundle,
+        bundle_path=bundle_path,
     )
 
 

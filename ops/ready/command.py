@@ -44,5 +44,5 @@ def ready(
     with refusals("ready"):
         from ops.ready import session
 
-        run = session.check(session.Request(stack=stack, timeout_s=timeout, retries=1), checks)
+        run = session.check(stack, checks, timeout_s=timeout, retries=1)
     report(run, output_format, output, no_color=no_color, strict=strict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -26,29 +25,20 @@ from ops.ready.context import Context
 CONCURRENCY = 16
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What the command line asks for. Times in seconds."""
-
-    stack: str
-    timeout_s: float
-    retries: int
-
-
-def check(request: Request, checks: Sequence[Check]) -> Run:
-    """Ask all checks."""
-    program = _program(request.stack)
-    subject = {"stack": request.stack}
+def check(stack: str, checks: Sequence[Check], *, timeout_s: float, retries: int) -> Run:
+    """Ask all checks about a stack; `timeout_s` and `retries` are for one request, in seconds."""
+    program = _program(stack)
+    subject = {"stack": stack}
     if isinstance(program, Evaluated):
         subject["region"] = program.config.values["aws:region"]
-    http = Http(timeout_s=request.timeout_s, connections=1)
+    http = Http(timeout_s=timeout_s, connections=1)
     context = Context(
-        stack=request.stack,
+        stack=stack,
         folder=PROJECT_DIR,
         program=program,
-        sign_in=lambda: _sign_in(program, request),
+        sign_in=lambda: _sign_in(program, timeout_s, retries),
         http=http,
-        kube=lambda: _cluster(request),
+        kube=lambda: _cluster(stack, timeout_s, retries),
     )
     with closing(http), closing(LiveProgress(Console(stderr=True), len(checks))) as progress:
         return runner.run(
@@ -63,24 +53,20 @@ def _program(stack: str) -> Evaluated | Exception:
         return error
 
 
-def _cluster(request: Request) -> Kube:
+def _cluster(stack: str, timeout_s: float, retries: int) -> Kube:
     """Sign in to the stack's cluster."""
-    found = stack_outputs.deployment(outputs=None, stack=request.stack)
-    return Kube(
-        found.kubeconfig,
-        profile=found.checks.profile or None,
-        timeout_s=request.timeout_s,
-        retries=request.retries,
-    )
+    found = stack_outputs.deployment(outputs=None, stack=stack)
+    profile = found.checks.profile or None
+    return Kube(found.kubeconfig, profile=profile, timeout_s=timeout_s, retries=retries)
 
 
-def _sign_in(program: Evaluated | Exception, request: Request) -> AwsClient:
+def _sign_in(program: Evaluated | Exception, timeout_s: float, retries: int) -> AwsClient:
     """Sign in as the stack does."""
     values = program.config.values if isinstance(program, Evaluated) else {}
     return AwsClient(
         region=values.get("aws:region") or os.environ.get("AWS_REGION", "us-east-1"),
         profile=values.get("aws:profile") or None,
         roles=settings.roles(values),
-        timeout_s=request.timeout_s,
-        retries=request.retries,
+        timeout_s=timeout_s,
+        retries=retries,
     )

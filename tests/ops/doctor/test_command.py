@@ -230,7 +230,7 @@ def test_a_profile_that_is_not_there_ends_with_2(
 
 
 def test_interrupting_ends_with_130(ops: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_: Any) -> None:
+    def interrupted(**_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(session, "run", interrupted)
