@@ -25,13 +25,7 @@ config = settings.load()
 for warning in settings.warnings(config, date.today()):
     pulumi.log.warn(warning)
 calico_objects = manifest(config.calico_source, config.pod_network)
-account = look_up(
-    region=config.region,
-    profile=config.profile,
-    roles=config.roles,
-    zones=config.availability_zones,
-    default_tags=config.default_tags.tags,
-)
+account = look_up(config.account)
 
 # A change that cannot be made is refused here, before anything else is touched.
 fixed = FixedSettings(

@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.credentials import Role
+from infra.shapes import AccountShape
 
 # On everything that takes tags, beside the stack's aws:defaultTags: what `ops verify --destroyed` looks for.
 STACK_TAG = "eks-hybrid-calico:stack"
@@ -55,19 +56,12 @@ class Account:
         return {**self.default_tags, **self.named(name)}
 
 
-def look_up(
-    *,
-    region: str,
-    profile: str | None,
-    zones: int,
-    default_tags: Mapping[str, str],
-    roles: Sequence[Role] = (),
-) -> Account:
+def look_up(asked: AccountShape) -> Account:
     """Ask the provider for what the settings cannot know. Creates nothing.
 
     Two stacks in one account are told apart by the tag, whatever names they gave their clusters.
 
-    Errors: RunError when the account does not see as many `zones` in the region as the settings ask for; whatever
+    Errors: RunError when the account does not see as many zones in the region as the settings ask for; whatever
     the AWS provider says when its credentials do not work.
     """
     seen = aws.get_availability_zones(
@@ -80,13 +74,13 @@ def look_up(
     return Account(
         partition=partition.partition,
         dns_suffix=partition.dns_suffix,
-        region=region,
+        region=asked.region,
         account_id=aws.get_caller_identity().account_id,
-        zones=enough_zones(seen.names, wanted=zones, region=region),
-        profile=profile,
-        roles=tuple(roles),
+        zones=enough_zones(seen.names, wanted=asked.zones, region=asked.region),
+        profile=asked.profile,
+        roles=tuple(asked.roles),
         tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
-        default_tags=default_tags,
+        default_tags=asked.default_tags,
     )
 
 

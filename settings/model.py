@@ -500,6 +500,17 @@ class Settings(_Model):
         return self.pod_mtu or (POD_MTU_ACROSS_A_VPN if self.site.is_own else 0)
 
     @property
+    def account(self) -> shapes.AccountShape:
+        """Where the stack is built, and who signs in."""
+        return shapes.AccountShape(
+            region=self.region,
+            profile=self.profile,
+            roles=self.roles,
+            zones=self.availability_zones,
+            default_tags=self.default_tags.tags,
+        )
+
+    @property
     def calico_source(self) -> shapes.CalicoSource:
         """Where Calico's manifest comes from."""
         return shapes.CalicoSource(
