@@ -158,11 +158,19 @@ class Api:
         return f"{self._collection(obj)}/{obj['metadata']['name']}"
 
 
-def wait_for(what: str, look: Callable[[], Found | None], *, seconds: float = 120.0) -> Found:
+# A controller of ReplicaSets that has lost count of its pods (a ReplicaSet of the same name went a moment ago) waits
+# five minutes before it counts anew: ExpectationsTimeout in k8s.io/kubernetes/pkg/controller/controller_utils.go.
+PATIENCE_S = 400.0
+
+
+def wait_for(
+    what: str | Callable[[], str], look: Callable[[], Found | None], *, seconds: float = PATIENCE_S
+) -> Found:
     """Look until there is something, and return it. `what` says in the error what did not come."""
     deadline = time.monotonic() + seconds
     while True:
         if found := look():
             return found
-        assert time.monotonic() < deadline, f"after {seconds:g} s: {what}"
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"after {seconds:g} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.1)

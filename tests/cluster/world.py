@@ -228,7 +228,7 @@ class World:
         """Wait until Deployments (name, namespace) are rolled out."""
         for name, space in names:
             wait_for(
-                f"{space}/{name} is not available: {self.why(space)}",
+                lambda n=name, s=space: f"{s}/{n} is not available: {self.why(n, s)}",
                 lambda n=name, s=space: self.available(n, s),
             )
 
@@ -247,9 +247,11 @@ class World:
         """List the pods that the scheduler has refused a place."""
         return [pod for pod in self.pods(space, labels) if unschedulable(pod)]
 
-    def why(self, space: str) -> str:
-        """Return what the scheduler says about each pod without a place."""
-        return "; ".join(filter(None, map(unschedulable, self.pods(space)))) or "the scheduler refused no pod"
+    def why(self, name: str, space: str) -> str:
+        """Return what the scheduler says about each pod without a place, or else what the Deployment says."""
+        refused = "; ".join(filter(None, map(unschedulable, self.pods(space))))
+        found = self.api.find("apps/v1", "Deployment", name, namespace=space)
+        return refused or f"the scheduler refused no pod; {(found or {}).get('status')}"
 
     # --- cleaning --------------------------------------------------------------------------------
 
