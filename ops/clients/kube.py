@@ -42,14 +42,6 @@ class Executed:
     exit_code: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class MetricsApi:
-    """The API metrics.k8s.io: the Service behind it (`namespace/name`), and whether it names an authority to trust."""
-
-    service: str
-    has_authority: bool = False
-
-
 class ExecError(Exception):
     """Logs or exec: the server said no, or the command did not end in time. The text is the reason."""
 
@@ -123,13 +115,11 @@ class Kube:
         """List cluster-wide objects of crd.projectcalico.org/v1, e.g. `ippools`."""
         return self._list(self._custom.list_cluster_custom_object, "crd.projectcalico.org", "v1", plural)
 
-    def metrics_api(self) -> MetricsApi | None:
-        """Read who serves metrics.k8s.io; None when nothing does."""
+    def metrics_service(self) -> str | None:
+        """Name the Service (`namespace/name`) that serves metrics.k8s.io; None when nothing does."""
         found = self._one(self._registration.read_api_service, "v1beta1.metrics.k8s.io")
-        spec = (found or {}).get("spec") or {}
-        service = spec.get("service") or {}
-        place = f"{service.get('namespace', '')}/{service.get('name', '')}"
-        return MetricsApi(service=place, has_authority=bool(spec.get("caBundle"))) if found else None
+        service = ((found or {}).get("spec") or {}).get("service") or {}
+        return f"{service.get('namespace', '')}/{service.get('name', '')}" if found else None
 
     def node_metrics(self) -> list[Object]:
         """List what metrics-server has measured of Nodes; empty when the API server knows no such API."""

@@ -32,7 +32,7 @@ def rig(new_real_rig: Callable[[], RealRig]) -> RealRig:
 @pytest.fixture(scope="module")
 def created(rig: RealRig) -> Step:
     """The first `pulumi up` of a cluster in which somebody has installed a metrics-server of his own."""
-    for obj in foreign.metrics_server():
+    for obj in foreign.metrics_server(authority=rig.cluster.authority):
         rig.cluster.api.apply(obj, manager=foreign.MANAGER)
     return rig.stack.step(rig.stack.up)
 
@@ -88,7 +88,7 @@ def test_a_metrics_server_of_the_users_own_stops_no_up_and_loses_only_the_api(
     rig: RealRig, created: Step
 ) -> None:
     assert created.run.code == 0
-    *parts, api = foreign.metrics_server()
+    *parts, api = foreign.metrics_server(authority=rig.cluster.authority)
     for obj in parts:
         found = rig.cluster.api.get(obj)
         managers = {each["manager"] for each in found["metadata"]["managedFields"]}

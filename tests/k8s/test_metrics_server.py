@@ -90,9 +90,11 @@ def test_nothing_has_the_name_of_a_part_of_another_metrics_server_but_the_api():
     }
 
 
-def test_the_api_is_taken_over_from_whoever_has_set_it():
+def test_the_api_is_taken_over_whoever_has_set_it_and_however():
     (api,) = (one for one in metrics_server.objects() if one["kind"] == "APIService")
     assert api["metadata"]["annotations"] == {"pulumi.com/patchForce": "true"}
+    # The API server refuses an authority beside a certificate that is not checked.
+    assert (api["spec"]["insecureSkipTLSVerify"], api["spec"]["caBundle"]) == (True, "")
 
 
 def test_no_label_is_one_that_another_metrics_server_selects_its_pods_by():

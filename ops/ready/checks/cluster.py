@@ -15,16 +15,13 @@ def metrics(context: Context, findings: Findings) -> str | Outcome:
     if not context.is_up:
         return skipped("there is no cluster yet")
     try:
-        api = context.kube().metrics_api()
+        serving = context.kube().metrics_service()
     except AskError as error:
         return skipped(f"not known: {' '.join(error.problem.seen.split())[:120]}")
-    if api is not None and api.service != METRICS_SERVICE:
-        note = findings.fail if api.has_authority else findings.warn
-        note(
-            f"the cluster has another metrics-server: metrics.k8s.io leads to {api.service}",
-            why="its API names an authority (caBundle), and pulumi up stops where it would lead it elsewhere"
-            if api.has_authority
-            else "this program brings one and leads the API to it; the other runs on, and nobody asks it any more",
+    if serving not in (None, METRICS_SERVICE):
+        findings.warn(
+            f"the cluster has another metrics-server: metrics.k8s.io leads to {serving}",
+            why="this program brings one and leads the API to it; the other runs on, and nobody asks it any more",
             fix="to keep the other: pulumi config set metricsServer false; else uninstall it before pulumi up",
         )
     return "no other metrics-server serves metrics.k8s.io"

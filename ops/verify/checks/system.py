@@ -235,8 +235,7 @@ def coredns_own_side(context: Context, findings: Findings) -> str:
     eventually=True,
 )
 def metrics(context: Context, findings: Findings) -> str | Outcome:
-    nodes, api = context.cluster.nodes, context.kube.metrics_api()
-    serving = api.service if api else None
+    nodes, serving = context.cluster.nodes, context.kube.metrics_service()
     space, _, name = METRICS_SERVICE.partition("/")
     wanted = context.kube.deployment(space, name) is not None
     if serving is None and not wanted:

@@ -17,7 +17,6 @@ from ops.checks.model import Result, Run, select
 from ops.checks.report import pretty
 from ops.clients.errors import AskError, NotAllowedError
 from ops.clients.http import Answer
-from ops.clients.kube import MetricsApi
 from ops.clients.stack_config import StackConfig
 from ops.clients.tools import Ran
 from ops.program.running import Evaluated
@@ -165,10 +164,10 @@ class FakeHttp:
 
 
 class FakeKube:
-    def __init__(self, serving: MetricsApi | AskError | None) -> None:
+    def __init__(self, serving: str | AskError | None) -> None:
         self._serving = serving
 
-    def metrics_api(self) -> MetricsApi | None:
+    def metrics_service(self) -> str | None:
         if isinstance(self._serving, AskError):
             raise self._serving
         return self._serving
@@ -189,7 +188,7 @@ def ready(record: Any, config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         now: datetime = NOW,
         manifest_missing: str = "",
         hidden: tuple[str, ...] = (),
-        serving: MetricsApi | AskError | None = None,
+        serving: str | AskError | None = None,
         **answers: Any,
     ) -> Run:
         said = {**TOOLS, **(tools or {})}
