@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pulumi
+from pulumi_kubernetes.apiregistration.v1 import APIService
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.yaml.v2 import ConfigGroup
 
@@ -31,9 +32,6 @@ API_SERVICE: Final = "v1beta1.metrics.k8s.io"
 _LABELS: Final = {"k8s-app": NAME}
 _RBAC: Final = "rbac.authorization.k8s.io"
 _USER: Final = 1000
-# Pulumi takes the fields that somebody else has set, where it would otherwise stop.
-# https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#annotations
-_TAKEN_OVER: Final = {"pulumi.com/patchForce": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,30 +54,37 @@ class MetricsServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("ekshybrid:metrics_server:MetricsServer", name, None, opts)
         if args.wanted:
-            # After the nodes: an API that nobody serves yet is reported with every look at what the cluster knows.
             around = ConfigGroup(
                 "metrics-server",
                 objs=list(objects()),
                 skip_await=True,
-                opts=children.after(self, args.cluster, [args.managed_nodes]),
+                opts=children.first(self, args.cluster, opts),
             )
-            Deployment("metrics-server", **deployment(), opts=children.after(self, args.cluster, [around]))
+            Deployment(
+                "metrics-server",
+                **deployment(),
+                opts=children.after(self, args.cluster, [around, args.managed_nodes]),
+            )
+            # After the nodes: an API that nobody serves yet is reported with every look at what the cluster knows.
+            # The API server keeps no empty authority: without the option it would be a difference in every `up`.
+            after_nodes = children.after(self, args.cluster, [args.managed_nodes])
+            kept = pulumi.ResourceOptions(ignore_changes=["spec.caBundle"])
+            APIService("metrics-api", **api(), opts=pulumi.ResourceOptions.merge(after_nodes, kept))
         self.register_outputs({})
 
 
 def objects() -> Sequence[dict[str, Any]]:
-    """Return all but the Deployment: account, rights, Service, and the API group metrics.k8s.io."""
+    """Return what the Deployment needs: account, rights, and Service."""
 
     def obj(version: str, kind: str, name: str, *, namespaced: bool = False, **rest: Any) -> dict[str, Any]:
         where = {"namespace": NAMESPACE} if namespaced else {}
-        metadata: dict[str, Any] = {
-            "name": name,
-            **where,
-            "labels": {**_LABELS, **rest.pop("labels", {})},
+        labels = {**_LABELS, **rest.pop("labels", {})}
+        return {
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": {"name": name, **where, "labels": labels},
+            **rest,
         }
-        if "annotations" in rest:
-            metadata["annotations"] = rest.pop("annotations")
-        return {"apiVersion": version, "kind": kind, "metadata": metadata, **rest}
 
     def binding(name: str, kind: str, role: str, *, namespaced: bool = False) -> dict[str, Any]:
         return obj(
@@ -124,24 +129,31 @@ def objects() -> Sequence[dict[str, Any]]:
                 "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": "https"}],
             },
         ),
-        obj(
-            "apiregistration.k8s.io/v1",
-            "APIService",
-            API_SERVICE,
-            annotations=_TAKEN_OVER,
-            spec={
-                "group": "metrics.k8s.io",
-                "version": "v1beta1",
-                "groupPriorityMinimum": 100,
-                "versionPriority": 100,
-                # It makes itself a certificate when it starts, as in the project's own release. Another one may
-                # have named its authority here, which the API server refuses beside this.
-                "insecureSkipTLSVerify": True,
-                "caBundle": "",
-                "service": {"name": NAME, "namespace": NAMESPACE, "port": 443},
-            },
-        ),
     )
+
+
+def api() -> dict[str, Any]:
+    """Return `metadata` and `spec` of the API group metrics.k8s.io, which is taken over from whoever has set it."""
+    return {
+        # Pulumi takes the fields that somebody else has set, where it would otherwise stop.
+        # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#annotations
+        "metadata": {
+            "name": API_SERVICE,
+            "labels": _LABELS,
+            "annotations": {"pulumi.com/patchForce": "true"},
+        },
+        "spec": {
+            "group": "metrics.k8s.io",
+            "version": "v1beta1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            # It makes itself a certificate when it starts, as in the project's own release. Another one may have
+            # named its authority here, which the API server refuses beside this.
+            "insecureSkipTLSVerify": True,
+            "caBundle": "",
+            "service": {"name": NAME, "namespace": NAMESPACE, "port": 443},
+        },
+    }
 
 
 def deployment() -> dict[str, Any]:

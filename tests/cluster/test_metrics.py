@@ -94,12 +94,20 @@ def measured(cluster: ControlPlane, world: World) -> Iterator[int]:
 
 
 def deploy(world: World) -> list[str]:
-    return world.put(*metrics_server.objects(), workload("Deployment", metrics_server.deployment()))
+    return world.put(*objects())
+
+
+def objects() -> list[dict]:
+    return [
+        *metrics_server.objects(),
+        workload("APIService", metrics_server.api()),
+        workload("Deployment", metrics_server.deployment()),
+    ]
 
 
 def lead_to(world: World, port: int) -> None:
     """Let the Service lead to this machine: no packet is routed to a pod here."""
-    service, api = (one for one in metrics_server.objects() if one["kind"] in ("Service", "APIService"))
+    service, api = (one for one in objects() if one["kind"] in ("Service", "APIService"))
     ports = [{"port": port, "name": "https"}]
     world.put(
         {
@@ -174,8 +182,7 @@ def test_another_one_that_is_installed_later_takes_the_api_and_gives_it_back_whe
 
 def test_what_is_applied_a_second_time_stays_as_it_is(world: World) -> None:
     deploy(world)
-    objects = [*metrics_server.objects(), workload("Deployment", metrics_server.deployment())]
-    kept = [one for one in objects if one["kind"] != "Deployment"]
+    kept = [one for one in objects() if one["kind"] != "Deployment"]
     first = [world.api.apply(one, force=True).object["metadata"]["managedFields"] for one in kept]
     again = [world.api.apply(one, force=True).object["metadata"]["managedFields"] for one in kept]
     assert first == again

@@ -125,6 +125,7 @@ def core_dns_objects(*, zones: int = 2, most_nodes: int = 4) -> list[Object]:
 
 
 _VERSIONS = {
+    "APIService": "apiregistration.k8s.io/v1",
     "Deployment": "apps/v1",
     "NetworkPolicy": "networking.k8s.io/v1",
     "PodDisruptionBudget": "policy/v1",

@@ -133,7 +133,7 @@ def test_another_node_port_opens_the_new_one_before_it_closes_the_old_one(adjust
 
 
 def test_the_metrics_server_goes_with_its_api_and_comes_back(adjusted, adjusted_back):
-    places = [("kubernetes:apps/v1:Deployment", "metrics-server"), (API_SERVICE, "metrics-server")]
+    places = [("kubernetes:apps/v1:Deployment", "metrics-server"), (API_SERVICE, "metrics-api")]
     for type_, name in places:
         assert len(adjusted.of("Delete", type_, name)) == len(adjusted_back.of("Create", type_, name)) == 1
         assert adjusted.of("Create", type_, name) == adjusted_back.of("Delete", type_, name) == []

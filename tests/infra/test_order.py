@@ -210,7 +210,7 @@ def test_every_kubernetes_resource_goes_down_with_the_cluster(dev):
     # Deleted one by one, Calico's DaemonSet can vanish while nodes still drain: long hangs.
     cluster = dev.one(CLUSTER)
     found = [r for r in dev.resources.values() if r.type.startswith("kubernetes:") or r.type == ADDON]
-    assert len(found) == 17
+    assert len(found) == 18
     assert {r.options.deleted_with for r in found} == {cluster.urn}
 
 

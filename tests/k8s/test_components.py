@@ -62,6 +62,7 @@ def test_a_namespace_comes_before_what_is_in_it_and_the_service_after_its_pods(d
 PLACES = {
     "ekshybrid:metrics_server:MetricsServer$kubernetes:yaml/v2:ConfigGroup::metrics-server",
     "ekshybrid:metrics_server:MetricsServer$kubernetes:apps/v1:Deployment::metrics-server",
+    "ekshybrid:metrics_server:MetricsServer$kubernetes:apiregistration.k8s.io/v1:APIService::metrics-api",
     "ekshybrid:hybrid_dns:HybridDns$kubernetes:apps/v1:Deployment::coredns-hybrid",
     "ekshybrid:hybrid_dns:HybridDns$kubernetes:policy/v1:PodDisruptionBudget::coredns-hybrid",
     "ekshybrid:hybrid_dns:HybridDns$kubernetes:core/v1:ServicePatch::kube-dns",

@@ -67,6 +67,7 @@ def test_it_may_read_what_it_measures_and_nothing_else():
 
 def test_every_key_is_one_that_the_kubernetes_api_knows(check_object):
     check_object("V1Deployment", metrics_server.deployment())
+    check_object("V1APIService", metrics_server.api())
     for one in metrics_server.objects():
         check_object(f"V1{one['kind']}", one)
 
@@ -83,18 +84,23 @@ THEIRS = {
 
 
 def test_nothing_has_the_name_of_a_part_of_another_metrics_server_but_the_api():
-    made = {one["metadata"]["name"] for one in (*metrics_server.objects(), metrics_server.deployment())}
+    parts = (*metrics_server.objects(), metrics_server.deployment(), metrics_server.api())
+    made = {one["metadata"]["name"] for one in parts}
     assert not made & THEIRS
     assert {name for name in made if not name.startswith("eks-hybrid-metrics")} == {
         metrics_server.API_SERVICE
     }
 
 
-def test_the_api_is_taken_over_whoever_has_set_it_and_however():
-    (api,) = (one for one in metrics_server.objects() if one["kind"] == "APIService")
+def test_the_api_is_taken_over_whoever_has_set_it_and_however(dev):
+    api = metrics_server.api()
     assert api["metadata"]["annotations"] == {"pulumi.com/patchForce": "true"}
     # The API server refuses an authority beside a certificate that is not checked.
     assert (api["spec"]["insecureSkipTLSVerify"], api["spec"]["caBundle"]) == (True, "")
+    (sent,) = dev.of_type("kubernetes:apiregistration.k8s.io/v1:APIService")
+    assert api.items() <= sent.inputs.items()
+    # The API server keeps no empty one, which would be a difference in every up.
+    assert sent.options.ignore_changes == ("spec.caBundle",)
 
 
 def test_no_label_is_one_that_another_metrics_server_selects_its_pods_by():
@@ -124,5 +130,6 @@ def test_without_it_nothing_of_it_is_there_and_its_paths_stay_open(record, dev):
     assert {urn.rpartition("$")[2] for urn in gone} == {
         "kubernetes:yaml/v2:ConfigGroup::metrics-server",
         "kubernetes:apps/v1:Deployment::metrics-server",
+        "kubernetes:apiregistration.k8s.io/v1:APIService::metrics-api",
     }
     assert {r.name for r in without.of_type(RULE)} == {r.name for r in dev.of_type(RULE)}

@@ -28,6 +28,7 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 CLUSTER = "eks:index:Cluster"
 ACTIVATION = "aws:ssm/activation:Activation"
 ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
+API_SERVICE = "kubernetes:apiregistration.k8s.io/v1:APIService"
 OBJECTS = "kubernetes:yaml/v2:ConfigGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 SERVICE = "kubernetes:core/v1:Service"
@@ -242,10 +243,9 @@ RULES = (
         _objects_of("calico:CalicoControllers"),
     ),
     Rule(
-        (OBJECTS,),
+        (API_SERVICE,),
         (NODE_GROUP,),
         "an API that nobody serves is reported with every look at what the cluster knows",
-        _objects_of("metrics_server:MetricsServer"),
     ),
     Rule((DEPLOYMENT,), (OBJECTS,), "its account and its rights come with them", _is_beside),
     Rule(

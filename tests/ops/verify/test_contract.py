@@ -40,9 +40,7 @@ def test_workloads_are_looked_for_under_the_names_the_program_gives_them(dev: Re
 
 
 def test_metrics_are_looked_for_where_the_program_sends_the_api(dev: Recording) -> None:
-    group = dev.one("kubernetes:yaml/v2:ConfigGroup", "metrics-server")
-    (api,) = [one for one in group.inputs["objs"] if one["kind"] == "APIService"]
-    service = api["spec"]["service"]
+    service = dev.one("kubernetes:apiregistration.k8s.io/v1:APIService").inputs["spec"]["service"]
     assert f"{service['namespace']}/{service['name']}" == METRICS_SERVICE
     metadata = dev.one("kubernetes:apps/v1:Deployment", "metrics-server").inputs["metadata"]
     assert f"{metadata['namespace']}/{metadata['name']}" == METRICS_SERVICE
