@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -264,17 +265,19 @@ class World:
                 self.api.delete(obj, **at_once)
         for node in self.api.items("v1", "Node"):
             self.api.delete({**node, **_NODE})
-        wait_for("pods stay", lambda: not self._remove_pods(at_once))
+        # Pods go when their controller has seen that their ReplicaSets are gone. In between it replaces them, and would
+        # wait five minutes for a pod of the next ReplicaSet of that name.
+        wait_for("ReplicaSets stay", lambda: not self._remove("apps/v1", "ReplicaSet", at_once))
+        time.sleep(_SEEN_S)
+        wait_for("pods stay", lambda: not self._remove("v1", "Pod", at_once))
 
-    def _remove_pods(self, options: dict[str, Any]) -> list[Object]:
-        # Deployments first: their garbage collector may lag, and a ReplicaSet makes new pods as long as it is there.
-        for kind in ("ReplicaSet", "Pod"):
-            version = "v1" if kind == "Pod" else "apps/v1"
-            for each in self.api.items(version, kind):
-                self.api.delete({**each, "apiVersion": version, "kind": kind}, **options)
-        return self.api.items("v1", "Pod")
+    def _remove(self, version: str, kind: str, options: dict[str, Any]) -> list[Object]:
+        for each in self.api.items(version, kind):
+            self.api.delete({**each, "apiVersion": version, "kind": kind}, **options)
+        return self.api.items(version, kind)
 
 
+_SEEN_S = 0.3
 _NODE = {"apiVersion": "v1", "kind": "Node"}
 
 
