@@ -80,7 +80,8 @@ def to_json(plan: Plan) -> str:
                 "ignoreChanges": list(r.options.ignore_changes),
                 "deletedWith": r.options.deleted_with,
             }
-            for r in recording.resources.values()
+            # By URN, so that two plans can be compared: the SDK registers in another order now and then.
+            for r in sorted(recording.resources.values(), key=lambda r: r.urn)
         ],
         "outputs": masked(recording.stack_outputs, recording.secret_outputs),
     }

@@ -77,8 +77,8 @@ class Recording:
     invokes: tuple[tuple[str, Mapping[str, Any]], ...]
 
     def of_type(self, type_: str) -> list[Resource]:
-        """Every resource of a type token, in the order of registration."""
-        return [r for r in self.resources.values() if r.type == type_]
+        """Every resource of a type token, by URN: the SDK registers in another order now and then."""
+        return sorted((r for r in self.resources.values() if r.type == type_), key=lambda r: r.urn)
 
     def one(self, type_: str, name: str | None = None) -> Resource:
         """The only resource of a type (and name).
