@@ -10,8 +10,9 @@ stored in the instance. Credentials are looked up again at that moment.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
@@ -26,7 +27,28 @@ _IDENTITY = ("activation_id", "cluster_name", "region")
 _ACTIVATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-class OnDeleteProvider(ResourceProvider):
+class Meant(TypedDict):
+    """Which machine of which cluster is meant, and how to sign in."""
+
+    activation_id: str
+    cluster_name: str
+    region: str
+    profile: str | None
+    roles: Sequence[Role]
+
+
+def meant(props: dict[str, Any]) -> Meant:
+    """Read it from what a resource has stored."""
+    return {
+        "activation_id": props["activation_id"],
+        "cluster_name": props["cluster_name"],
+        "region": props["region"],
+        "profile": props.get("profile") or None,
+        "roles": props.get("roles") or (),
+    }
+
+
+class OnDeleteProvider(ResourceProvider, ABC):
     """What the engine calls, out of process: it stores its inputs, and does its work on delete.
 
     Holds no state: it is pickled by reference. `work` is what there is to do for one activation.
@@ -79,91 +101,39 @@ class OnDeleteProvider(ResourceProvider):
         from infra.node_registration import CleanupError
 
         try:
-            self.work(
-                activation_id=_props["activation_id"],
-                cluster_name=_props["cluster_name"],
-                region=_props["region"],
-                profile=_props.get("profile") or None,
-                roles=_props.get("roles") or (),
-            )
+            self.work(meant(_props))
         except CleanupError as error:
             # The engine prints the whole traceback with the message at its end: keep it short.
             raise error.with_traceback(None) from None
 
-    def work(
-        self,
-        *,
-        activation_id: str,
-        cluster_name: str,
-        region: str,
-        profile: str | None,
-        roles: Sequence[Role] = (),
-    ) -> None:
+    @abstractmethod
+    def work(self, what: Meant) -> None:
         """Do what a delete is for."""
-        raise NotImplementedError
 
 
 class NodeCleanupProvider(OnDeleteProvider):
     """Removes Node and registration on delete, and on creation the Node of a dead machine of the same name."""
 
+    own_machine = False
+
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make way for the new machine, and store the inputs."""
         from infra.node_removal import sign_in_and_forget_dead
 
-        sign_in_and_forget_dead(
-            node_name=props["node_name"],
-            activation_id=props["activation_id"],
-            cluster_name=props["cluster_name"],
-            region=props["region"],
-            profile=props.get("profile") or None,
-            roles=props.get("roles") or (),
-        )
+        sign_in_and_forget_dead(node_name=props["node_name"], **meant(props))
         return super().create(props)
 
-    def work(
-        self,
-        *,
-        activation_id: str,
-        cluster_name: str,
-        region: str,
-        profile: str | None,
-        roles: Sequence[Role] = (),
-    ) -> None:
+    def work(self, what: Meant) -> None:
         """Remove what the machine of this activation has left behind."""
         from infra.node_removal import sign_in_and_clean_up
 
-        sign_in_and_clean_up(
-            activation_id=activation_id,
-            cluster_name=cluster_name,
-            region=region,
-            profile=profile,
-            roles=roles,
-        )
+        sign_in_and_clean_up(**what, own_machine=self.own_machine)
 
 
 class OwnMachineCleanupProvider(NodeCleanupProvider):
     """The same for a machine of one's own, which may still run: it is told how to leave, and is not fought."""
 
-    def work(
-        self,
-        *,
-        activation_id: str,
-        cluster_name: str,
-        region: str,
-        profile: str | None,
-        roles: Sequence[Role] = (),
-    ) -> None:
-        """Say what to run on the machine, and remove what the cluster and AWS have of it."""
-        from infra.node_removal import sign_in_and_clean_up
-
-        sign_in_and_clean_up(
-            activation_id=activation_id,
-            cluster_name=cluster_name,
-            region=region,
-            profile=profile,
-            roles=roles,
-            own_machine=True,
-        )
+    own_machine = True
 
 
 class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup"):

@@ -9,31 +9,17 @@ from collections.abc import Sequence
 import pulumi
 
 from infra.credentials import Role
-from infra.node_cleanup import OnDeleteProvider
+from infra.node_cleanup import Meant, OnDeleteProvider
 
 
 class NodeDrainProvider(OnDeleteProvider):
     """Cordons and drains. Pickled by reference as its base: infra.node_drain.NodeDrainProvider stays importable."""
 
-    def work(
-        self,
-        *,
-        activation_id: str,
-        cluster_name: str,
-        region: str,
-        profile: str | None,
-        roles: Sequence[Role] = (),
-    ) -> None:
+    def work(self, what: Meant) -> None:
         """Move the workloads off the machine of this activation."""
         from infra.node_draining import sign_in_and_drain
 
-        sign_in_and_drain(
-            activation_id=activation_id,
-            cluster_name=cluster_name,
-            region=region,
-            profile=profile,
-            roles=roles,
-        )
+        sign_in_and_drain(**what)
 
 
 class NodeDrain(pulumi.dynamic.Resource, module="ekshybrid", name="NodeDrain"):
