@@ -56,8 +56,9 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 plan: $(VENV)/.runtime ## Show what the program would build: no account, no Pulumi CLI
 	@$(BIN)/python -m ops plan --stack $(STACK) $(ARGS)
 
+# A file's tests stay on one core: they share what they have recorded. On one core alone nothing is handed out.
 test: $(VENV)/.dev ## Run the tests: no account
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-engine: $(VENV)/.dev ## Run the program in the real Pulumi engine against stand-in providers: no account
 	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m pytest -m engine tests/engine $(ARGS)

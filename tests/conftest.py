@@ -23,6 +23,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any-machine")
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """As many workers as cores; on one core none, because a worker would only load the SDK once more."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if cores > 1 else 0
+
+
 OWN_SITE: dict[str, Any] = {
     "site": {
         "nodeCidrs": ["10.80.0.0/16", "10.81.0.0/24"],
