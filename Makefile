@@ -69,7 +69,7 @@ test-cluster: $(VENV)/.dev ## Run what Kubernetes runs on a real control plane w
 	  PATH="$$kubernetes:$$pulumi:$$provider:$$PATH" $(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
 bench: $(VENV)/.runtime ## Measure what evaluating the program costs for 1 to 200 hybrid nodes
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m bench.speed $(ARGS)
 
 lint: $(VENV)/.dev ## Check format, lint and types
 	@$(BIN)/ruff format --check .
@@ -119,7 +119,7 @@ lock: $(VENV)/.dev ## Pin every dependency anew, with hashes
 	@$(COMPILE) --all-extras --constraint requirements.txt pyproject.toml -o requirements-dev.txt
 
 docs: $(VENV)/.dev ## Write anew what the documents take from the program: tables and the picture
-	@$(BIN)/python -m ops.docs
+	@$(BIN)/python -m bench.docs
 	@$(BIN)/python -m ops plan --stack dev --picture docs/dev.svg >/dev/null
 
 clean: ## Remove what make has made

@@ -7,7 +7,6 @@ the one that would also match its text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,22 +97,3 @@ FAILURES: tuple[Failure, ...] = tuple(
     for name in _FILES
     for row in yaml.safe_load((Path(__file__).parent / "known" / f"{name}.yaml").read_text(encoding="utf-8"))
 )
-
-
-def markdown_table(failures: Iterable[Failure] = FAILURES) -> str:
-    """Give a troubleshooting table: symptom, cause with its source, fix. Ends in a newline.
-
-    What only waits is left out: nothing is broken, and doctor says so when it sees it.
-    """
-    rows = ["| What you see | Why | What to do |", "|---|---|---|"]
-    for failure in failures:
-        if failure.waits:
-            continue
-        why = f"{_cell(failure.why or 'the text does not say')} ([source]({failure.source}))"
-        rows.append(f"| {_cell(failure.symptom)} | {why} | {_cell(failure.fix)} |")
-    return "\n".join(rows) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Write text for a table cell: a pipe would end the cell, and the stars of a URN pattern would be markup."""
-    return re.sub(r"'\*\*[^']+'", r"`\g<0>`", text.replace("|", "\\|"))

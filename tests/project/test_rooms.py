@@ -109,11 +109,19 @@ def test_the_shared_rooms_know_no_command():
 
 def test_contributing_names_only_files_that_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    paths = set(re.findall(r"`((?:settings|infra|k8s|userdata|ops|tests)/[\w/.]*)`", text))
+    paths = set(re.findall(r"`((?:settings|infra|k8s|userdata|ops|bench|tests)/[\w/.]*)`", text))
     assert len(paths) > 10
     for path in sorted(paths):
         assert (ROOT / path).exists(), f"CONTRIBUTING.md sends people to {path}, which does not exist"
     assert len(text.splitlines()) < 60, "CONTRIBUTING.md is one page: what is longer goes to docs/"
+
+
+def test_what_users_run_needs_nothing_of_the_bench():
+    for path in [ROOT / "__main__.py", *modules(), *sorted((ROOT / "ops").rglob("*.py"))]:
+        for found in imported(path):
+            assert found.split(".")[0] not in ("bench", "tests"), (
+                f"{path.relative_to(ROOT)} imports {found}, which only maintainers have"
+            )
 
 
 def test_only_settings_reads_pulumis_configuration():

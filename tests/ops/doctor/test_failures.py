@@ -8,7 +8,7 @@ import yaml
 
 from ops.doctor import console
 from ops.doctor.diagnosis import recognise
-from ops.doctor.failures import FAILURES, Failure, markdown_table
+from ops.doctor.failures import FAILURES, Failure
 from ops.doctor.symptoms import Place, Symptom
 
 PROJECT = Path(__file__).parents[3]
@@ -65,20 +65,6 @@ def test_settings_that_a_fix_names_exist() -> None:
 
 def test_ids_are_unique() -> None:
     assert len({failure.id for failure in FAILURES}) == len(FAILURES)
-
-
-def test_the_readme_table_has_a_row_for_each_failure_that_does_not_only_wait() -> None:
-    broken = [failure for failure in FAILURES if not failure.waits]
-    head, rule, *rows = markdown_table().splitlines()
-    assert head == "| What you see | Why | What to do |"
-    assert rule == "|---|---|---|"
-    assert 0 < len(rows) == len(broken) < len(FAILURES)
-    for failure, row in zip(broken, rows, strict=True):
-        cells = re.split(r"(?<!\\)\|", row)
-        assert len(cells) == 5
-        assert cells[2].strip().endswith(f"([source]({failure.source}))")
-        # A bare ** would start bold text.
-        assert "**" not in re.sub(r"`[^`]*`", "", row)
 
 
 def test_the_join_script_says_what_the_table_looks_for() -> None:

@@ -62,7 +62,7 @@ def measure(nodes: int) -> dict[str, float]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table. `--json` prints the numbers; `--one N` measures one size in this very process."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the numbers for machines")
     parser.add_argument("--one", type=int, metavar="N", help="measure one size, in this process, as JSON")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of hybrid nodes")
@@ -89,7 +89,7 @@ def table(rows: Sequence[dict[str, float]]) -> str:
 
 
 def _in_a_process(nodes: int) -> dict[str, float]:
-    command = [sys.executable, "-W", "ignore", "-m", "tests.bench", "--one", str(nodes)]
+    command = [sys.executable, "-W", "ignore", "-m", "bench.speed", "--one", str(nodes)]
     root = Path(__file__).resolve().parent.parent
     done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)

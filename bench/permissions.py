@@ -40,7 +40,7 @@ def needed(recording: Recording) -> set[str]:
     unknown = sorted(each for each in types if each not in ACTIONS and not _NO_CALLS.match(each))
     if unknown:
         raise ValueError(
-            f"ops/program/permissions.yaml does not know what {', '.join(unknown)} asks of AWS: add the actions"
+            f"bench/permissions.yaml does not know what {', '.join(unknown)} asks of AWS: add the actions"
         )
     return {action for each in types for action in ACTIONS.get(each, ())}
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import botocore.session
 import pytest
 
-from ops import docs
-from ops.program import permissions
+from bench import docs, permissions
 from tests.conftest import OWN_SITE
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 # IAM's prefix -> botocore's services, where they are called otherwise.
 SERVICES = {
     "elasticloadbalancing": ("elbv2", "elb"),
