@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median_low
 
 from ops.acceptance.engine import Operation
-from ops.clients.durations import Measured
 
-# What ops/plan/waits calls the time from "running" to a Ready node.
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Seconds that the creation of one kind of thing took: the shortest, the median and the longest of `count`."""
+
+    low: int
+    typical: int
+    high: int
+    count: int
+
+
+# What ops/plan/duration.py calls the time from "running" to a Ready node.
 JOINS = "hybrid node joins"
 _INSTANCE = "aws:ec2/instance:Instance"
 _DEPLOYMENT = "kubernetes:apps/v1:Deployment"

@@ -1,4 +1,4 @@
-"""What a run leaves behind: report.md for people, junit.xml for CI systems, durations.json for `ops plan`."""
+"""What a run leaves behind: report.md for people, junit.xml for CI systems."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from xml.etree import ElementTree as Xml
 
 from ops.acceptance import durations
 from ops.acceptance.claims import CLAIMS, Claim, Verdict, verdict
+from ops.acceptance.durations import Measured
 from ops.acceptance.folder import Folder
 from ops.acceptance.story import Found, Status, Taken
 from ops.checks.report.plain import clean
-from ops.clients.durations import Durations, Measured
-from ops.clients.durations import write as write_durations
 
 _PASSED = {Status.PASS: True, Status.FAIL: False}
 
@@ -39,18 +38,6 @@ def write(folder: Folder, found: Found, subject: Subject) -> None:
     measured = durations.created(found.first, found.later)
     folder.write("report.md", folder.redacted(markdown(found, subject, measured)))
     folder.write("junit.xml", junit(found))
-    if measured:
-        where = f"stack {subject.stack} in {subject.region}, {subject.started[:10]}"
-        operations = [
-            {"op": each.op, "type": each.type, "name": each.name, "seconds": each.seconds}
-            for each in (*found.first, *found.later)
-            if not each.failed
-        ]
-        write_durations(
-            folder.path / "durations.json",
-            Durations(where=where, created=measured),
-            operations=operations,
-        )
 
 
 def markdown(found: Found, subject: Subject, measured: Mapping[str, Measured]) -> str:
@@ -131,7 +118,7 @@ def _times(found: Found, measured: Mapping[str, Measured]) -> list[str]:
     lines += [
         f"| {kind} | {each.low} s | {each.typical} s | {each.high} s | {each.count} |" for kind, each in slow
     ]
-    return [*lines, "", "`ops plan --durations durations.json` counts with these figures.", ""]
+    return [*lines, ""]
 
 
 def junit(found: Found) -> str:

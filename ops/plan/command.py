@@ -22,20 +22,12 @@ def plan(
     ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything for machines.")] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Show every resource, wait, flow and output as well.")
+        bool, typer.Option("--full", help="Show every flow, the longest wait and all outputs as well.")
     ] = False,
     flows: Annotated[
         bool, typer.Option("--flows", help="Show the proof of the network flows alone.")
     ] = False,
-    waits: Annotated[
-        bool, typer.Option("--waits", help="Show what waits for what, and the time it takes, alone.")
-    ] = False,
-    durations: Annotated[
-        Path | None,
-        typer.Option(
-            "--durations", metavar="FILE", help="Count with durations that ops acceptance has measured."
-        ),
-    ] = None,
+    waits: Annotated[bool, typer.Option("--waits", help="Show the longest chain of waits, alone.")] = False,
     firewall: Annotated[
         Path | None,
         typer.Option(
@@ -55,8 +47,6 @@ def plan(
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
-    from ops.clients.durations import DurationsError
-    from ops.clients.durations import read as read_durations
     from ops.clients.stack_file import StackFileError
     from ops.plan import report
     from ops.plan.evaluation import plan_stack
@@ -64,13 +54,12 @@ def plan(
     from settings import SettingsError
 
     try:
-        measured = read_durations(durations) if durations else None
         # Pulumi is large: this takes seconds. Nothing is written where standard error is no terminal.
         with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(
             f"Evaluating the program for stack {stack} ..."
         ):
-            found = plan_stack(stack, overrides(config or []), durations=measured)
-    except (SettingsError, CalicoManifestError, UnknownStackError, StackFileError, DurationsError) as error:
+            found = plan_stack(stack, overrides(config or []))
+    except (SettingsError, CalicoManifestError, UnknownStackError, StackFileError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     sections = ((full, report.show_full), (flows, report.show_flows), (waits, report.show_waits))

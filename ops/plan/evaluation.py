@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ops.clients.durations import Durations
+from ops.plan.duration import Schedule, schedule
 from ops.plan.flows import Expectations, FlowReport, prove
-from ops.plan.waits import Schedule, critical_path
 from ops.program.recorder import Recording
 from ops.program.running import PROJECT_DIR, run_stack
 
@@ -18,24 +17,18 @@ from ops.program.running import PROJECT_DIR, run_stack
 class Plan:
     """A recording, what it proves of the network, and what a reader must know: `notes` say what is missing.
 
-    `concealed` takes out of a text what is secret in the stack's settings. `durations` are measured ones, if any.
+    `concealed` takes out of a text what is secret in the stack's settings.
     """
 
     recording: Recording
     flows: FlowReport
     notes: tuple[str, ...]
     concealed: Callable[[str], str] = str
-    durations: Durations | None = None
 
     @cached_property
     def schedule(self) -> Schedule:
         """How long `up` takes, and why."""
-        return critical_path(self.recording, self.durations.created if self.durations else {})
-
-    @property
-    def measured(self) -> str:
-        """Where durations were measured; empty where they are estimates."""
-        return self.durations.where if self.durations else ""
+        return schedule(self.recording)
 
 
 def plan_stack(
@@ -43,7 +36,6 @@ def plan_stack(
     overrides: Mapping[str, str],
     *,
     project_dir: Path = PROJECT_DIR,
-    durations: Durations | None = None,
 ) -> Plan:
     """Evaluate the program for a stack; `overrides` maps a setting's name or path to a raw value.
 
@@ -56,5 +48,4 @@ def plan_stack(
         flows=flows,
         notes=found.notes,
         concealed=found.config.concealed,
-        durations=durations,
     )

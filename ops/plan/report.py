@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,20 +13,16 @@ from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
-from ops.plan import firewall, flows, waits
+from ops.plan import duration, firewall, flows
 from ops.plan.billing import billed
-from ops.plan.describe import GROUP, RULES, Describer, short_type
+from ops.plan.describe import short_type, summary
 from ops.plan.evaluation import Plan
 from ops.plan.flows import Exposure
-from ops.plan.milestones import counts, milestones
-from ops.plan.waits import needless_edges, unordered
 from ops.program.recorder import Recording, Resource, scalars
 
 # Of many things alike only these are shown; the rest is counted.
 _ALIKE_SHOWN = 3
-_ALIKE_ENOUGH = 8
 _SECRET = "[secret]"
 # What a person uses after `up`; --full shows all.
 _OUTPUTS_THAT_MATTER = ("albUrl", "albDnsName", "updateKubeconfig", "machinesToJoin")
@@ -66,7 +63,13 @@ def to_json(plan: Plan) -> str:
         ],
         "exposed": [asdict(exposure) for exposure in plan.flows.exposed],
         "needlessRules": list(plan.flows.needless),
-        "estimate": _estimate_json(plan),
+        "estimate": {
+            "seconds": {day: plan.schedule.total(day) for day in ("low", "typical", "high")},
+            "chain": [
+                {"kind": step.kind, "name": step.name, "startsAt": start, "seconds": step.duration.typical}
+                for step, start in plan.schedule.chain
+            ],
+        },
         "billed": [asdict(row) for row in billed(recording)],
         "counts": counts(recording.resources.values()),
         "resources": [
@@ -96,21 +99,6 @@ def concealed(value: Any, words: Callable[[str], str]) -> Any:
         return [concealed(item, words) for item in value]
     text = words(str(value))
     return value if text == str(value) else text
-
-
-def _estimate_json(plan: Plan) -> dict[str, Any]:
-    schedule = plan.schedule
-    return {
-        "measured": plan.measured or None,
-        "seconds": {day: schedule.total_on(day) for day in ("low", "typical", "high")},
-        "leastSeconds": schedule.lower_bound,
-        "chain": [
-            {"kind": step.kind, "name": step.name, "startsAt": start, "seconds": step.duration.typical}
-            for step, start in schedule.chain
-        ],
-        "needlessWaits": [str(edge) for edge in needless_edges(plan.recording)],
-        "outOfOrder": [str(edge) for edge in unordered(plan.recording)],
-    }
 
 
 def warnings(recording: Recording) -> list[str]:
@@ -156,16 +144,14 @@ def show(plan: Plan, console: Console) -> None:
 
 
 def show_full(plan: Plan, console: Console) -> None:
-    """Print everything: the short report, every resource, every wait and flow, every output."""
+    """Print everything: the short report, resources by type, every flow, the longest wait, every output."""
     recording = plan.recording
     show(plan, console)
     parts = (
         firewall.render(plan),
-        _tree(recording),
         _counts(recording),
-        _waits(recording),
         flows.render(plan.flows),
-        _estimate(plan),
+        duration.render(plan.schedule),
         _outputs(recording),
     )
     for part in parts:
@@ -184,22 +170,13 @@ def show_flows(plan: Plan, console: Console) -> None:
 
 
 def show_waits(plan: Plan, console: Console) -> None:
-    """Print what waits for what, and how long `up` takes."""
-    console.print(_waits(plan.recording))
-    console.print()
-    console.print(_estimate(plan))
-
-
-def _estimate(plan: Plan) -> RenderableType:
-    return waits.render(
-        plan.schedule, needless_edges(plan.recording), unordered(plan.recording), where=plan.measured
-    )
+    """Print how long `up` takes, and why."""
+    console.print(duration.render(plan.schedule))
 
 
 def _verdict(plan: Plan) -> RenderableType:
     """The first lines: whether this can be built, and on what that rests."""
     report, recording, schedule = plan.flows, plan.recording, plan.schedule
-    fit = report.passed and not unordered(recording)
     made = sum(counts(recording.resources.values()).values())
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True, style="dim")
@@ -210,13 +187,15 @@ def _verdict(plan: Plan) -> RenderableType:
     table.add_row("internet", f"can reach {_reachable(report.exposed) or 'nothing'} ({asked})")
     number = len(warnings(recording))
     table.add_row("warnings", f"{number}, below" if number else "none")
-    low, high = (round(schedule.total_on(day) / 60) for day in ("low", "high"))
-    source = f"measured: {plan.measured}" if plan.measured else "an estimate"
-    table.add_row("time", f"about {round(schedule.total / 60)} minutes ({low} to {high}), {source}")
+    low, high = (round(schedule.total(day) / 60) for day in ("low", "high"))
+    table.add_row("time", f"about {round(schedule.total() / 60)} minutes ({low} to {high}), an estimate")
     table.add_row("resources", str(made))
-    words = "can be built. To build it: make up" if fit else "is not fit to deploy"
+    words = "can be built. To build it: make up" if report.passed else "is not fit to deploy"
     return Group(
-        Text(f"Plan of stack {recording.stack}: {words}", style="bold green" if fit else "bold red"), table
+        Text(
+            f"Plan of stack {recording.stack}: {words}", style="bold green" if report.passed else "bold red"
+        ),
+        table,
     )
 
 
@@ -228,11 +207,8 @@ def _reachable(exposed: Sequence[Exposure]) -> str:
 
 
 def _findings(plan: Plan) -> RenderableType | None:
-    """What is wrong, in full: closed flows, what the internet reaches unasked, needless and missing waits."""
+    """What is wrong, in full: closed flows, what the internet reaches unasked, needless rules."""
     parts = flows.problems(plan.flows)
-    needless, missing = needless_edges(plan.recording), unordered(plan.recording)
-    parts += [Text(f"Wait that nothing asks for: {edge}", style="yellow") for edge in needless]
-    parts += [Text(f"Out of order: {edge}: {because}", style="red") for edge, because in missing.items()]
     return Group(*parts) if parts else None
 
 
@@ -244,7 +220,6 @@ def _notices(plan: Plan) -> RenderableType | None:
 
 def _components(recording: Recording) -> RenderableType:
     """The components in reading order, each with the number of resources in it."""
-    describe = Describer(recording)
     table = Table(box=None, pad_edge=False, title="What it builds", title_justify="left", title_style="bold")
     table.add_column("component", no_wrap=True)
     table.add_column("resources", justify="right", no_wrap=True)
@@ -260,7 +235,7 @@ def _components(recording: Recording) -> RenderableType:
         table.add_row(
             f"{short_type(component.type)} {component.name}",
             str(len(inside)),
-            Text(describe.summary(component, inside), overflow="ellipsis", no_wrap=True),
+            Text(summary(component, inside), overflow="ellipsis", no_wrap=True),
         )
     return table
 
@@ -285,72 +260,22 @@ def _shown_outputs(recording: Recording) -> RenderableType:
     return table
 
 
-def _tree(recording: Recording) -> RenderableType:
-    describe = Describer(recording)
-    tree = Tree(Text(f"{recording.project}, stack {recording.stack}", style="bold"), guide_style="dim")
-
-    def grow(branch: Tree, urn: str) -> None:
-        siblings = [
-            r for r in sorted(recording.children.get(urn, []), key=_reading_order) if r.type not in RULES
-        ]
-        seen: dict[str, int] = {}
-        alike = {r.type: sum(other.type == r.type for other in siblings) for r in siblings}
-        for resource in siblings:
-            seen[resource.type] = seen.get(resource.type, 0) + 1
-            folded = resource.component and alike[resource.type] > _ALIKE_ENOUGH
-            if folded and seen[resource.type] > _ALIKE_SHOWN:
-                if seen[resource.type] == alike[resource.type]:
-                    rest = alike[resource.type] - _ALIKE_SHOWN
-                    branch.add(Text(f"... and {rest} more {short_type(resource.type)}", style="dim"))
-                continue
-            twig = branch.add(_line(resource, describe(resource)))
-            grow(twig, resource.urn)
-            if resource.type == GROUP:
-                for rule in describe.rules(resource, recording.resources.values()):
-                    twig.add(Text(rule, style="dim"))
-
-    grow(tree, "")
-    return tree
-
-
 def _reading_order(resource: Resource) -> tuple[bool, int, str, str]:
     module = resource.type.split(":")[1]
     place = _READING_ORDER.index(module) if module in _READING_ORDER else len(_READING_ORDER)
     return not resource.component, place, resource.type, resource.name
 
 
-def _line(resource: Resource, words: str) -> Text:
-    line = Text()
-    line.append(short_type(resource.type), style="bold" if resource.component else "cyan")
-    line.append(f" {resource.name}")
-    if words:
-        line.append(f"  {words}", style="dim")
-    return line
+def counts(resources: Iterable[Resource]) -> dict[str, int]:
+    """The number of resources per type, components left out, most first."""
+    types = Counter(resource.type for resource in resources if resource.custom or resource.remote)
+    return dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _counts(recording: Recording) -> RenderableType:
     found = counts(recording.resources.values())
     words = ", ".join(f"{number} {short_type(type_)}" for type_, number in found.items())
     return Group(Text(f"{sum(found.values())} resources", style="bold"), Text(words, style="dim"))
-
-
-def _waits(recording: Recording) -> RenderableType:
-    table = Table(box=box.SIMPLE_HEAD, title="What waits for what", title_justify="left", title_style="bold")
-    table.add_column("what takes time", no_wrap=True)
-    table.add_column("waits for")
-    grouped: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for resource, earlier in milestones(recording):
-        grouped.setdefault((resource.type, tuple(sorted(_groups(earlier)))), []).append(resource.name)
-    for (type_, groups), names in grouped.items():
-        table.add_row(Text(f"{short_type(type_)} {_some(names)}"), Text(", ".join(groups) or "nothing slow"))
-    return table
-
-
-def _groups(resources: Sequence[Resource]) -> list[str]:
-    by_type: dict[str, list[str]] = {}
-    for resource in resources:
-        by_type.setdefault(resource.type, []).append(resource.name)
-    return [f"{short_type(type_)} {_some(names)}" for type_, names in by_type.items()]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,152 +1,168 @@
-"""The order of creation, edge by edge; the reason stands beside each. Absent edges are minutes of a user's life."""
+"""The order of creation of several stacks, against the tables of order.py. A wait less is minutes less for a user."""
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from ops.program.recorder import Recording, Resource
+from ops.program.recorder import Recording
+from tests.conftest import CERTIFICATE, OWN_SITE
+from tests.infra.order import (
+    ACCESS_ENTRY,
+    ACTIVATION,
+    ADDON,
+    CLUSTER,
+    DEPLOYMENT,
+    INSTANCE,
+    LOAD_BALANCER,
+    NEVER,
+    NODE_GROUP,
+    OBJECTS,
+    RULES,
+    TARGET,
+    Edge,
+    explicit_edges,
+    forbidden,
+    needless_edges,
+    required_edges,
+    unordered,
+)
 
-CLUSTER = "eks:index:Cluster"
-ENTRY = "aws:eks/accessEntry:AccessEntry"
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-INSTANCE = "aws:ec2/instance:Instance"
-ACTIVATION = "aws:ssm/activation:Activation"
+STACKS = {
+    "dev": {},
+    "one node": {"hybridNodes": [{"name": "only", "os": "al2023"}]},
+    "https": {"albCertificateArn": CERTIFICATE},
+    "three zones and logs": {"availabilityZones": 3, "controlPlaneLogs": ["api"]},
+    "own site": OWN_SITE,
+    "own site behind a VPN": {
+        **OWN_SITE,
+        "site": {"nodeCidrs": OWN_SITE["site"]["nodeCidrs"], "vpnGatewayId": "vgw-0123456789abcdef0"},
+    },
+}
 CLEANUP = "pulumi-python:dynamic/ekshybrid:NodeCleanup"
-GROUP = "kubernetes:yaml/v2:ConfigGroup"
-DEPLOYMENT = "kubernetes:apps/v1:Deployment"
-ALB = "aws:lb/loadBalancer:LoadBalancer"
-ADDON = "aws:eks/addon:Addon"
 
 
-@pytest.fixture(scope="module")
-def waits(dev: Recording) -> Callable[[Resource], set[str]]:
-    """The "type name" of everything that a resource waits for, through any number of steps."""
-    return lambda resource: {
-        f"{dev.resources[urn].type} {dev.resources[urn].name}"
-        for urn in dev.waits_for(resource.urn)
-        if urn in dev.resources
-    }
+@pytest.fixture(params=STACKS.values(), ids=list(STACKS))
+def recording(request, record):
+    return record(**request.param)
 
 
-def instances(dev: Recording) -> list[Resource]:
-    found = dev.of_type(INSTANCE)
-    assert len(found) == 2, "the dev stack has two hybrid nodes; with none these tests would prove nothing"
-    return found
+def with_edge(recording: Recording, later: str, earlier: str) -> Recording:
+    """The plan with one more `depends_on`."""
+    resource = recording.resources[later]
+    changed = replace(resource, dependencies=resource.dependencies | {earlier})
+    return replace(recording, resources={**recording.resources, later: changed})
 
 
-def test_calico_needs_the_control_plane_and_no_node(dev, waits):
-    found = waits(dev.one(GROUP, "calico"))
-    assert f"{CLUSTER} eks" in found
-    assert not any(item.startswith((NODE_GROUP, INSTANCE, ADDON)) for item in found)
+def without_edge(recording: Recording, edge: Edge) -> Recording:
+    resource = recording.resources[edge.later]
+    changed = replace(resource, dependencies=resource.dependencies - {edge.earlier})
+    return replace(recording, resources={**recording.resources, edge.later: changed})
 
 
-def test_managed_nodes_come_after_calico(dev, waits):
-    # A node group without a CNI never becomes Ready and fails after 15 to 30 minutes.
-    assert f"{GROUP} calico" in waits(dev.one(NODE_GROUP))
+def test_everything_that_the_design_puts_in_order_is_in_order(recording):
+    assert unordered(recording) == {}
 
 
-def test_managed_nodes_have_a_way_to_the_internet_before_they_boot(dev, waits):
-    found = waits(dev.one(NODE_GROUP))
-    assert "aws:ec2/route:Route eks-private-internet" in found
-    assert "aws:ec2/routeTableAssociation:RouteTableAssociation eks-private-2" in found
+def test_nothing_waits_without_a_reason(recording):
+    assert [str(edge) for edge in needless_edges(recording)] == []
+    assert forbidden(recording) == []
 
 
-def test_managed_nodes_have_their_permissions_before_they_boot(dev, waits):
-    found = waits(dev.one(NODE_GROUP))
-    assert "aws:iam/rolePolicyAttachment:RolePolicyAttachment managed-node-AmazonEKSWorkerNodePolicy" in found
-    assert sum(item.startswith("aws:iam/rolePolicyAttachment") for item in found) == 3
+def test_every_explicit_wait_is_one_that_the_design_asks_for(recording):
+    edges = list(explicit_edges(recording))
+    assert len(edges) > 10
+    for edge in edges:
+        assert edge in required_edges(recording), str(edge)
+        assert edge in unordered(without_edge(recording, edge)), str(edge)
 
 
-def test_managed_nodes_do_not_wait_for_hybrid_nodes(dev, waits):
-    assert not any(item.startswith((INSTANCE, ACTIVATION)) for item in waits(dev.one(NODE_GROUP)))
+# --- the tables can fail --------------------------------------------------------------------------
 
 
-def test_hybrid_nodes_wait_for_the_access_entry_of_the_active_cluster(dev, waits):
-    for instance in instances(dev):
-        assert {f"{CLUSTER} eks", f"{ENTRY} hybrid-nodes"} <= waits(instance)
+@pytest.mark.parametrize("row", NEVER, ids=lambda row: f"{row[0].rpartition(':')[2]} {row[1]}")
+def test_a_wait_that_must_not_be_would_be_found_out(dev, row):
+    type_, name, types, because = row
+    later = next(resource for resource in dev.of_type(type_) if resource.name.startswith(name))
+    (earlier, *_) = [r for earlier in types for r in dev.of_type(earlier) if r.urn != later.urn]
+    assert later.urn not in dev.waits_for(earlier.urn), "a circle is no danger: the row says nothing"
+    slower = with_edge(dev, later.urn, earlier.urn)
+    assert any(line.endswith(because) for line in forbidden(slower))
 
 
-def test_hybrid_nodes_have_routes_to_the_internet_and_to_the_cluster_before_they_boot(dev, waits):
-    for instance in instances(dev):
-        assert {
-            "aws:ec2/route:Route on-prem-private-internet",
-            "aws:ec2/routeTableAssociation:RouteTableAssociation on-prem-private-1",
-            "aws:ec2/route:Route peering-on-prem-private",
-            "aws:ec2/route:Route peering-vpc-private",
-        } <= waits(instance)
+def test_every_rule_of_the_table_concerns_a_stack(record):
+    stacks = [record(**settings) for settings in STACKS.values()]
+    reasons = {because for stack in stacks for because in required_edges(stack).values()}
+    assert reasons == {rule.because for rule in RULES}
 
 
-def test_hybrid_nodes_have_their_permissions_before_they_boot(dev, waits):
-    for instance in instances(dev):
-        found = waits(instance)
-        assert "aws:iam/rolePolicy:RolePolicy hybrid-node" in found
-        assert sum("RolePolicyAttachment hybrid-node" in item for item in found) == 2
+def test_a_wait_that_follows_from_others_is_needless_even_when_a_rule_asks_for_it(dev):
+    service = dev.one("kubernetes:core/v1:Service")
+    namespace = dev.one("kubernetes:core/v1:Namespace", "sample")
+    edge = Edge(later=service.urn, earlier=namespace.urn)
+    assert edge in required_edges(dev)
+    assert needless_edges(with_edge(dev, edge.later, edge.earlier)) == [edge]
 
 
-def test_hybrid_nodes_do_not_wait_for_the_managed_nodes_nor_for_calico(dev, waits):
-    for instance in instances(dev):
-        assert not any(item.startswith((NODE_GROUP, GROUP, ADDON, DEPLOYMENT)) for item in waits(instance))
+def test_a_wait_that_carries_a_value_is_never_needless(dev):
+    listener = dev.one("aws:lb/listener:Listener")
+    assert listener.dependencies
+    assert not [edge for edge in explicit_edges(dev) if edge.later == listener.urn]
 
 
-def test_hybrid_nodes_do_not_wait_for_each_other(dev, waits):
-    for instance in instances(dev):
-        others = {r.name for r in instances(dev)} - {instance.name}
-        assert not any(item.split()[-1] in others for item in waits(instance))
+def test_a_port_that_redirects_before_the_other_one_answers_would_be_found_out(record):
+    recording = record(**STACKS["https"])
+    first, second = (recording.one("aws:lb/listener:Listener", name).urn for name in ("alb-https", "alb"))
+    without = without_edge(recording, Edge(later=second, earlier=first))
+    assert list(map(str, unordered(without))) == ["Listener alb after Listener alb-https"]
+
+
+def test_a_component_only_passes_its_waits_on(dev):
+    controllers = dev.one("ekshybrid:calico:CalicoControllers")
+    assert controllers.dependencies
+    assert not [edge for edge in explicit_edges(dev) if edge.later == controllers.urn]
+
+
+def test_a_plan_without_calicos_objects_has_the_same_order(dev):
+    empty = {r.urn: replace(r, inputs={}) for r in dev.of_type(OBJECTS)}
+    offline = replace(dev, resources={**dev.resources, **empty})
+    assert needless_edges(offline) == []
+    assert unordered(offline) == {}
+
+
+# --- what is no pair of a table: the order of a destroy, and whole sets ---------------------------
 
 
 def test_the_clean_up_stands_between_activation_and_instance(dev):
     # On destroy: instance first (a live kubelet would put its Node back), then Node and mi-*, then the activation.
-    for instance in instances(dev):
-        cleanup = dev.one(CLEANUP, instance.name)
-        activation = dev.one(ACTIVATION, instance.name)
+    for instance in dev.of_type(INSTANCE):
+        cleanup, activation = dev.one(CLEANUP, instance.name), dev.one(ACTIVATION, instance.name)
         assert cleanup.urn in instance.property_dependencies["userData"]
         assert activation.urn in cleanup.property_dependencies["activation_id"]
+        # By an output, because a depends_on a packaged component orders creation only.
+        assert dev.one(ACCESS_ENTRY).urn in cleanup.property_dependencies["cluster_name"]
 
 
-def test_the_clean_up_is_done_while_the_cluster_is_still_there(dev):
-    # By an output, because a depends_on a packaged component orders creation only (FACTS 7).
-    entry = dev.one(ENTRY)
-    for instance in instances(dev):
-        assert entry.urn in dev.one(CLEANUP, instance.name).property_dependencies["cluster_name"]
+@pytest.mark.parametrize("type_", [ACCESS_ENTRY, NODE_GROUP, ADDON])
+def test_what_must_go_before_the_cluster_takes_the_name_of_the_real_cluster_inside(dev, type_):
+    names = dev.one(type_).property_dependencies["clusterName"]
+    assert [urn for urn in names if "aws:eks/cluster:Cluster" in urn], (
+        "a dependency on the packaged component alone does not reach the cluster inside on destroy"
+    )
 
 
-@pytest.mark.parametrize(
-    ("type_", "property_"), [(ENTRY, "clusterName"), (NODE_GROUP, "clusterName"), (ADDON, "clusterName")]
-)
-def test_what_must_go_before_the_cluster_takes_the_name_of_the_real_cluster_inside(dev, type_, property_):
-    inside = [
-        urn for urn in dev.one(type_).property_dependencies[property_] if "aws:eks/cluster:Cluster" in urn
-    ]
-    assert inside, "a dependency on the packaged component alone does not reach the cluster inside on destroy"
+def test_every_kubernetes_resource_goes_down_with_the_cluster(dev):
+    # Deleted one by one, Calico's DaemonSet can vanish while nodes still drain: long hangs.
+    inside = [r for r in dev.resources.values() if r.type.startswith("kubernetes:") or r.type == ADDON]
+    assert len(inside) == 18
+    assert {r.options.deleted_with for r in inside} == {dev.one(CLUSTER).urn}
 
 
-def test_an_activation_is_made_when_it_can_be_used_because_it_expires_after_24_hours(dev, waits):
-    for activation in dev.of_type(ACTIVATION):
-        found = waits(activation)
-        assert {"aws:iam/role:Role hybrid-node", f"{ENTRY} hybrid-nodes", f"{CLUSTER} eks"} <= found
-        assert not any(item.startswith((NODE_GROUP, GROUP)) for item in found)
-
-
-def test_the_load_balancer_does_not_wait_for_the_cluster(dev, waits):
-    found = waits(dev.one(ALB))
-    assert not any(item.startswith((CLUSTER, INSTANCE, NODE_GROUP)) for item in found)
-    # AWS refuses an internet-facing one in a VPC without an internet gateway.
-    assert "aws:ec2/internetGateway:InternetGateway eks" in found
-    assert not any("on-prem" in item for item in found)
-
-
-def test_a_nat_gateway_waits_for_its_internet_gateway(dev, waits):
-    for name in ("eks", "on-prem"):
-        nat = dev.one("aws:ec2/natGateway:NatGateway", f"{name}-nat")
-        assert f"aws:ec2/internetGateway:InternetGateway {name}" in waits(nat)
-
-
-def test_the_control_plane_waits_for_its_subnets_and_security_group_only(dev, waits):
-    assert waits(dev.one(CLUSTER)) == {
-        "aws:ec2/vpc:Vpc eks",
-        "aws:ec2/subnet:Subnet eks-private-1",
-        "aws:ec2/subnet:Subnet eks-private-2",
-        "aws:ec2/securityGroup:SecurityGroup control-plane",
+def test_the_control_plane_waits_for_its_subnets_and_security_group_only(dev):
+    assert {dev.resources[urn].name for urn in dev.waits_for(dev.one(CLUSTER).urn)} == {
+        "eks",
+        "eks-private-1",
+        "eks-private-2",
+        "control-plane",
     }
 
 
@@ -162,43 +178,19 @@ def test_an_api_that_is_not_open_to_all_waits_for_the_nat_addresses(record):
     }
 
 
-@pytest.mark.parametrize(
-    ("type_", "name"), [(ADDON, "coredns"), (GROUP, "calico-controllers"), (DEPLOYMENT, "nw-check-managed")]
-)
-def test_what_runs_on_managed_nodes_waits_for_them_and_not_for_hybrid_nodes(dev, waits, type_, name):
-    found = waits(dev.one(type_, name))
-    assert f"{NODE_GROUP} managed" in found
-    assert not any(item.startswith((INSTANCE, ACTIVATION)) for item in found)
+def test_a_load_balancer_waits_for_nothing_of_the_other_side(dev):
+    waits = dev.waits_for(dev.one(LOAD_BALANCER).urn)
+    assert not [urn for urn in waits if "on-prem" in dev.resources[urn].name]
 
 
-@pytest.mark.parametrize("name", ["nw-check-hybrid", "sample-app"])
-def test_what_runs_on_hybrid_nodes_waits_for_all_of_them_and_not_for_managed_nodes(dev, waits, name):
-    found = waits(dev.one(DEPLOYMENT, name))
-    assert {f"{INSTANCE} {instance.name}" for instance in instances(dev)} <= found
-    assert not any(item.startswith((NODE_GROUP, ADDON)) for item in found)
+def test_targets_wait_for_their_own_node_only(dev):
+    for target in dev.of_type(TARGET):
+        waits = [dev.resources[urn] for urn in dev.waits_for(target.urn) if urn in dev.resources]
+        (instance,) = [resource.name for resource in waits if resource.type == INSTANCE]
+        assert instance.startswith(target.name.removeprefix("hybrid-"))
 
 
-@pytest.mark.parametrize(
-    ("type_", "name"), [(DEPLOYMENT, "coredns-hybrid"), ("kubernetes:core/v1:ServicePatch", "kube-dns")]
-)
-def test_names_on_the_hybrid_side_come_after_the_add_on_and_wait_for_no_hybrid_node(dev, waits, type_, name):
-    found = waits(dev.one(type_, name))
-    assert f"{ADDON} coredns" in found
-    assert not any(item.startswith((INSTANCE, ACTIVATION)) for item in found)
-    # Nor does an up wait for its pods.
-    assert dev.one(type_, name).inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
-
-
-def test_the_sample_app_comes_after_the_check_of_the_hybrid_nodes(dev, waits):
-    # Before it, the first node to join would get all its pods and keep them.
-    assert f"{DEPLOYMENT} nw-check-hybrid" in waits(dev.one(DEPLOYMENT, "sample-app"))
-    assert f"{DEPLOYMENT} sample-app" not in waits(dev.one(DEPLOYMENT, "nw-check-hybrid"))
-
-
-def test_the_closed_pods_hold_up_nobody_and_come_after_the_pods_that_are_awaited_on_their_nodes(dev, waits):
-    # On a small node the last free place is for the pod that `up` waits for.
-    assert f"{DEPLOYMENT} nw-check-managed" in waits(dev.one(DEPLOYMENT, "nw-check-closed-managed"))
-    assert not any(item.startswith(INSTANCE) for item in waits(dev.one(DEPLOYMENT, "nw-check-closed-hybrid")))
+def test_nothing_waits_for_the_pods_that_only_a_check_asks(dev):
     closed = {
         r.urn for r in dev.resources.values() if r.type.startswith("kubernetes:") and "closed" in r.name
     }
@@ -206,19 +198,6 @@ def test_the_closed_pods_hold_up_nobody_and_come_after_the_pods_that_are_awaited
     assert not [r for r in dev.resources.values() if closed & dev.waits_for(r.urn)]
 
 
-def test_every_kubernetes_resource_goes_down_with_the_cluster(dev):
-    # Deleted one by one, Calico's DaemonSet can vanish while nodes still drain: long hangs.
-    cluster = dev.one(CLUSTER)
-    found = [r for r in dev.resources.values() if r.type.startswith("kubernetes:") or r.type == ADDON]
-    assert len(found) == 18
-    assert {r.options.deleted_with for r in found} == {cluster.urn}
-
-
-def test_targets_wait_for_their_own_node_only(dev, waits):
-    for number in (1, 2):
-        found = waits(
-            dev.one("aws:lb/targetGroupAttachment:TargetGroupAttachment", f"hybrid-hybrid-{number}")
-        )
-        assert any(f"hybrid-{number}." in item for item in found)
-        assert not any(f"hybrid-{3 - number}." in item for item in found)
-        assert not any(item.startswith(ALB) for item in found)
+def test_an_up_does_not_wait_for_the_pods_of_dns_on_the_hybrid_side(dev):
+    for type_, name in ((DEPLOYMENT, "coredns-hybrid"), ("kubernetes:core/v1:ServicePatch", "kube-dns")):
+        assert dev.one(type_, name).inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}

@@ -11,11 +11,11 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
+from ops.plan.describe import on_hybrid_nodes
 from ops.plan.flows.extract import facts_of
 from ops.plan.flows.facts import Facts, Subnet
 from ops.plan.flows.proof import FlowReport
 from ops.plan.picture.words import Words, text_width
-from ops.plan.waits.order import on_hybrid_nodes
 from ops.program.recorder import Recording
 
 # Above this many, nodes that are alike share one box.

@@ -5,7 +5,6 @@ from pulumi.automation import EngineEvent
 from ops.acceptance.changes import INSTANCE
 from ops.acceptance.durations import JOINS, created
 from ops.acceptance.engine import Events, _said
-from ops.plan.waits import durations as planned
 from tests.ops.acceptance.conftest import operation
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -65,10 +64,6 @@ def test_a_join_lasts_from_the_running_machine_to_its_pod_without_the_pods_own_s
 
 def test_without_the_gate_no_join_is_measured():
     assert JOINS not in created([operation("create")])
-
-
-def test_the_plan_knows_a_join_by_the_same_name():
-    assert planned.JOINS == JOINS
 
 
 def test_what_pulumi_says_is_cut_to_its_diagnostics():

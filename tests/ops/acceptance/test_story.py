@@ -1,6 +1,5 @@
 """The order of a run, and that the removal comes last whatever happens; signals are real ones."""
 
-import json
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -226,10 +225,3 @@ def test_junit_has_a_case_for_each_step_and_each_claim(tell, world):
     assert int(steps.get("failures", "0")) == len(steps.findall("testcase/failure")) == 1
     assert len(claims) > 10
     assert claims.find("testcase/failure") is not None
-
-
-def test_durations_are_those_of_the_engine(tell):
-    run = tell()
-    found = json.loads((run.folder / "durations.json").read_text())["created"]
-    assert found["aws:eks/cluster:Cluster"] == {"low": 600, "typical": 600, "high": 600, "count": 1}
-    assert found["aws:ec2/instance:Instance"]["count"] == 3

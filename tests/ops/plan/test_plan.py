@@ -12,13 +12,11 @@ from typer.testing import CliRunner
 
 from k8s import calico_source
 from ops.cli import app
-from ops.clients import durations
 from ops.clients.stack_config import stack_config
 from ops.plan import evaluation
 from ops.plan.billing import billed
 from ops.plan.command import overrides
-from ops.plan.describe import Describer, look_up
-from ops.plan.milestones import milestones
+from ops.plan.describe import look_up
 from ops.plan.report import masked, show, show_full, to_json
 
 ROOT = Path(__file__).parents[3]
@@ -72,33 +70,6 @@ def test_the_title_promises_no_more_than_was_done(text):
     assert "Not a diff against an account" in text
 
 
-def test_the_tree_shows_every_resource_once(plan, text):
-    for resource in plan.recording.resources.values():
-        if "securityGroup" in resource.type and "Rule" in resource.type:
-            continue
-        assert f"{resource.type.rpartition(':')[2]} {resource.name}" in text
-    assert "Subnet eks-private-1  10.10.1.0/24, ap-northeast-1a" in text
-    assert "HybridNode hybrid-2  al2023" in text
-
-
-def test_rules_stand_under_their_group_with_peers_by_name(text):
-    assert "in  tcp 443 from 10.90.1.0/24, managed" in text
-    assert "out tcp 10250 to 10.90.1.0/24, managed" in text
-
-
-def test_what_waits_is_reduced_to_what_matters(plan):
-    rows = {
-        f"{resource.type.rpartition(':')[2]} {resource.name}": sorted(other.name for other in waits)
-        for resource, waits in milestones(plan.recording)
-    }
-    assert rows["Cluster eks"] == []
-    assert rows["LoadBalancer alb"] == []
-    assert rows["NodeGroup managed"] == ["calico", "eks-nat"]
-    assert rows["Addon coredns"] == ["managed"]
-    instance = next(name for name in rows if name.startswith("Instance"))
-    assert rows[instance] == ["eks", "on-prem-nat"]
-
-
 def test_no_secret_is_shown_anywhere(plan, text):
     codes = [r.outputs["activationCode"] for r in plan.recording.of_type("aws:ssm/activation:Activation")]
     assert len(codes) == 2
@@ -129,7 +100,7 @@ def test_json_has_every_resource_and_flow(plan):
 def test_the_flows_the_exposure_and_the_time_it_takes_stand_in_the_plan(text):
     for words in ("Required flows", "Reachable from the internet", "How long pulumi up takes", "An estimate"):
         assert words in text
-    assert text.index("What waits for what") < text.index("Required flows") < text.rindex("Outputs")
+    assert text.index(" resources") < text.index("Required flows") < text.rindex("Outputs")
 
 
 def test_what_a_person_decides_on_fits_one_screen_and_starts_with_the_verdict(short):
@@ -212,13 +183,6 @@ def test_what_is_billed_is_counted_from_the_plan(record):
         "CloudWatch Logs": "2 logs",
         "traffic across": "zones, the peering",
     }
-
-
-def test_many_nodes_are_folded(record, plan):
-    recording = record(hybridNodes=[{"name": f"hybrid-{n}"} for n in range(1, 12)])
-    text = shown(evaluation.Plan(recording=recording, flows=plan.flows, notes=()), full=True)
-    assert "... and 8 more HybridNode" in text
-    assert text.count("HybridNode hybrid-") == 3
 
 
 @pytest.mark.usefixtures("no_network")
@@ -342,24 +306,13 @@ def test_a_picture_is_drawn_beside_the_plan(config, tmp_path):
 
 
 def test_values_are_found_by_path_and_missing_ones_are_none():
-    value = {"a": [{"b": {"c": 1}}]}
-    assert look_up(value, "a[0].b.c") == 1
-    assert look_up(value, "a[1].b") is None
-    assert look_up(value, "a.b") is None
+    value = {"a": {"b": {"c": 1}}}
+    assert look_up(value, "a.b.c") == 1
+    assert look_up(value, "a.d.c") is None
 
 
 def test_a_masked_value_keeps_its_neighbours():
     assert masked({"a": [{"b": 1, "c": 2}]}, frozenset({"a[0].b"})) == {"a": [{"b": "[secret]", "c": 2}]}
-
-
-def test_identities_are_shown_by_name(plan):
-    describe = Describer(plan.recording)
-    instance = plan.recording.of_type(INSTANCE)[0]
-    assert describe(instance) == "t4g.medium, disk GiB 30, in on-prem-private-1"
-    assert (
-        describe.name("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore")
-        == "AmazonSSMManagedInstanceCore"
-    )
 
 
 def test_overrides_go_by_name_by_path_and_by_namespace():
@@ -384,23 +337,3 @@ def test_overrides_go_by_name_by_path_and_by_namespace():
     assert found["aws:region"] == "eu-west-1"
     managed = json.loads(found["eks-hybrid-calico:managedNodes"])
     assert (managed["max"], managed["instanceType"]) == ("4", "t4g.medium")
-
-
-def test_measured_durations_are_named_in_every_form_of_the_plan(tmp_path, plan):
-    path = tmp_path / "durations.json"
-    where = "stack acceptance-1a2b3c in eu-central-1, 2026-11-25"
-    cluster = durations.Measured(low=60, typical=60, high=60, count=1)
-    durations.write(path, durations.Durations(where=where, created={"eks:index:Cluster": cluster}))
-    measured = dataclasses.replace(plan, durations=durations.read(path))
-    assert json.loads(to_json(measured))["estimate"]["measured"] == where
-    assert measured.schedule.total < plan.schedule.total
-    assert f"measured: {where}" in shown(measured, width=160)
-    assert f"Measured: {where}." in shown(measured, width=160, full=True)
-    assert json.loads(to_json(plan))["estimate"]["measured"] is None
-
-
-def test_a_file_that_holds_no_durations_is_an_error_with_code_2(tmp_path):
-    (tmp_path / "durations.json").write_text("{}")
-    done = run("--durations", str(tmp_path / "durations.json"))
-    assert done.exit_code == 2
-    assert "make acceptance" in done.stderr

@@ -1,4 +1,4 @@
-"""The order of creation that the design asks for, as pairs, and the explicit edges that nobody asks for.
+"""The order of creation that the design asks for: what comes after what, what must not, and why.
 
 An explicit edge is a `depends_on`: one resource waits for another without taking a value of it. It is *needless* when
 no rule below asks for its pair, or when the pair is in order without it, through other edges. A pair that a rule asks
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from ops.plan.describe import is_awaited, on_hybrid_nodes
 from ops.program.recorder import Recording, Resource
-from userdata.labels import ACTIVATION_LABEL
 
 INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
@@ -32,6 +32,7 @@ API_SERVICE = "kubernetes:apiregistration.k8s.io/v1:APIService"
 OBJECTS = "kubernetes:yaml/v2:ConfigGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 SERVICE = "kubernetes:core/v1:Service"
+TARGET = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 SERVICE_PATCH = "kubernetes:core/v1:ServicePatch"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
@@ -130,23 +131,11 @@ def _hybrid_role(plan: _Plan, _node: Resource, policy: Resource) -> bool:
     return policy.inputs["role"] in plan.hybrid_roles
 
 
-def on_hybrid_nodes(deployment: Resource) -> bool:
-    """Whether a Deployment's pods may run on hybrid nodes only."""
-    pod = deployment.inputs["spec"]["template"]["spec"]
-    selected = pod.get("nodeSelector", {}).get("eks.amazonaws.com/compute-type") == "hybrid"
-    return selected or ACTIVATION_LABEL in str(pod.get("affinity", ""))
-
-
-def _is_awaited(deployment: Resource) -> bool:
-    """Whether `pulumi up` waits for a Deployment's pods. What it does not wait for may be there before its nodes."""
-    return deployment.inputs["metadata"].get("annotations", {}).get("pulumi.com/skipAwait") != "true"
-
-
 def _is_joined_check(_plan: _Plan, app: Resource, check: Resource) -> bool:
     """Whether `check` is awaited until every hybrid node has joined, and `app` is spread over these nodes."""
     spread = check.inputs["spec"]["template"]["spec"].get("topologySpreadConstraints", [])
-    whole = on_hybrid_nodes(check) and _is_awaited(check) and any("minDomains" in each for each in spread)
-    return whole and app.urn != check.urn and on_hybrid_nodes(app) and _is_awaited(app)
+    whole = on_hybrid_nodes(check) and is_awaited(check) and any("minDomains" in each for each in spread)
+    return whole and app.urn != check.urn and on_hybrid_nodes(app) and is_awaited(app)
 
 
 def _leads_to(_plan: _Plan, later: Resource, earlier: Resource) -> bool:
@@ -157,7 +146,7 @@ def _leads_to(_plan: _Plan, later: Resource, earlier: Resource) -> bool:
 def _leaves_room(_plan: _Plan, beside: Resource, check: Resource) -> bool:
     """Whether `beside` is a part of the same component on the same managed nodes that nobody waits for."""
     together = beside.parent == check.parent and not on_hybrid_nodes(beside) and not on_hybrid_nodes(check)
-    return together and _is_awaited(check) and not _is_awaited(beside)
+    return together and is_awaited(check) and not is_awaited(beside)
 
 
 def _its_namespace(_plan: _Plan, later: Resource, namespace: Resource) -> bool:
@@ -258,7 +247,7 @@ RULES = (
         (DEPLOYMENT,),
         (INSTANCE,),
         "a workload comes after the machines that it runs on (docs/design.md, order 6)",
-        lambda _plan, deployment, _node: _is_awaited(deployment) and on_hybrid_nodes(deployment),
+        lambda _plan, deployment, _node: is_awaited(deployment) and on_hybrid_nodes(deployment),
     ),
     Rule(
         (DEPLOYMENT,),
@@ -280,6 +269,42 @@ RULES = (
         _its_pods,
     ),
 )
+
+
+# What must not wait for what, not through others either: a type, what its name begins with, the types that it does not
+# wait for, and why.
+NEVER = (
+    (OBJECTS, "calico", (INSTANCE, ACTIVATION, ADDON), "Calico's objects need the API server alone"),
+    (NODE_GROUP, "", (INSTANCE, ACTIVATION), "both kinds of node boot side by side"),
+    (
+        INSTANCE,
+        "",
+        (NODE_GROUP, OBJECTS, ADDON, DEPLOYMENT, INSTANCE),
+        "both kinds of node boot side by side, and no hybrid node waits for another one",
+    ),
+    (ACTIVATION, "", (NODE_GROUP, OBJECTS), "a hybrid node would wait with it"),
+    (LOAD_BALANCER, "", (CLUSTER, NODE_GROUP, INSTANCE), "it takes three minutes beside the control plane"),
+    (TARGET, "", (LOAD_BALANCER,), "a target group is enough for a target"),
+    (ADDON, "coredns", (INSTANCE, ACTIVATION), "it runs on managed nodes"),
+    (DEPLOYMENT, "nw-check-managed", (INSTANCE, ACTIVATION), "it runs on managed nodes"),
+    (DEPLOYMENT, "nw-check-hybrid", (NODE_GROUP, ADDON), "it runs on hybrid nodes"),
+    (DEPLOYMENT, "sample-app", (NODE_GROUP, ADDON), "it runs on hybrid nodes"),
+    (DEPLOYMENT, "coredns-hybrid", (INSTANCE, ACTIVATION), "it is there when the first hybrid node joins"),
+    (SERVICE_PATCH, "kube-dns", (INSTANCE, ACTIVATION), "it is there when the first hybrid node joins"),
+    (DEPLOYMENT, "nw-check-closed-hybrid", (INSTANCE,), "nobody waits for its pods"),
+)
+
+
+def forbidden(recording: Recording) -> list[str]:
+    """Every wait that NEVER excludes, with the reason."""
+    return [
+        f"{Edge(later=later.urn, earlier=urn)}: {because}"
+        for type_, name, types, because in NEVER
+        for later in recording.of_type(type_)
+        if later.name.startswith(name)
+        for urn in sorted(recording.waits_for(later.urn) & recording.resources.keys())
+        if recording.resources[urn].type in types
+    ]
 
 
 def explicit_edges(recording: Recording) -> Iterator[Edge]:
