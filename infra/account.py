@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.credentials import Role
+from infra.credentials import Identity
 from infra.shapes import AccountShape
 
 # On everything that takes tags, beside the stack's aws:defaultTags: what `ops verify --destroyed` looks for.
@@ -25,19 +25,21 @@ _FEWEST_ZONES = 2
 class Account:
     """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's.
 
-    `zones` are as many as the settings ask for; `profile` and `roles` say who signs in;
-    `default_tags` are those of `aws:defaultTags`.
+    `zones` are as many as the settings ask for; `default_tags` are those of `aws:defaultTags`.
     """
 
     partition: str
     dns_suffix: str
-    region: str
     account_id: str
+    identity: Identity
     zones: tuple[str, ...]
-    profile: str | None
-    roles: tuple[Role, ...] = ()
     tags: Mapping[str, str]
     default_tags: Mapping[str, str]
+
+    @property
+    def region(self) -> str:
+        """The region that everything is in."""
+        return self.identity.region
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account and region, in whatever partition that is."""
@@ -74,11 +76,9 @@ def look_up(asked: AccountShape) -> Account:
     return Account(
         partition=partition.partition,
         dns_suffix=partition.dns_suffix,
-        region=asked.region,
         account_id=aws.get_caller_identity().account_id,
-        zones=enough_zones(seen.names, wanted=asked.zones, region=asked.region),
-        profile=asked.profile,
-        roles=tuple(asked.roles),
+        identity=asked.identity,
+        zones=enough_zones(seen.names, wanted=asked.zones, region=asked.identity.region),
         tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
         default_tags=asked.default_tags,
     )

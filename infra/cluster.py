@@ -50,6 +50,7 @@ class HybridCluster(pulumi.ComponentResource):
         super().__init__("ekshybrid:cluster:HybridCluster", name, {}, opts)
         account, shape, vpc, site = args.account, args.shape, args.networks.vpc, args.networks.site
         child = pulumi.ResourceOptions(parent=self)
+        identity = account.identity
         self.cluster_name = shape.cluster_name
         self.kubernetes_version = shape.kubernetes_version
         self.service_cidr = shape.service_cidr
@@ -82,10 +83,10 @@ class HybridCluster(pulumi.ComponentResource):
             skip_default_security_groups=True,
             provider_credential_opts=(
                 eks.KubeconfigOptionsArgs(
-                    profile_name=account.profile,
-                    role_arn=account.roles[-1]["RoleArn"] if account.roles else None,
+                    profile_name=identity.profile,
+                    role_arn=identity.roles[-1]["RoleArn"] if identity.roles else None,
                 )
-                if account.profile or account.roles
+                if identity.profile or identity.roles
                 else None
             ),
             tags=account.tags,
@@ -102,14 +103,14 @@ class HybridCluster(pulumi.ComponentResource):
         # The exported one is for every machine: it names the roles, which are the account's, and no profile.
         self.kubeconfig = pulumi.Output.secret(
             self.control_plane.kubeconfig_json.apply(
-                lambda document: with_identity(document, None, account.roles)
+                lambda document: with_identity(document, None, identity.roles)
             )
         )
         self.kubernetes = kubernetes.Provider(
             name,
             kubeconfig=pulumi.Output.secret(
                 self.control_plane.kubeconfig_json.apply(
-                    lambda document: with_identity(document, account.profile, account.roles)
+                    lambda document: with_identity(document, identity.profile, identity.roles)
                 )
             ),
             # A stable identity: without it a changed kubeconfig would replace every Kubernetes resource.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -22,18 +23,45 @@ SESSION_NAME: Final = "eks-hybrid-calico"
 _KEYS: Final = "Credentials.[AccessKeyId,SecretAccessKey,SessionToken]"
 
 
-def session(*, region: str, profile: str | None, roles: Sequence[Role] = ()) -> boto3.Session:
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who signs in, and in which region: a profile, or what the machine has (None), and roles on top of it."""
+
+    region: str
+    profile: str | None
+    roles: tuple[Role, ...] = ()
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What a resource keeps, to sign in again later. Roles only where there are some: a stack without has none."""
+        roles = {"roles": [dict(role) for role in self.roles]} if self.roles else {}
+        return {"region": self.region, "profile": self.profile, **roles}
+
+    @classmethod
+    def from_state(cls, props: Mapping[str, Any]) -> Identity:
+        """Read what a resource has kept. The engine hands every number back as a float, which boto3 refuses."""
+        return cls(
+            region=props["region"],
+            profile=props.get("profile") or None,
+            roles=tuple(
+                {key: int(value) if isinstance(value, float) else value for key, value in role.items()}
+                for role in props.get("roles") or ()
+            ),
+        )
+
+
+def session(identity: Identity) -> boto3.Session:
     """Sign in with a profile, or with what this machine has, and take the roles one after the other.
 
     Errors: those of botocore: ProfileNotFound, ClientError when a role may not be assumed.
     """
     import boto3
 
-    signed_in = boto3.Session(region_name=region, profile_name=profile)
-    for role in roles:
+    signed_in = boto3.Session(region_name=identity.region, profile_name=identity.profile)
+    for role in identity.roles:
         keys = signed_in.client("sts").assume_role(**role)["Credentials"]
         signed_in = boto3.Session(
-            region_name=region,
+            region_name=identity.region,
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys["SessionToken"],

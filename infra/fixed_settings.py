@@ -20,6 +20,7 @@ from pulumi.dynamic.dynamic import PROVIDER_KEY
 
 from infra.account import STACK_TAG, Account
 from infra.changes import REMEMBERED, refusals
+from infra.credentials import Identity
 
 
 class FixedSettingsProvider(ResourceProvider):
@@ -35,9 +36,8 @@ class FixedSettingsProvider(ResourceProvider):
         def version_of_cluster() -> str | None:
             return kubernetes_version(
                 name=_olds["clusterName"],
-                region=_olds["region"],
-                profile=news.get("profile") or None,
-                roles=news.get("roles") or (),
+                # Where the stack is, as whoever runs this signs in.
+                identity=Identity.from_state({**news, "region": _olds["region"]}),
                 tag=(STACK_TAG, _olds["stack"]),
                 unknown=_olds["kubernetesVersion"],
             )
@@ -99,10 +99,8 @@ class FixedSettings(pulumi.ComponentResource):
             name,
             values={
                 **{key: _stored(value) for key, value in args.values.items() if key in REMEMBERED},
-                "region": account.region,
+                **account.identity.stored,
                 "account_id": account.account_id,
-                "profile": account.profile,
-                **({"roles": [dict(role) for role in account.roles]} if account.roles else {}),
                 "stack": account.tags[STACK_TAG],
             },
             opts=pulumi.ResourceOptions(parent=self),

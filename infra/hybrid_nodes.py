@@ -150,9 +150,7 @@ class HybridNode(pulumi.ComponentResource):
             node_name=name,
             activation_id=made.id,
             cluster_name=cluster.hybrid_cluster_name,
-            region=account.region,
-            profile=account.profile,
-            roles=account.roles,
+            identity=account.identity,
             opts=child,
         )
         self.activation_id = cleanup.activation_id
@@ -166,9 +164,7 @@ class HybridNode(pulumi.ComponentResource):
             activation_id=self.activation_id,
             address=self.instance.private_ip,
             cluster_name=cluster.hybrid_cluster_name,
-            region=account.region,
-            profile=account.profile,
-            roles=account.roles,
+            identity=account.identity,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=cluster.control_plane),
         )
         # From the drain, so that the load balancer's target goes before it.

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.credentials import Role
+from infra.credentials import Identity
 from infra.node_registration import CLIENT_CONFIG, CleanupError, open_session
 
 
 def kubernetes_version(
     *,
     name: str,
-    region: str,
-    profile: str | None,
-    roles: Sequence[Role],
+    identity: Identity,
     tag: tuple[str, str],
     unknown: str,
 ) -> str | None:
@@ -25,15 +21,13 @@ def kubernetes_version(
 
     Args:
         name: of the cluster.
-        region: where to ask.
-        profile: `aws:profile`, or None.
-        roles: those to take on top of it.
+        identity: who asks, and where.
         tag: key and value that everything of the stack carries.
         unknown: what to return when EKS does not answer. Whoever cannot ask must take it that there is one.
 
     """
     try:
-        session = open_session(region=region, profile=profile, roles=roles)
+        session = open_session(identity)
         cluster = session.client("eks", config=CLIENT_CONFIG).describe_cluster(name=name)["cluster"]
     except ClientError as error:
         return None if error.response["Error"]["Code"] == "ResourceNotFoundException" else unknown

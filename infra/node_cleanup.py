@@ -11,7 +11,6 @@ stored in the instance. Credentials are looked up again at that moment.
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import pulumi
@@ -19,7 +18,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.output import Unknown
 
-from infra.credentials import Role
+from infra.credentials import Identity
 
 # Together they say which machine of which cluster is meant. `profile` only says how to sign in.
 _IDENTITY = ("activation_id", "cluster_name", "region")
@@ -32,9 +31,7 @@ class Meant(TypedDict):
 
     activation_id: str
     cluster_name: str
-    region: str
-    profile: str | None
-    roles: Sequence[Role]
+    identity: Identity
 
 
 def meant(props: dict[str, Any]) -> Meant:
@@ -42,9 +39,7 @@ def meant(props: dict[str, Any]) -> Meant:
     return {
         "activation_id": props["activation_id"],
         "cluster_name": props["cluster_name"],
-        "region": props["region"],
-        "profile": props.get("profile") or None,
-        "roles": props.get("roles") or (),
+        "identity": Identity.from_state(props),
     }
 
 
@@ -140,8 +135,8 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
     """Stands between a hybrid node's activation and its instance, so that on destroy the instance goes first.
 
     The instance must consume the output `activation_id` (a live kubelet would put its Node back). `node_name` is that
-    in the settings, `profile` is `aws:profile`, or None, `roles` are those to take on top; `own_machine` says that
-    there is no instance. A change of name, profile or roles is stored; a change of any other input replaces.
+    in the settings; `own_machine` says that there is no instance. A change of name, profile or roles is stored; a
+    change of any other input replaces.
     """
 
     activation_id: pulumi.Output[str]
@@ -153,9 +148,7 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
         node_name: str,
         activation_id: pulumi.Input[str],
         cluster_name: pulumi.Input[str],
-        region: pulumi.Input[str],
-        profile: pulumi.Input[str] | None = None,
-        roles: Sequence[Role] = (),
+        identity: Identity,
         own_machine: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -163,10 +156,7 @@ class NodeCleanup(pulumi.dynamic.Resource, module="ekshybrid", name="NodeCleanup
             "node_name": node_name,
             "activation_id": activation_id,
             "cluster_name": cluster_name,
-            "region": region,
-            "profile": profile,
-            # Only where there are some: a stack without has none in its state.
-            **({"roles": [dict(role) for role in roles]} if roles else {}),
+            **identity.stored,
         }
         provider = OwnMachineCleanupProvider() if own_machine else NodeCleanupProvider()
         super().__init__(provider, name, props, opts)

@@ -4,11 +4,9 @@ In an `up` that replaces a node, the engine deletes nothing before all that is n
 node, and the sample app has moved. What then still runs on the old node is somebody else's workload.
 """
 
-from collections.abc import Sequence
-
 import pulumi
 
-from infra.credentials import Role
+from infra.credentials import Identity
 from infra.node_cleanup import Meant, OnDeleteProvider
 
 
@@ -39,18 +37,13 @@ class NodeDrain(pulumi.dynamic.Resource, module="ekshybrid", name="NodeDrain"):
         activation_id: pulumi.Input[str],
         address: pulumi.Input[str],
         cluster_name: pulumi.Input[str],
-        region: pulumi.Input[str],
-        profile: pulumi.Input[str] | None = None,
-        roles: Sequence[Role] = (),
+        identity: Identity,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
             "activation_id": activation_id,
             "address": address,
             "cluster_name": cluster_name,
-            "region": region,
-            "profile": profile,
-            # Only where there are some: a stack without has none in its state.
-            **({"roles": [dict(role) for role in roles]} if roles else {}),
+            **identity.stored,
         }
         super().__init__(NodeDrainProvider(), name, props, opts)

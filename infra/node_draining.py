@@ -6,10 +6,10 @@ first. Evictions respect disruption budgets, but not for ever: a budget that all
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from infra.credentials import Role
+from infra.credentials import Identity
 from infra.node_objects import ClusterNodes
 from infra.node_registration import open_session
 from infra.node_removal import ACTIVATION_LABEL, to_engine
@@ -102,9 +102,7 @@ def _label(pod: Object) -> str:
     return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
-def sign_in_and_drain(
-    *, activation_id: str, cluster_name: str, region: str, profile: str | None, roles: Sequence[Role] = ()
-) -> None:
+def sign_in_and_drain(*, activation_id: str, cluster_name: str, identity: Identity) -> None:
     """Drain with credentials looked up now, and say each step on standard output.
 
     Raises:
@@ -112,6 +110,6 @@ def sign_in_and_drain(
 
     """
     report = to_engine(f"drain for activation {activation_id}")
-    session = open_session(region=region, profile=profile, roles=roles)
+    session = open_session(identity)
     nodes = ClusterNodes.signed_in(session, cluster_name, report)
     drain(activation_id=activation_id, nodes=nodes, report=report)

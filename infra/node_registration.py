@@ -4,7 +4,7 @@ Every error that leaves this module is a `CleanupError` which says what to do: i
 `pulumi destroy` has just stopped.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from botocore import exceptions
 from botocore.config import Config
 
 from infra import credentials
-from infra.credentials import Role
+from infra.credentials import Identity
 
 # Many nodes are cleaned up at once, and SSM throttles early. "standard" waits up to 20 s between attempts.
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
@@ -45,15 +45,15 @@ class CleanupError(Exception):
     """A clean-up could not be finished. The message says why and what to do; repeating is always safe."""
 
 
-def open_session(*, region: str, profile: str | None, roles: Sequence[Role] = ()) -> boto3.Session:
-    """Sign in anew: `profile` when the stack has one, else whatever the process finds; then under its roles."""
+def open_session(identity: Identity) -> boto3.Session:
+    """Sign in anew: the profile when the stack has one, else whatever the process finds; then under its roles."""
     try:
         with explained("sts:AssumeRole"):
-            return credentials.session(region=region, profile=profile, roles=roles)
+            return credentials.session(identity)
     except exceptions.ProfileNotFound:
         raise CleanupError(
-            f"aws:profile {profile} is stored with this stack but not known on this machine. "
-            f"Create it (aws configure sso --profile {profile}), then repeat the pulumi command."
+            f"aws:profile {identity.profile} is stored with this stack but not known on this machine. "
+            f"Create it (aws configure sso --profile {identity.profile}), then repeat the pulumi command."
         ) from None
 
 
@@ -104,9 +104,10 @@ def explained(action: str) -> Generator[None, None, None]:
     except _SIGN_IN_ERRORS as error:
         raise CleanupError(_sign_in(action, str(error))) from None
     except exceptions.BotoCoreError as error:
-        raise CleanupError(
-            f"{action} could not be called: {error} Check the network, then repeat the pulumi command."
-        ) from None
+        # A request that boto3 itself refuses has not reached any network.
+        refused_here = isinstance(error, exceptions.ParamValidationError)
+        advice = "Repeat" if refused_here else "Check the network, then repeat"
+        raise CleanupError(f"{action} could not be called: {error} {advice} the pulumi command.") from None
 
 
 def _sign_in(action: str, reason: str) -> str:

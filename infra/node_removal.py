@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from infra.credentials import Role
+from infra.credentials import Identity
 from infra.node_objects import ClusterNodes
 from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
 
@@ -93,18 +93,12 @@ def forget_dead(
 
 
 def sign_in_and_forget_dead(
-    *,
-    node_name: str,
-    activation_id: str,
-    cluster_name: str,
-    region: str,
-    profile: str | None,
-    roles: Sequence[Role] = (),
+    *, node_name: str, activation_id: str, cluster_name: str, identity: Identity
 ) -> None:
     """Forget a dead machine with credentials looked up now. Best effort: the new machine is made in any case."""
     report = to_engine(f"before {node_name} is made")
     try:
-        session = open_session(region=region, profile=profile, roles=roles)
+        session = open_session(identity)
         nodes = ClusterNodes.signed_in(session, cluster_name, report)
         forget_dead(node_name=node_name, activation_id=activation_id, nodes=nodes, report=report)
     except CleanupError as error:
@@ -112,13 +106,7 @@ def sign_in_and_forget_dead(
 
 
 def sign_in_and_clean_up(
-    *,
-    activation_id: str,
-    cluster_name: str,
-    region: str,
-    profile: str | None,
-    roles: Sequence[Role] = (),
-    own_machine: bool = False,
+    *, activation_id: str, cluster_name: str, identity: Identity, own_machine: bool = False
 ) -> None:
     """Clean up with credentials looked up now, and say each step on standard output.
 
@@ -126,7 +114,7 @@ def sign_in_and_clean_up(
         CleanupError: something is left, and somebody has to act.
 
     """
-    session = open_session(region=region, profile=profile, roles=roles)
+    session = open_session(identity)
     report = to_engine(f"clean-up of activation {activation_id}")
     clean_up(
         activation_id=activation_id,

@@ -42,7 +42,7 @@ def export(args: OutputsArgs) -> None:
 def _outputs(args: OutputsArgs) -> dict[str, Any]:
     account = args.account
     command = args.cluster.name.apply(
-        lambda name: update_kubeconfig(account.region, name, account.profile, account.roles)
+        lambda name: update_kubeconfig(account.region, name, account.identity.profile, account.identity.roles)
     )
     shown: dict[str, Any] = {
         "clusterName": args.cluster.name,
@@ -87,8 +87,8 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         "partition": account.partition,
         "region": account.region,
         "accountId": account.account_id,
-        "profile": account.profile or "",
-        "roles": [dict(role) for role in account.roles],
+        "profile": account.identity.profile or "",
+        "roles": [dict(role) for role in account.identity.roles],
         "vpcId": args.networks.vpc.id,
         "vpcCidr": args.networks.vpc.cidr,
         **args.networks.site.checks,

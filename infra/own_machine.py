@@ -42,21 +42,22 @@ class OwnMachine(pulumi.ComponentResource):
         made = activation(
             name, node=name, account=account, cluster=cluster, hours=args.activation_hours, parent=self
         )
-        identity: dict[str, Any] = {
-            "cluster_name": cluster.hybrid_cluster_name,
-            "region": account.region,
-            "profile": account.profile,
-            "roles": account.roles,
-        }
         cleanup = NodeCleanup(
-            name, node_name=name, activation_id=made.id, own_machine=True, **identity, opts=child
+            name,
+            node_name=name,
+            activation_id=made.id,
+            cluster_name=cluster.hybrid_cluster_name,
+            identity=account.identity,
+            own_machine=True,
+            opts=child,
         )
         self.activation_id = cleanup.activation_id
         drain = NodeDrain(
             name,
             activation_id=self.activation_id,
             address=args.address,
-            **identity,
+            cluster_name=cluster.hybrid_cluster_name,
+            identity=account.identity,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=cluster.control_plane),
         )
         # From the drain, so that the load balancer's target goes before it.

@@ -9,20 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.credentials import Role
+from infra.credentials import Identity
 from infra.instances import Architecture
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountShape:
-    """Where the stack is built and who signs in: a profile, or what the machine has, and `roles` on top of it.
+    """Where the stack is built and who signs in.
 
     `zones` is how many availability zones the control plane is in; `default_tags` are those of `aws:defaultTags`.
     """
 
-    region: str
-    profile: str | None
-    roles: Sequence[Role]
+    identity: Identity
     zones: int
     default_tags: Mapping[str, str]
 

@@ -8,7 +8,7 @@ from infra import addressing, versions
 from infra.flows import METRICS_PORT
 from settings.model import HybridNode, Settings
 from settings.problems import Problem, remove_command, set_command
-from settings.values import DOCKER_BRIDGE, EXAMPLE_CERTIFICATE_NAME, EXAMPLE_SITE
+from settings.values import DOCKER_BRIDGE, EXAMPLE_CERTIFICATE_NAME, EXAMPLE_SITE, seconds
 
 # EKS wants at least 6 free addresses in each of its subnets and recommends 16.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
@@ -95,6 +95,20 @@ def _webhook_ports_are_free(settings: Settings) -> Iterator[Problem]:
                 wrong=f"is open already, for {taken[port]}",
                 advice="Take it out",
                 command=remove_command(path),
+            )
+
+
+def _a_role_from_a_role_lasts_an_hour(settings: Settings) -> Iterator[Problem]:
+    """https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, "role chaining"."""
+    for index, role in enumerate(settings.assume_roles):
+        if index and role.duration and seconds(role.duration) > 60 * 60:
+            path = f"aws:assumeRoles[{index}].duration"
+            yield Problem(
+                path=path,
+                seen=role.duration,
+                wrong="is more than 1h, the most that AWS gives for a role that is taken from another role",
+                advice="Set no more",
+                command=set_command(path, "1h"),
             )
 
 
@@ -436,6 +450,7 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("calicoVersion", "calicoManifestSha256"), _release_has_a_digest),
     (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
     (("nodeadmVersion", "nodeadmSha256", "hybridNodes"), _nodeadm_digests_fit),
+    (("aws:assumeRoles",), _a_role_from_a_role_lasts_an_hour),
     (("webhookPorts", "sampleNodePort"), _webhook_ports_are_free),
     (("albCertificateArn", "aws:region", "aws:allowedAccountIds"), _certificate_is_of_this_stack),
     (("albCertificateArn", "albAllowedCidrs"), _clients_fit_the_group),

@@ -5,14 +5,13 @@ the two equal. What concerns two settings at once is in `settings.checks`. A fie
 the sentence "VALUE is not ..."; a text at the top has none, because Pulumi passes nothing but text there.
 """
 
-import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from infra import addressing, instances, shapes, versions
-from infra.credentials import SESSION_NAME
+from infra.credentials import SESSION_NAME, Identity
 from settings.values import (
     EVERYWHERE,
     EXAMPLE_CERTIFICATE,
@@ -34,12 +33,14 @@ from settings.values import (
     PodMtu,
     Port,
     PublicSource,
+    SessionDuration,
     Sha256,
     Whole,
     matching,
     network_range,
     one_of,
     optional,
+    seconds,
     sized,
     structured,
     unique,
@@ -225,15 +226,9 @@ class AssumeRole(_Model):
         matching(r"[\w+=,.@:/-]{2,1224}", what="an external id of 2 to 1224 characters", example="the-id"),
         optional,
     ] = Field(None, description="an external id", examples=["the-id"])
-    duration: Annotated[
-        str | None,
-        matching(
-            r"(?=.)(?:(\d{1,2})h)?(?:(\d{1,3})m)?(?:(\d{1,5})s)?",
-            what="a duration such as 1h or 30m",
-            example="1h",
-        ),
-        optional,
-    ] = Field(None, description="a duration", examples=["1h"])
+    duration: Annotated[SessionDuration | None, optional] = Field(
+        None, description="a duration", examples=["1h"]
+    )
     source_identity: Annotated[
         str | None,
         matching(r"[\w+=,.@-]{2,64}", what="a source identity of 2 to 64 characters", example="pulumi"),
@@ -243,17 +238,14 @@ class AssumeRole(_Model):
     @property
     def request(self) -> dict[str, Any]:
         """The request of sts:AssumeRole."""
-        found: dict[str, Any] = {"RoleArn": self.role_arn, "RoleSessionName": self.session_name}
+        request: dict[str, Any] = {"RoleArn": self.role_arn, "RoleSessionName": self.session_name}
         if self.external_id:
-            found["ExternalId"] = self.external_id
+            request["ExternalId"] = self.external_id
         if self.duration:
-            found["DurationSeconds"] = sum(
-                int(number) * {"h": 3600, "m": 60, "s": 1}[unit]
-                for number, unit in re.findall(r"(\d+)([hms])", self.duration)
-            )
+            request["DurationSeconds"] = seconds(self.duration)
         if self.source_identity:
-            found["SourceIdentity"] = self.source_identity
-        return found
+            request["SourceIdentity"] = self.source_identity
+        return request
 
 
 class Settings(_Model):
@@ -503,9 +495,7 @@ class Settings(_Model):
     def account(self) -> shapes.AccountShape:
         """Where the stack is built, and who signs in."""
         return shapes.AccountShape(
-            region=self.region,
-            profile=self.profile,
-            roles=self.roles,
+            identity=Identity(region=self.region, profile=self.profile, roles=self.roles),
             zones=self.availability_zones,
             default_tags=self.default_tags.tags,
         )

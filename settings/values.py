@@ -178,6 +178,22 @@ def nodeadm_release(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.removeprefix("v").split("."))
 
 
+def seconds(duration: str) -> int:
+    """Read `1h30m` as 5400."""
+    return sum(
+        int(number) * {"h": 3600, "m": 60, "s": 1}[unit]
+        for number, unit in re.findall(r"(\d+)([hms])", duration)
+    )
+
+
+def _session_duration(text: str) -> str:
+    if re.fullmatch(r"(?=.)(\d{1,2}h)?(\d{1,3}m)?(\d{1,5}s)?", text) is None:
+        raise rejected("is not a duration such as 1h or 30m", "Set one", example="1h")
+    if not 15 * 60 <= seconds(text) <= 12 * 60 * 60:
+        raise rejected("is not between 15m and 12h", "AWS gives a role for no other time", example="1h")
+    return text
+
+
 def _calico_version(text: str) -> str:
     release = re.fullmatch(r"(\d+\.\d+)\.\d+", text)
     if release is None or release[1] not in versions.CALICO_LINES:
@@ -317,6 +333,7 @@ AnySource = Annotated[str, AfterValidator(_any_source)]
 PublicSource = Annotated[str, AfterValidator(_public_source)]
 CalicoVersion = Annotated[str, AfterValidator(_calico_version)]
 NodeadmVersion = Annotated[str, AfterValidator(_nodeadm_version)]
+SessionDuration = Annotated[str, AfterValidator(_session_duration)]
 InstanceType = Annotated[str, AfterValidator(_instance_type)]
 InstanceTypes = Annotated[tuple[str, ...], BeforeValidator(_instance_types)]
 Sha256 = Annotated[

@@ -47,7 +47,8 @@ class AwsClient:
         roles: Sequence[credentials.Role] = (),
     ) -> None:
         try:
-            self._session = credentials.session(region=region, profile=profile, roles=roles)
+            identity = credentials.Identity(region=region, profile=profile, roles=tuple(roles))
+            self._session = credentials.session(identity)
         except (ClientError, BotoCoreError) as error:
             if not isinstance(error, ProfileNotFound):
                 raise _explained("sts assume_role", error) from None

@@ -27,6 +27,8 @@ _WHO = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-0
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
 _DENIED = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
 <Code>AccessDenied</Code><Message>{who} may not assume {role}</Message></Error></ErrorResponse>"""
+_INVALID = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type>
+<Code>ValidationError</Code><Message>DurationSeconds is not between 900 and {most}</Message></Error></ErrorResponse>"""
 
 
 def key_of_role(arn: str) -> str:
@@ -62,6 +64,11 @@ class SignedApis(HybridApis):
         if asked["Action"] == "GetCallerIdentity":
             return 200, _WHO.format(key=key)
         role = asked["RoleArn"]
+        # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html: 15 minutes to 12 hours, and one hour
+        # for a role that is taken from a role.
+        most = 3600 if key.startswith("ASIA") else 43200
+        if not 900 <= int(asked.get("DurationSeconds", 3600)) <= most:
+            return 400, _INVALID.format(most=most)
         if self.trust.get(role) != (key, asked.get("ExternalId", "")) or not asked.get("RoleSessionName"):
             return 403, _DENIED.format(who=key, role=role)
         return 200, _ASSUMED.format(key=key_of_role(role))

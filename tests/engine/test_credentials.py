@@ -12,6 +12,7 @@ import pytest
 from ops.clients.aws import Aws
 from ops.clients.kube_auth import ExecCredentials
 from ops.clients.stack_outputs import Deployment
+from settings.model import AssumeRole
 from tests.engine.harness import Stack
 from tests.engine.identities import SSO_TOKEN, SignedApis, identity, key_of_role, write_signing_cli
 
@@ -49,6 +50,21 @@ KINDS = {
             "aws_assumeRoles": [{"roleArn": HOP, "externalId": "acme:1"}, {"roleArn": DEPLOYER}],
         },
         trust={HOP: ("AKIDTEAM", "acme:1"), DEPLOYER: (key_of_role(HOP), "")},
+    ),
+    "a role with all that a role can have": Kind(
+        wanted=key_of_role(DEPLOYER),
+        settings={
+            "aws_assumeRoles": [
+                {
+                    "roleArn": DEPLOYER,
+                    "sessionName": "a-pipeline",
+                    "externalId": "acme:1",
+                    "duration": "1h30m",
+                    "sourceIdentity": "somebody",
+                }
+            ]
+        },
+        trust={DEPLOYER: ("AKIDMACHINE", "acme:1")},
     ),
 }
 
@@ -96,6 +112,13 @@ def built(request, new_rig, monkeypatch):
         apis.join(node["activationId"], node["name"])
     yield Built(stack=stack, apis=apis, kind=kind)
     apis.close()
+
+
+def test_a_kind_has_every_field_of_a_role():
+    roles = [role for kind in KINDS.values() for role in kind.settings.get("aws_assumeRoles", [])]
+    assert {field.alias or name for name, field in AssumeRole.model_fields.items()} in [
+        set(role) for role in roles
+    ]
 
 
 def test_all_that_sign_in_are_the_same_identity_and_no_key_is_kept(built):

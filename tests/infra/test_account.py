@@ -4,6 +4,7 @@ import pulumi
 import pytest
 
 from infra.account import Account, enough_zones
+from infra.credentials import Identity
 
 
 def test_the_first_zones_are_taken():
@@ -31,10 +32,9 @@ def test_what_a_launch_template_launches_gets_the_default_tags_too_and_ours_win(
     account = Account(
         partition="aws",
         dns_suffix="amazonaws.com",
-        region="ap-northeast-1",
+        identity=Identity(region="ap-northeast-1", profile=None),
         account_id="123456789012",
         zones=("a", "b"),
-        profile=None,
         tags={"eks-hybrid-calico:stack": "p/s"},
         default_tags={"Owner": "me", "Name": "theirs"},
     )

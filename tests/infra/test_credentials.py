@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from infra.credentials import simple_role, update_kubeconfig, with_identity
+from infra.credentials import Identity, simple_role, update_kubeconfig, with_identity
 
 DEPLOYER = {"RoleArn": "arn:aws:iam::123456789012:role/deployer", "RoleSessionName": "eks-hybrid-calico"}
 CHAIN = [{**DEPLOYER, "ExternalId": "a'b"}, DEPLOYER]
@@ -16,6 +16,17 @@ def kubeconfig(*more):
 
 def plugin(*arguments, **more):
     return json.loads(with_identity(kubeconfig(**more), *arguments))["users"][0]["user"]["exec"]
+
+
+def test_an_identity_comes_back_from_the_state_as_it_was_stored():
+    identity = Identity(
+        region="eu-west-1", profile="team", roles=({**DEPLOYER, "DurationSeconds": 3600}, DEPLOYER)
+    )
+    # The engine keeps numbers as floats.
+    stored = json.loads(json.dumps(identity.stored), parse_int=float)
+    assert repr(Identity.from_state(stored)) == repr(identity)
+    assert Identity.from_state({"region": "eu-west-1"}) == Identity(region="eu-west-1", profile=None)
+    assert "roles" not in Identity(region="eu-west-1", profile=None).stored
 
 
 def test_one_role_is_an_option_of_the_token():

@@ -8,6 +8,7 @@ from pulumi.dynamic.dynamic import PROVIDER_KEY
 
 from infra import living_cluster
 from infra.changes import FIXED, REMEMBERED, refusals
+from infra.credentials import Identity
 from infra.fixed_settings import FixedSettingsProvider
 from infra.node_registration import CleanupError
 
@@ -151,9 +152,8 @@ def test_the_provider_refuses_in_check_and_remembers_in_place(monkeypatch):
     assert failure.property == "podCidr"
     (question,) = asked
     assert question["name"] == "eks-hybrid"
-    assert question["profile"] == "team"
-    # Without them the answer would come from another account, where there is no such cluster.
-    assert question["roles"] == [{"RoleArn": "r"}]
+    # Without the roles the answer would come from another account, where there is no such cluster.
+    assert question["identity"] == Identity(region=OLD["region"], profile="team", roles=({"RoleArn": "r"},))
     assert question["tag"] == ("eks-hybrid-calico:stack", STACK)
     assert provider.check(old, old).failures == []
     assert provider.check({}, new).failures == []
@@ -195,12 +195,10 @@ class Session:
     ],
 )
 def test_a_cluster_is_the_stacks_own_or_none_and_no_answer_means_there_is_one(monkeypatch, answer, version):
-    monkeypatch.setattr(living_cluster, "open_session", lambda **_: Session(answer))
+    monkeypatch.setattr(living_cluster, "open_session", lambda _: Session(answer))
     found = living_cluster.kubernetes_version(
         name="it",
-        region="ap-northeast-1",
-        profile=None,
-        roles=(),
+        identity=Identity(region="ap-northeast-1", profile=None),
         tag=("k", STACK),
         unknown="remembered",
     )

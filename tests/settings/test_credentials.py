@@ -40,6 +40,12 @@ def test_a_chain_of_roles_becomes_requests_of_sts():
         ([{"roleArn": "deployer"}], "aws:assumeRoles[0].roleArn deployer is not the ARN of a role"),
         ([{}], "aws:assumeRoles[0].roleArn is not set"),
         ([{"roleArn": ROLE, "duration": "90"}], "aws:assumeRoles[0].duration 90 is not a duration"),
+        ([{"roleArn": ROLE, "duration": "14m59s"}], "duration 14m59s is not between 15m and 12h"),
+        ([{"roleArn": ROLE, "duration": "12h1s"}], "duration 12h1s is not between 15m and 12h"),
+        (
+            [{"roleArn": ROLE, "duration": "2h"}, {"roleArn": ROLE, "duration": "61m"}],
+            "aws:assumeRoles[1].duration 61m is more than 1h",
+        ),
         (
             [{"roleArn": ROLE, "externalId": "a b"}],
             'aws:assumeRoles[0].externalId "a b" is not an external id',
@@ -56,6 +62,11 @@ def test_a_role_that_cannot_be_taken_everywhere_is_refused(roles, says):
         parsed(assumeRoles=roles)
     assert says in str(caught.value)
     assert "pulumi config" in str(caught.value)
+
+
+@pytest.mark.parametrize("duration", ["15m", "900s", "12h", "1h30m"])
+def test_the_shortest_and_the_longest_session_of_aws_are_taken(duration):
+    assert parsed(assumeRoles=[{"roleArn": ROLE, "duration": duration}]).roles[0]["DurationSeconds"] >= 900
 
 
 @pytest.mark.parametrize(

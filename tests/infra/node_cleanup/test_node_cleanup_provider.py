@@ -89,9 +89,10 @@ def test_the_stored_provider_is_the_same_in_every_process():
 def test_a_program_can_build_an_instance_on_the_clean_up(tmp_path):
     (tmp_path / "__main__.py").write_text(
         "import pulumi\n"
+        "from infra.credentials import Identity\n"
         "from infra.node_cleanup import NodeCleanup\n"
         f"made = NodeCleanup('edge', node_name='edge', activation_id=pulumi.Output.from_input({MINE!r}),\n"
-        "    cluster_name='shop', region='cn-north-1', profile=None)\n"
+        "    cluster_name='shop', identity=Identity(region='cn-north-1', profile=None))\n"
         "pulumi.export('activation', made.activation_id)\n"
     )
     recording = evaluate(tmp_path, "dev", {})

@@ -6,6 +6,7 @@ import pytest
 from botocore import exceptions
 from botocore.stub import Stubber
 
+from infra.credentials import Identity
 from infra.node_registration import (
     CleanupError,
     deregister,
@@ -85,11 +86,21 @@ def test_an_error_on_this_side_says_what_to_do(error, advice):
         raise error
 
 
+def test_a_request_that_boto3_refuses_is_not_called_a_fault_of_the_network():
+    refusal = exceptions.ParamValidationError(report="DurationSeconds is a float")
+    with (
+        pytest.raises(CleanupError, match="DurationSeconds is a float") as caught,
+        explained("sts:AssumeRole"),
+    ):
+        raise refusal
+    assert "network" not in str(caught.value)
+
+
 @pytest.mark.usefixtures("environment")
 def test_no_credentials_at_all_is_explained(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
-    session = open_session(region="cn-north-1", profile=None)
+    session = open_session(Identity(region="cn-north-1", profile=None))
     with pytest.raises(CleanupError, match=r"Unable to locate credentials.*Sign in again"):
         registrations(session.client("ssm"), MINE)
 
@@ -97,7 +108,7 @@ def test_no_credentials_at_all_is_explained(monkeypatch):
 @pytest.mark.usefixtures("environment")
 def test_a_profile_unknown_on_this_machine_is_named():
     with pytest.raises(CleanupError, match=r"aws:profile work .*aws configure sso --profile work"):
-        open_session(region="cn-north-1", profile="work")
+        open_session(Identity(region="cn-north-1", profile="work"))
 
 
 def test_throttled_calls_are_repeated(clients, aws, monkeypatch):
