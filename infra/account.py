@@ -9,15 +9,11 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.credentials import Identity
+from infra.names import STACK_TAG, ZONES_WITHOUT_EKS
 from infra.shapes import AccountShape
 
-# On everything that takes tags, beside the stack's aws:defaultTags: what `ops verify --destroyed` looks for.
-STACK_TAG = "eks-hybrid-calico:stack"
-
-# EKS does not place control planes in these zones.
+# The subnets of a control plane are in two zones at the least.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html, "Subnet requirements".
-_ZONES_WITHOUT_EKS = ["use1-az3", "usw1-az2", "cac1-az3"]
-# The subnets of a control plane are in two zones at the least (the same page).
 _FEWEST_ZONES = 2
 
 
@@ -70,7 +66,7 @@ def look_up(asked: AccountShape) -> Account:
         state="available",
         # Local and Wavelength Zones are opted in to and cannot hold these subnets.
         filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}],
-        exclude_zone_ids=_ZONES_WITHOUT_EKS,
+        exclude_zone_ids=ZONES_WITHOUT_EKS,
     )
     partition = aws.get_partition()
     return Account(

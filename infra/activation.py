@@ -9,6 +9,7 @@ import pulumi_aws as aws
 
 from infra.account import Account
 from infra.cluster import HybridCluster
+from infra.names import CLUSTER_ARN_TAG
 
 # What AWS takes when it is told nothing. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_CreateActivation.html
 _DEFAULT_HOURS = 24
@@ -31,7 +32,7 @@ def activation(
         registration_limit=1,
         expiration_date=_expiry(hours, cluster.hybrid_cluster_name),
         # Passed on to the machine it registers; the role's policy asks for it.
-        tags={**account.named(node), "EKSClusterARN": cluster.arn},
+        tags={**account.named(node), CLUSTER_ARN_TAG: cluster.arn},
         opts=pulumi.ResourceOptions(
             parent=parent,
             # Its hours begin when the machine can join: not while the control plane is still being built, which may

@@ -17,8 +17,8 @@ from infra.account import Account
 from infra.cluster import HybridCluster
 from infra.hybrid_nodes import HybridNodes
 from infra.managed_nodes import ManagedNodes
+from infra.names import COMPUTE_TYPE_LABEL, CORE_DNS, ZONE_LABEL
 
-_ADDON = "coredns"
 # EKS's formula has one replica for every 16 nodes; the limit is one that its documentation shows.
 _NODES_PER_REPLICA = 16
 _MOST_REPLICAS = 10
@@ -47,10 +47,10 @@ class CoreDns(pulumi.ComponentResource):
         )
         self.addon = aws.eks.Addon(
             name,
-            addon_name=_ADDON,
+            addon_name=CORE_DNS,
             # AWS's default for this Kubernetes version, which has been tried longer than the newest one.
             addon_version=aws.eks.get_addon_version_output(
-                addon_name=_ADDON, kubernetes_version=args.cluster.kubernetes_version
+                addon_name=CORE_DNS, kubernetes_version=args.cluster.kubernetes_version
             ).version,
             cluster_name=args.cluster.name,
             configuration_values=json.dumps(wanted),
@@ -88,7 +88,7 @@ def configuration(*, zones: int, most_nodes: int) -> dict[str, Any]:
                                 {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]},
                                 {"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64", "arm64"]},
                                 {
-                                    "key": "eks.amazonaws.com/compute-type",
+                                    "key": COMPUTE_TYPE_LABEL,
                                     "operator": "NotIn",
                                     "values": ["hybrid"],
                                 },
@@ -106,6 +106,6 @@ def configuration(*, zones: int, most_nodes: int) -> dict[str, Any]:
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
             }
-            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+            for key in (ZONE_LABEL, "kubernetes.io/hostname")
         ],
     }

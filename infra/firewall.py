@@ -18,6 +18,7 @@ from infra.flows import GROUPS, Place, Rule, flows, rules
 from infra.network import Vpc
 from infra.shapes import NetworksShape
 from infra.site import Site
+from infra.systems import SYSTEMS
 
 _ANYWHERE = ("0.0.0.0/0",)
 _PURPOSE: Mapping[Place, str] = {
@@ -57,11 +58,10 @@ class Firewall(pulumi.ComponentResource):
             "control-plane": args.vpc.private_cidrs,
             "load-balancer": args.vpc.public_cidrs,
         }
-        ubuntu = any(os.startswith("ubuntu") for os in args.shape.operating_systems)
         self._opened: set[tuple[str, ...]] = set()
         table = flows(
             node_port=args.shape.alb.node_port,
-            ubuntu=ubuntu,
+            plain_http=any(SYSTEMS[name].plain_http for name in args.shape.operating_systems),
             https=args.shape.alb.certificate_arn is not None,
             webhook_ports=args.shape.webhook_ports,
         )

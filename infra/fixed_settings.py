@@ -18,9 +18,10 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 
-from infra.account import STACK_TAG, Account
+from infra.account import Account
 from infra.changes import REMEMBERED, refusals
 from infra.credentials import Identity
+from infra.names import STACK_TAG
 
 
 class FixedSettingsProvider(ResourceProvider):

@@ -11,16 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from infra.names import HTTP_PORT, HTTPS_PORT, KUBELET_PORT, METRICS_PORT
+
 Place = Literal["clients", "load-balancer", "control-plane", "managed", "hybrid", "internet"]
 Direction = Literal["ingress", "egress"]
 
 # Places with a security group of ours. The others are only ever a range of addresses.
 GROUPS: tuple[Place, ...] = ("control-plane", "managed", "hybrid", "load-balancer")
 NODES: tuple[Place, ...] = ("managed", "hybrid")
-# Of the load balancer: the second one with a certificate only, and then the first one redirects to it.
-HTTP_PORT, HTTPS_PORT = 80, 443
-# Of metrics-server on the host network of a managed node. A kubelet has 10250.
-METRICS_PORT = 10251
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +52,20 @@ class Rule:
 
 
 def flows(
-    *, node_port: int, ubuntu: bool, https: bool = False, webhook_ports: Sequence[int] = ()
+    *, node_port: int, plain_http: bool, https: bool = False, webhook_ports: Sequence[int] = ()
 ) -> tuple[Flow, ...]:
     """The flow table of a stack.
 
-    `node_port` is the sample app's; `ubuntu` says whether a hybrid node runs Ubuntu; `https` says whether the load
-    balancer has a certificate; `webhook_ports` are those on which the control plane calls what the user runs on the
-    nodes' own network.
+    `node_port` is the sample app's; `plain_http` says whether a hybrid node's packages come over port 80;
+    `https` says whether the load balancer has a certificate; `webhook_ports` are those on which the control plane calls
+    what the user runs on the nodes' own network.
     Sources: https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html and
     https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements.
     """
-    return tuple(_flows(node_port, ubuntu, https, webhook_ports))
+    return tuple(_flows(node_port, plain_http, https, webhook_ports))
 
 
-def _flows(node_port: int, ubuntu: bool, https: bool, webhook_ports: Sequence[int]) -> Iterator[Flow]:
+def _flows(node_port: int, plain_http: bool, https: bool, webhook_ports: Sequence[int]) -> Iterator[Flow]:
     def flow(
         name: str, source: Place, target: Place, protocol: Literal["tcp", "udp"], port: int, why: str
     ) -> Flow:
@@ -83,18 +81,18 @@ def _flows(node_port: int, ubuntu: bool, https: bool, webhook_ports: Sequence[in
             443,
             "kubelet to the public endpoint, SSM, ECR, image registries",
         )
-        yield flow("kubelet", "control-plane", node, "tcp", 10250, "kubectl logs and exec, node metrics")
+        yield flow(
+            "kubelet", "control-plane", node, "tcp", KUBELET_PORT, "kubectl logs and exec, node metrics"
+        )
         yield flow("node-port", "load-balancer", node, "tcp", node_port, "requests and health checks")
         for other in NODES:
             yield flow("vxlan", node, other, "udp", 4789, "the pod network")
             yield flow("node-port", node, other, "tcp", node_port, "a Service by the address of any node")
-        yield flow("metrics", "managed", node, "tcp", 10250, "metrics-server to the kubelets")
+        yield flow("metrics", "managed", node, "tcp", KUBELET_PORT, "metrics-server to the kubelets")
         for port in webhook_ports:
             yield flow("webhook", "control-plane", node, "tcp", port, "webhooks and API servers on the nodes")
     yield flow("metrics-api", "control-plane", "managed", "tcp", METRICS_PORT, "kubectl top and autoscalers")
-    if ubuntu:
-        # Ubuntu's package mirrors for EC2 answer plain http only (packages are signed); nodeadm install runs
-        # apt.
+    if plain_http:
         yield flow("http", "hybrid", "internet", "tcp", 80, "Ubuntu packages")
     url = "URL of the sample app"
     yield flow("http", "clients", "load-balancer", "tcp", HTTP_PORT, "redirect to https" if https else url)

@@ -9,7 +9,6 @@ the OS changes.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -24,25 +23,8 @@ from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
 from infra.own_machine import OwnMachine, OwnMachineArgs
 from infra.shapes import HybridNodeSpec, HybridNodesShape
+from infra.systems import SYSTEMS
 from userdata.cloud_config import JoinConfig, generation, render
-
-# The images' owners publish the newest one under these names. 22.04 has no gp3 variant.
-# https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/ and
-# https://docs.aws.amazon.com/linux/al2023/ug/ec2.html
-_IMAGES: Mapping[str, Mapping[str, str]] = {
-    "ubuntu-24.04": {
-        "arm64": "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
-        "amd64": "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
-    },
-    "ubuntu-22.04": {
-        "arm64": "/aws/service/canonical/ubuntu/server/22.04/stable/current/arm64/hvm/ebs-gp2/ami-id",
-        "amd64": "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
-    },
-    "al2023": {
-        "arm64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
-        "amd64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
-    },
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +38,7 @@ class HybridNodesArgs:
 
 
 def _image_parameter(spec: HybridNodeSpec) -> str:
-    return _IMAGES[spec.os][spec.architecture]
+    return SYSTEMS[spec.os].images[spec.architecture]
 
 
 class HybridNodes(pulumi.ComponentResource):

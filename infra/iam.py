@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from infra.names import CLUSTER_ARN_TAG
+
 _VERSION = "2012-10-17"
 
 # What each kind of node may do by a policy that AWS keeps. AmazonEKS_CNI_Policy is not among them: there is no
@@ -58,7 +60,7 @@ def hybrid_node_policy(*, partition: str, region: str, account_id: str, cluster_
                 "Effect": "Allow",
                 "Action": "ssm:DeregisterManagedInstance",
                 "Resource": f"arn:{partition}:ssm:{region}:{account_id}:managed-instance/*",
-                "Condition": {"StringEquals": {"ssm:resourceTag/EKSClusterARN": cluster_arn}},
+                "Condition": {"StringEquals": {f"ssm:resourceTag/{CLUSTER_ARN_TAG}": cluster_arn}},
             },
         ],
     }

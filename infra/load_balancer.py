@@ -13,9 +13,9 @@ import pulumi_aws as aws
 
 from infra import versions
 from infra.account import Account
-from infra.flows import HTTP_PORT, HTTPS_PORT
 from infra.hybrid_nodes import HybridNodes
 from infra.managed_nodes import ManagedNodes
+from infra.names import HTTP_PORT, HTTPS_PORT
 from infra.networks import Networks
 from infra.shapes import AlbShape
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.credentials import Identity
+from infra.names import ACTIVATION_LABEL
 from infra.node_objects import ClusterNodes
 from infra.node_registration import open_session
-from infra.node_removal import ACTIVATION_LABEL, to_engine
+from infra.node_removal import to_engine
 
 # A pod may take half a minute to end, and each pod of a budget waits for the one before it to be ready elsewhere.
 DRAIN_WITHIN_S = 300

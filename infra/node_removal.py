@@ -6,19 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.credentials import Identity
+from infra.names import ACTIVATION_LABEL, LEAVE, NAME_LABEL
 from infra.node_objects import ClusterNodes
 from infra.node_registration import CLIENT_CONFIG, CleanupError, deregister, open_session, registrations
-
-# Labels that the node gives itself at start (userdata.labels; a test keeps them equal).
-ACTIVATION_LABEL = "eks-hybrid-calico/activation"
-NAME_LABEL = "eks-hybrid-calico/name"
 
 # What was registered seconds before the instance died may show up late: SSM's listing is eventually consistent.
 SETTLE_S = 5
 MOST_LOOKS = 4
-
-# What a person runs on a machine that leaves. https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-remove.html
-LEAVE = "sudo systemctl disable --now eks-hybrid-join; sudo nodeadm uninstall --skip pod-validation,node-validation"
 
 
 def clean_up(

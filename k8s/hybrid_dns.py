@@ -17,16 +17,20 @@ from pulumi_kubernetes.core.v1 import ServicePatch
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from infra import versions
+from infra.names import (
+    COMPUTE_TYPE_LABEL,
+    CORE_DNS,
+    DNS_SERVICE,
+    HYBRID_COMPUTE,
+    HYBRID_CORE_DNS,
+    SYSTEM_NAMESPACE,
+)
 from k8s import children, workloads
 
-NAMESPACE: Final = "kube-system"
-NAME: Final = "coredns-hybrid"
-SERVICE: Final = "kube-dns"
 # Service kube-dns selects its pods by the first label alone. The add-on's Deployment and budget ask for a label of
 # the add-on as well, which these pods do not have.
 LABELS: Final = {"k8s-app": "kube-dns", "eks-hybrid-calico/side": "hybrid"}
 # The account and the ConfigMap that come with the add-on.
-_ADD_ON: Final = "coredns"
 # As EKS counts for the add-on: https://docs.aws.amazon.com/eks/latest/userguide/coredns-autoscaling.html
 _NODES_PER_REPLICA: Final = 16
 
@@ -46,9 +50,9 @@ class HybridDns(pulumi.ComponentResource):
     def __init__(self, name: str, args: HybridDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:hybrid_dns:HybridDns", name, None, opts)
         after_add_on = children.after(self, args.cluster, [args.add_on])
-        Deployment(NAME, **deployment(args.hybrid_nodes), opts=after_add_on)
-        PodDisruptionBudget(NAME, **budget(), opts=children.first(self, args.cluster, opts))
-        ServicePatch(SERVICE, **own_side_first(), opts=after_add_on)
+        Deployment(HYBRID_CORE_DNS, **deployment(args.hybrid_nodes), opts=after_add_on)
+        PodDisruptionBudget(HYBRID_CORE_DNS, **budget(), opts=children.first(self, args.cluster, opts))
+        ServicePatch(DNS_SERVICE, **own_side_first(), opts=after_add_on)
         self.register_outputs({})
 
 
@@ -64,8 +68,10 @@ def deployment(hybrid_nodes: int) -> dict[str, Any]:
     """
     count = replicas(hybrid_nodes)
     pod = {
-        "nodeSelector": {"eks.amazonaws.com/compute-type": "hybrid"},
-        "topologySpreadConstraints": [workloads.spread_over_hosts(NAME, min_hosts=count, labels=LABELS)],
+        "nodeSelector": {COMPUTE_TYPE_LABEL: HYBRID_COMPUTE},
+        "topologySpreadConstraints": [
+            workloads.spread_over_hosts(HYBRID_CORE_DNS, min_hosts=count, labels=LABELS)
+        ],
         "tolerations": [
             {"key": "CriticalAddonsOnly", "operator": "Exists"},
             # A node that the control plane does not reach may be a site that is cut off and goes on: its pods stay.
@@ -73,7 +79,7 @@ def deployment(hybrid_nodes: int) -> dict[str, Any]:
             {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},
         ],
         "priorityClassName": "system-cluster-critical",
-        "serviceAccountName": _ADD_ON,
+        "serviceAccountName": CORE_DNS,
         # The resolver of the node, not the cluster's: that would be a circle. Outside names are resolved on site.
         "dnsPolicy": "Default",
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
@@ -81,14 +87,14 @@ def deployment(hybrid_nodes: int) -> dict[str, Any]:
         "volumes": [
             {
                 "name": "config",
-                "configMap": {"name": _ADD_ON, "items": [{"key": "Corefile", "path": "Corefile"}]},
+                "configMap": {"name": CORE_DNS, "items": [{"key": "Corefile", "path": "Corefile"}]},
             }
         ],
     }
     return {
         "metadata": {
-            "name": NAME,
-            "namespace": NAMESPACE,
+            "name": HYBRID_CORE_DNS,
+            "namespace": SYSTEM_NAMESPACE,
             "labels": LABELS,
             "annotations": workloads.NOT_AWAITED,
         },
@@ -105,7 +111,7 @@ def deployment(hybrid_nodes: int) -> dict[str, Any]:
 def budget() -> dict[str, Any]:
     """Return `metadata` and `spec` of the budget: a drain takes one pod at a time."""
     return {
-        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "metadata": {"name": HYBRID_CORE_DNS, "namespace": SYSTEM_NAMESPACE},
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": LABELS}},
     }
 
@@ -119,7 +125,11 @@ def own_side_first() -> dict[str, Any]:
     https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-distribution
     """
     return {
-        "metadata": {"name": SERVICE, "namespace": NAMESPACE, "annotations": workloads.NOT_AWAITED},
+        "metadata": {
+            "name": DNS_SERVICE,
+            "namespace": SYSTEM_NAMESPACE,
+            "annotations": workloads.NOT_AWAITED,
+        },
         "spec": {"trafficDistribution": "PreferClose"},
     }
 

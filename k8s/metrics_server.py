@@ -23,10 +23,9 @@ from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.yaml.v2 import ConfigGroup
 
 from infra import versions
-from infra.flows import METRICS_PORT
+from infra.names import METRICS_PORT, NODE_GROUP_LABEL, SYSTEM_NAMESPACE
 from k8s import children, workloads
 
-NAMESPACE: Final = "kube-system"
 NAME: Final = "eks-hybrid-metrics"
 API_SERVICE: Final = "v1beta1.metrics.k8s.io"
 _LABELS: Final = {"k8s-app": NAME}
@@ -77,7 +76,7 @@ def objects() -> Sequence[dict[str, Any]]:
     """Return what the Deployment needs: account, rights, and Service."""
 
     def obj(version: str, kind: str, name: str, *, namespaced: bool = False, **rest: Any) -> dict[str, Any]:
-        where = {"namespace": NAMESPACE} if namespaced else {}
+        where = {"namespace": SYSTEM_NAMESPACE} if namespaced else {}
         labels = {**_LABELS, **rest.pop("labels", {})}
         return {
             "apiVersion": version,
@@ -93,7 +92,7 @@ def objects() -> Sequence[dict[str, Any]]:
             name,
             namespaced=namespaced,
             roleRef={"apiGroup": _RBAC, "kind": kind, "name": role},
-            subjects=[{"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}],
+            subjects=[{"kind": "ServiceAccount", "name": NAME, "namespace": SYSTEM_NAMESPACE}],
         )
 
     read = ["get", "list", "watch"]
@@ -151,7 +150,7 @@ def api() -> dict[str, Any]:
             # named its authority here, which the API server refuses beside this.
             "insecureSkipTLSVerify": True,
             "caBundle": "",
-            "service": {"name": NAME, "namespace": NAMESPACE, "port": 443},
+            "service": {"name": NAME, "namespace": SYSTEM_NAMESPACE, "port": 443},
         },
     }
 
@@ -184,7 +183,7 @@ def deployment() -> dict[str, Any]:
     }
     pod = {
         "hostNetwork": True,
-        "affinity": workloads.required_node({"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"}),
+        "affinity": workloads.required_node({"key": NODE_GROUP_LABEL, "operator": "Exists"}),
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
         "priorityClassName": "system-cluster-critical",
         "serviceAccountName": NAME,
@@ -195,7 +194,7 @@ def deployment() -> dict[str, Any]:
     return {
         "metadata": {
             "name": NAME,
-            "namespace": NAMESPACE,
+            "namespace": SYSTEM_NAMESPACE,
             "labels": _LABELS,
             "annotations": workloads.NOT_AWAITED,
         },

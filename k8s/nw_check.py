@@ -20,25 +20,26 @@ from pulumi_kubernetes.core.v1 import Namespace
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from infra import versions
+from infra.names import (
+    ACTIVATION_LABEL,
+    CHECK_HYBRID,
+    CHECK_MANAGED,
+    CHECK_NAMESPACE,
+    CLOSED_HYBRID,
+    CLOSED_LABELS,
+    CLOSED_MANAGED,
+    CLOSED_POLICY,
+    NODE_GROUP_LABEL,
+)
 from k8s import children, workloads
 from k8s.children import HybridSide, ManagedSide
-from userdata.labels import ACTIVATION_LABEL
-
-NAMESPACE: Final = "nw-check"
-MANAGED: Final = "nw-check-managed"
-HYBRID: Final = "nw-check-hybrid"
-CLOSED: Final = "nw-check-closed"
-CLOSED_MANAGED: Final = f"{CLOSED}-managed"
-CLOSED_HYBRID: Final = f"{CLOSED}-hybrid"
-# What the closed pods have in common: by it the policy finds them, and knows the one that may ask them.
-CLOSED_LABELS: Final[Mapping[str, str]] = MappingProxyType({"nw-check": "closed"})
 
 _NOBODY: Final = 65534
 
 # EKS puts this label on every node of a managed node group, and on no other. (compute-type NotIn [hybrid] would also
 # match Fargate, Auto Mode and self-managed nodes, and any node without the label.)
 # https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
-_MANAGED_NODE: Final = MappingProxyType({"key": "eks.amazonaws.com/nodegroup", "operator": "Exists"})
+_MANAGED_NODE: Final = MappingProxyType({"key": NODE_GROUP_LABEL, "operator": "Exists"})
 # Every hybrid node of this stack, whichever it is.
 _HYBRID_NODE: Final = MappingProxyType({"key": ACTIVATION_LABEL, "operator": "Exists"})
 
@@ -65,21 +66,21 @@ class NwCheck(pulumi.ComponentResource):
     def __init__(self, name: str, args: NwCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:nw_check:NwCheck", name, None, opts)
         namespace = Namespace(
-            NAMESPACE, metadata={"name": NAMESPACE}, opts=children.first(self, args.cluster, opts)
+            CHECK_NAMESPACE, metadata={"name": CHECK_NAMESPACE}, opts=children.first(self, args.cluster, opts)
         )
         managed = Deployment(
-            MANAGED,
+            CHECK_MANAGED,
             **managed_deployment(args.managed.desired),
             opts=children.after(
                 self, args.cluster, [namespace, args.managed.node_group], nodes_may_boot=True
             ),
         )
         self.hybrid: pulumi.Resource = Deployment(
-            HYBRID,
+            CHECK_HYBRID,
             **hybrid_deployment(args.hybrid.activation_ids, awaited=args.hybrid.awaited),
             opts=children.after(self, args.cluster, [namespace, *args.hybrid.instances], nodes_may_boot=True),
         )
-        NetworkPolicy(CLOSED, **closed_policy(), opts=children.after(self, args.cluster, [namespace]))
+        NetworkPolicy(CLOSED_POLICY, **closed_policy(), opts=children.after(self, args.cluster, [namespace]))
         # After the awaited pods, which so never find a small node full because of this one.
         Deployment(CLOSED_MANAGED, **closed_managed(), opts=children.after(self, args.cluster, [managed]))
         Deployment(CLOSED_HYBRID, **closed_hybrid(), opts=children.after(self, args.cluster, [namespace]))
@@ -93,10 +94,10 @@ def managed_deployment(node_count: int) -> dict[str, Any]:
     should the group shrink later, its pods move together instead of waiting for a node that will not come.
     """
     return _deployment(
-        MANAGED,
+        CHECK_MANAGED,
         replicas=node_count,
         node=_MANAGED_NODE,
-        spread=workloads.spread_over_hosts(MANAGED),
+        spread=workloads.spread_over_hosts(CHECK_MANAGED),
     )
 
 
@@ -114,10 +115,10 @@ def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: b
     A replaced node has a new activation: the changed affinity rolls the Deployment out anew, on the new node.
     """
     return _deployment(
-        HYBRID,
+        CHECK_HYBRID,
         replicas=len(activation_ids),
         node={"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)},
-        spread=workloads.spread_over_hosts(HYBRID, min_hosts=len(activation_ids)),
+        spread=workloads.spread_over_hosts(CHECK_HYBRID, min_hosts=len(activation_ids)),
         awaited=awaited,
     )
 
@@ -143,7 +144,7 @@ def closed_policy() -> dict[str, Any]:
     """
     closed = {"matchLabels": dict(CLOSED_LABELS)}
     return {
-        "metadata": {"name": CLOSED, "namespace": NAMESPACE},
+        "metadata": {"name": CLOSED_POLICY, "namespace": CHECK_NAMESPACE},
         "spec": {
             "podSelector": closed,
             "policyTypes": ["Ingress"],
@@ -157,7 +158,7 @@ def _closed(name: str, node: Mapping[str, Any]) -> dict[str, Any]:
     pod = {**_pod(node), "containers": [_container(), workloads.http_echo()]}
     return workloads.deployment(
         name=name,
-        namespace=NAMESPACE,
+        namespace=CHECK_NAMESPACE,
         replicas=1,
         pod=pod,
         awaited=False,
@@ -169,7 +170,9 @@ def _deployment(
     name: str, *, replicas: int, node: Mapping[str, Any], spread: dict[str, Any], awaited: bool = True
 ) -> dict[str, Any]:
     pod = {**_pod(node), "topologySpreadConstraints": [spread], "containers": [_container()]}
-    return workloads.deployment(name=name, namespace=NAMESPACE, replicas=replicas, pod=pod, awaited=awaited)
+    return workloads.deployment(
+        name=name, namespace=CHECK_NAMESPACE, replicas=replicas, pod=pod, awaited=awaited
+    )
 
 
 def _pod(node: Mapping[str, Any]) -> dict[str, Any]:

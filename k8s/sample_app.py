@@ -15,13 +15,16 @@ import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Namespace, Service
 
+from infra.names import (
+    ACTIVATION_LABEL,
+    COMPUTE_TYPE_LABEL,
+    HYBRID_COMPUTE,
+    SAMPLE_APP,
+    SAMPLE_NAMESPACE,
+    SAMPLE_SERVICE,
+)
 from k8s import children, workloads
 from k8s.children import HybridSide
-from userdata.labels import ACTIVATION_LABEL
-
-NAMESPACE: Final = "sample"
-APP: Final = "sample-app"
-SERVICE: Final = "sample-svc"
 
 _MAX_REPLICAS: Final = 3
 _DISTROLESS_NONROOT: Final = 65532
@@ -50,13 +53,15 @@ class SampleApp(pulumi.ComponentResource):
     def __init__(self, name: str, args: SampleAppArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:sample_app:SampleApp", name, None, opts)
         namespace = Namespace(
-            NAMESPACE, metadata={"name": NAMESPACE}, opts=children.first(self, args.cluster, opts)
+            SAMPLE_NAMESPACE,
+            metadata={"name": SAMPLE_NAMESPACE},
+            opts=children.first(self, args.cluster, opts),
         )
         # After the check, so that all nodes are there to be spread over: earlier, the first node to join would get
         # every pod, and keep it. Not after the managed nodes: these pods run on hybrid nodes alone, and a node group
         # that is slow or broken would only hide which side has the problem.
         deployment = Deployment(
-            APP,
+            SAMPLE_APP,
             **app_deployment(args.hybrid.activation_ids, awaited=args.hybrid.awaited),
             opts=children.after(
                 self,
@@ -68,7 +73,7 @@ class SampleApp(pulumi.ComponentResource):
         # Pulumi awaits a Service's endpoints. After the Deployment they are there at once; beside it, its ten minutes
         # could run out first, and a node that does not come would be reported twice.
         Service(
-            SERVICE,
+            SAMPLE_SERVICE,
             **node_port_service(args.node_port, awaited=args.hybrid.awaited),
             opts=children.after(self, args.cluster, [deployment]),
         )
@@ -78,12 +83,12 @@ class SampleApp(pulumi.ComponentResource):
 def app_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool = True) -> dict[str, Any]:
     """Return `metadata` and `spec` of sample-app, for the hybrid nodes that registered with these activations."""
     pod = {
-        "nodeSelector": {"eks.amazonaws.com/compute-type": "hybrid"},
+        "nodeSelector": {COMPUTE_TYPE_LABEL: HYBRID_COMPUTE},
         "affinity": workloads.required_node(
             {"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)}
         ),
         # Over the nodes that take pods at that moment: should one fail later, its pods move to the others.
-        "topologySpreadConstraints": [workloads.spread_over_hosts(APP)],
+        "topologySpreadConstraints": [workloads.spread_over_hosts(SAMPLE_APP)],
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 2 * _STILL_ANSWERS_S,
         "securityContext": workloads.non_root(_DISTROLESS_NONROOT),
@@ -91,8 +96,8 @@ def app_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool
     }
     replicas = min(len(activation_ids), _MAX_REPLICAS)
     return workloads.deployment(
-        name=APP,
-        namespace=NAMESPACE,
+        name=SAMPLE_APP,
+        namespace=SAMPLE_NAMESPACE,
         replicas=replicas,
         pod=pod,
         awaited=awaited,
@@ -103,14 +108,14 @@ def node_port_service(node_port: int, *, awaited: bool = True) -> dict[str, Any]
     """Return `metadata` and `spec` of sample-svc: port 80 in the cluster, `node_port` on every node."""
     return {
         "metadata": {
-            "name": SERVICE,
-            "namespace": NAMESPACE,
-            "labels": {"app": APP},
+            "name": SAMPLE_SERVICE,
+            "namespace": SAMPLE_NAMESPACE,
+            "labels": {"app": SAMPLE_APP},
             **({} if awaited else {"annotations": workloads.NOT_AWAITED}),
         },
         "spec": {
             "type": "NodePort",
-            "selector": {"app": APP},
+            "selector": {"app": SAMPLE_APP},
             "ports": [{"name": "http", "port": 80, "targetPort": "http", "nodePort": node_port}],
             # Any node hands a request on to a hybrid node over the overlay. With "Local" a node without a pod, so
             # every managed node, would drop it, and half of the ALB's targets would never be healthy.

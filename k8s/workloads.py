@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from infra import versions
+from infra.names import HTTP_ECHO_PORT
 
 # From the launch of an instance to a running pod: boot, nodeadm install and init, Calico's and the pod's images.
 # Five minutes are usual; a slow mirror or a retry must not fail the deployment.
@@ -15,8 +16,6 @@ BOOT_TIMEOUT_MINUTES: Final = 20
 # On an object that may wait for its nodes without holding up `pulumi up`.
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#annotations
 NOT_AWAITED: Final = {"pulumi.com/skipAwait": "true"}
-# Where `http_echo` listens.
-HTTP_ECHO_PORT: Final = 5678
 # New pods first, all of them, then the old ones go. Pulumi's await compares the ready pods with the size of a
 # ReplicaSet, so no step of a rollout may have a small one: it would end with the first pod of a rollout step by step,
 # and with none at all where the new ReplicaSet begins with 0 because there is no surge (seen with the real provider:

@@ -5,7 +5,7 @@ from itertools import combinations, count
 from typing import Final
 
 from infra import addressing, versions
-from infra.flows import METRICS_PORT
+from infra.names import KUBELET_PORT, METRICS_PORT
 from settings.model import HybridNode, Settings
 from settings.problems import Problem, remove_command, set_command
 from settings.values import DOCKER_BRIDGE, EXAMPLE_CERTIFICATE_NAME, EXAMPLE_SITE, seconds
@@ -82,7 +82,7 @@ def _overlaps(first: str, second: str) -> Callable[[Settings], Iterator[Problem]
 
 def _webhook_ports_are_free(settings: Settings) -> Iterator[Problem]:
     taken = {
-        10250: "kubelets",
+        KUBELET_PORT: "kubelets",
         METRICS_PORT: "metrics-server",
         settings.sample_node_port: "the sample application",
     }

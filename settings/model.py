@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from infra import addressing, instances, shapes, versions
 from infra.credentials import SESSION_NAME, Identity
+from infra.systems import DEFAULT_SYSTEM, SYSTEMS
 from settings.values import (
     EVERYWHERE,
     EXAMPLE_CERTIFICATE,
@@ -46,7 +47,6 @@ from settings.values import (
     unique,
 )
 
-OPERATING_SYSTEMS = ("ubuntu-24.04", "ubuntu-22.04", "al2023")
 _NOT_TRIED = {"rhel": "RHEL is not supported: the join was never run on it, see docs/data-centre.md"}
 _MANIFEST_URL = versions.calico_manifest_url(versions.CALICO_DEFAULT)
 ARCHITECTURES: tuple[instances.Architecture, ...] = ("amd64", "arm64")
@@ -174,8 +174,8 @@ class HybridNode(_Model):
         ),
     ] = Field(description="a name for the node", examples=["hybrid-{number}"])
     instance_type: InstanceType = Field("t4g.medium", description="an EC2 instance type")
-    os: Annotated[str, one_of(OPERATING_SYSTEMS, example="ubuntu-24.04", absent=_NOT_TRIED)] = Field(
-        "ubuntu-24.04", description="the name of an operating system"
+    os: Annotated[str, one_of(tuple(SYSTEMS), example=DEFAULT_SYSTEM, absent=_NOT_TRIED)] = Field(
+        DEFAULT_SYSTEM, description="the name of an operating system"
     )
     disk_gib: _Disk = Field(30, alias="diskGiB")
     address: Annotated[Address | None, optional] = Field(

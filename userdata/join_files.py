@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 import yaml
 
+from infra.names import ACTIVATION_LABEL, HYBRID_ZONE, NAME_LABEL, ZONE_LABEL
+from infra.systems import SYSTEMS
 from userdata import paths
-from userdata.labels import node_labels
 
 _JOIN_SCRIPT = Path(__file__).with_name("join.sh")
 _UNIT = Path(__file__).with_name(paths.UNIT_NAME)
@@ -44,7 +45,7 @@ class JoinConfig:
     """Expected digest of the nodeadm binary in hex; None to trust the ``.sha256`` published beside it."""
     architecture: Literal["arm64", "amd64"]
     os: str
-    """``ubuntu-24.04``, ``ubuntu-22.04`` or ``al2023``. Ubuntu needs its package lists refreshed first."""
+    """A row of infra/systems.py. Ubuntu needs its package lists refreshed first."""
     node_name: str
     """Name in the stack's settings; becomes the label ``eks-hybrid-calico/name``."""
     proxy: Proxy | None = None
@@ -100,7 +101,7 @@ def _proxy_files(config: JoinConfig) -> tuple[JoinFile, ...]:
         JoinFile(path=f"{paths.SERVICES}/{unit}.service.d/http-proxy.conf", mode="0644", content=drop_in)
         for unit in _PROXIED
     ]
-    if not config.os.startswith("ubuntu"):
+    if SYSTEMS[config.os].packages != "apt":
         return tuple(units)
     apt = "".join(f'Acquire::{kind}::Proxy "{config.proxy.url}";\n' for kind in ("http", "https"))
     return (
@@ -160,6 +161,11 @@ def node_config(config: JoinConfig, activation_id: str, activation_code: str) ->
             "kubelet": {"flags": [label_flag]},
         },
     }
+
+
+def node_labels(*, node_name: str, activation_id: str) -> dict[str, str]:
+    """Return the labels a hybrid node gives itself, by key."""
+    return {NAME_LABEL: node_name, ACTIVATION_LABEL: activation_id, ZONE_LABEL: HYBRID_ZONE}
 
 
 def dump(data: Mapping[str, Any], dumper: type[yaml.SafeDumper] = yaml.SafeDumper) -> str:

@@ -7,17 +7,15 @@ activation removes the mark that the machine has joined: the unit would be skipp
 import shlex
 from collections.abc import Mapping
 
+from infra.names import LEAVE
+from infra.systems import SYSTEMS
 from userdata import cloud_config, paths
 from userdata.join_files import JoinConfig, join_files, start_commands
 
 _END = "EKS_HYBRID_END_OF_FILE"
 
-# As `uname -m` and /etc/os-release call them.
+# As `uname -m` calls them.
 _MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
-_SYSTEMS = {"ubuntu-24.04": "ubuntu 24.04", "ubuntu-22.04": "ubuntu 22.04", "al2023": "amzn 2023"}
-
-LEAVE = "sudo nodeadm uninstall --skip pod-validation,node-validation"
-"""Makes a machine forget the cluster. https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-remove.html"""
 
 _HEAD = """#!/usr/bin/env bash
 # Makes this machine join EKS cluster {cluster} as hybrid node {name}. Run it as root: sudo bash FILE
@@ -68,7 +66,7 @@ def script(config: JoinConfig, *, activation_id: str, activation_code: str, expi
         path=f"hybridNodes, {config.node_name}",
         expires=expires,
         machine=_MACHINES[config.architecture],
-        system=shlex.quote(_SYSTEMS[config.os]),
+        system=shlex.quote(SYSTEMS[config.os].os_release),
         os=config.os,
         node_config=paths.NODE_CONFIG,
         activation=shlex.quote(activation_id),

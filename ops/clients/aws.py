@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 from botocore.parsers import ResponseParserError
 
 from infra import credentials
+from infra.names import CLUSTER_ARN_TAG
 from ops.clients.errors import AskError, NotAllowedError
 
 Object = dict[str, Any]
@@ -222,7 +223,7 @@ class Aws(AwsClient):
 
     def registrations(self, *, activation_ids: Sequence[str], cluster_arn: str) -> list[Object]:
         """List managed instances (mi-*) of some activations, and all tagged with the cluster's ARN."""
-        found = [*self._registered("tag:EKSClusterARN", [cluster_arn]), *self.registered(activation_ids)]
+        found = [*self._registered(f"tag:{CLUSTER_ARN_TAG}", [cluster_arn]), *self.registered(activation_ids)]
         return list({item["InstanceId"]: item for item in found}.values())
 
     def _registered(self, key: str, values: Sequence[str]) -> list[Object]:

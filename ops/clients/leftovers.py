@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.names import CLUSTER_ARN_TAG, STACK_TAG
 from ops.clients.aws import AwsClient
 
-STACK_TAG = "eks-hybrid-calico:stack"
 Object = dict[str, Any]
 
 # Types with a lister of their own, or that cannot outlive their VPC. What else the net catches is news.
@@ -162,7 +162,7 @@ def _instances(aws: AwsClient, names: Names) -> Iterator[str]:
 
 def _registrations(aws: AwsClient, names: Names) -> Iterator[str]:
     # Tags of an activation pass to the machines that register with it.
-    for key, value in ((STACK_TAG, names.tag), ("EKSClusterARN", _cluster_arn(aws, names))):
+    for key, value in ((STACK_TAG, names.tag), (CLUSTER_ARN_TAG, _cluster_arn(aws, names))):
         filters = [{"Key": f"tag:{key}", "Values": [value]}]
         for item in aws.pages(
             "ssm", "describe_instance_information", "InstanceInformationList", Filters=filters
@@ -179,7 +179,7 @@ def _activations(aws: AwsClient, names: Names) -> Iterator[str]:
     arn = _cluster_arn(aws, names)
     for item in aws.pages("ssm", "describe_activations", "ActivationList"):
         tags = _tags(item)
-        if tags.get(STACK_TAG) == names.tag or tags.get("EKSClusterARN") == arn:
+        if tags.get(STACK_TAG) == names.tag or tags.get(CLUSTER_ARN_TAG) == arn:
             yield f"{item['ActivationId']} ({item.get('Description', 'no description')})"
 
 

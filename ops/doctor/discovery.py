@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ops.doctor.subject import STACK_TAG, Machine, Subject
+from infra.names import STACK_TAG
+from ops.doctor.subject import Machine, Subject
 
 Object = Mapping[str, Any]
 

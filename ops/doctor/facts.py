@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from infra.names import CHECK_NAMESPACE, SAMPLE_NAMESPACE, STACK_TAG, SYSTEM_NAMESPACE
 from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError, Kube
@@ -18,11 +19,11 @@ from ops.clients.pool import Pool
 from ops.clients.redaction import Redactor
 from ops.doctor import discovery
 from ops.doctor.console import clean
-from ops.doctor.subject import STACK_TAG, Machine, Subject
+from ops.doctor.subject import Machine, Subject
 from ops.doctor.symptoms import Gap, Section
 
 Object = dict[str, Any]
-NAMESPACES = ("kube-system", "nw-check", "sample")
+NAMESPACES = (SYSTEM_NAMESPACE, CHECK_NAMESPACE, SAMPLE_NAMESPACE)
 DAEMON_SETS = ("calico-node", "aws-node")
 LOG_LINES = 40
 REFUSED = "the API server cannot get the log: "

@@ -21,7 +21,6 @@ from ops.clients.stack_file import StackFileError
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 # infra/account.py puts it on everything that takes tags; importing it from there would import pulumi.
-STACK_TAG = "eks-hybrid-calico:stack"
 
 _CLUSTER = "aws:eks/cluster:Cluster"
 _SAVE = "pulumi stack output --json --show-secrets > outputs.json && ops doctor --outputs outputs.json"

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from infra.names import ACTIVATION_LABEL, COMPUTE_TYPE_LABEL, HYBRID_COMPUTE
 from ops.program.recorder import Resource
-from userdata.labels import ACTIVATION_LABEL
 
 _SUMMARY: Mapping[str, tuple[str, str]] = yaml.safe_load(
     Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def short_type(type_: str) -> str:
 def on_hybrid_nodes(deployment: Resource) -> bool:
     """Whether a Deployment's pods may run on hybrid nodes only."""
     pod = deployment.inputs["spec"]["template"]["spec"]
-    selected = pod.get("nodeSelector", {}).get("eks.amazonaws.com/compute-type") == "hybrid"
+    selected = pod.get("nodeSelector", {}).get(COMPUTE_TYPE_LABEL) == HYBRID_COMPUTE
     return selected or ACTIVATION_LABEL in str(pod.get("affinity", ""))
 
 

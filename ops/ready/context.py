@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from infra.names import STACK_TAG
 from ops.checks.model import Check, Findings, Outcome, check, skipped
 from ops.clients import tools
 from ops.clients.aws import AwsClient
@@ -20,7 +21,6 @@ from ops.program.running import Evaluated
 from ops.ready.wanted import Wanted, wanted
 
 Object = dict[str, Any]
-STACK_TAG = "eks-hybrid-calico:stack"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from infra.names import (
+    ACTIVATION_LABEL,
+    CHECK_HYBRID,
+    CHECK_MANAGED,
+    CHECK_NAMESPACE,
+    CLOSED_HYBRID,
+    CLOSED_MANAGED,
+    COMPUTE_TYPE_LABEL,
+    HYBRID_COMPUTE,
+    NAME_LABEL,
+    SAMPLE_APP,
+    SAMPLE_NAMESPACE,
+)
 from ops.clients.objects import conditions_of, is_ready, labels_of, name_of, namespace_of
-from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 if TYPE_CHECKING:
     from ops.clients.kube import Kube
@@ -15,14 +27,9 @@ if TYPE_CHECKING:
     from ops.clients.stack_outputs import Deployment
 
 Object = dict[str, Any]
-CHECK_NAMESPACE = "nw-check"
-CHECK_APPS = ("nw-check-managed", "nw-check-hybrid")
-# The pods that a NetworkPolicy closes, by side, and where they answer.
-CLOSED_APPS = {"managed": "nw-check-closed-managed", "hybrid": "nw-check-closed-hybrid"}
-CLOSED_PORT = 5678
-SAMPLE_NAMESPACE = "sample"
-SAMPLE_APP = "sample-app"
-SAMPLE_SERVICE = "sample-svc"
+CHECK_APPS = (CHECK_MANAGED, CHECK_HYBRID)
+# The pods that a NetworkPolicy closes, by side.
+CLOSED_APPS = {"managed": CLOSED_MANAGED, "hybrid": CLOSED_HYBRID}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +128,7 @@ def node_of(item: Object) -> Node:
     """Read a Node object; whatever is missing becomes empty."""
     metadata, status = item.get("metadata") or {}, item.get("status") or {}
     labels, name = labels_of(item), name_of(item)
-    hybrid = labels.get("eks.amazonaws.com/compute-type") == "hybrid" or name.startswith("mi-")
+    hybrid = labels.get(COMPUTE_TYPE_LABEL) == HYBRID_COMPUTE or name.startswith("mi-")
     addresses = {part.get("type"): part.get("address", "") for part in status.get("addresses") or []}
     ready = conditions_of(item).get("Ready", {})
     return Node(

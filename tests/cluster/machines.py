@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.cluster import kubelet
-from userdata.labels import node_labels
+from userdata.join_files import node_labels
 
 REGION, CLUSTER = "eu-central-1", "test"
 _PLAYED = {kubelet.PLAYED: "fake"}
@@ -29,7 +29,7 @@ def managed_node(number: int, *, pods: int = 17) -> dict[str, Any]:
 def hybrid_node(
     name: str, *, activation_id: str, label: str = "hybrid-1", address: str = "10.90.1.10"
 ) -> dict[str, Any]:
-    """Return the Node of a hybrid machine: what nodeadm gives it, and the labels of userdata/labels.py.
+    """Return the Node of a hybrid machine: what nodeadm gives it, and the labels of infra/names.py.
 
     `name` is what Systems Manager calls it (mi-...), `label` its name in the stack's settings.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra.names import CHECK_HYBRID, CHECK_NAMESPACE, SAMPLE_APP, SAMPLE_NAMESPACE, SAMPLE_SERVICE
 from infra.node_draining import DRAIN_WITHIN_S, drain
 from infra.node_objects import ClusterAddress, ClusterNodes, NodeApi
 from infra.node_removal import forget_dead
@@ -18,12 +19,12 @@ from tests.cluster.world import World, hybrid_machine, names, workload
 pytestmark = pytest.mark.cluster
 
 IDS = [f"aaaaaaaa-0000-0000-0000-00000000000{number}" for number in range(5)]
-CHECK = (nw_check.HYBRID, nw_check.NAMESPACE)
-SAMPLE = (sample_app.APP, sample_app.NAMESPACE)
-SAMPLE_PODS = f"app={sample_app.APP}"
+CHECK = (CHECK_HYBRID, CHECK_NAMESPACE)
+SAMPLE = (SAMPLE_APP, SAMPLE_NAMESPACE)
+SAMPLE_PODS = f"app={SAMPLE_APP}"
 # Somebody's own workload, which nobody moves but the drain.
 SHOP = {
-    "metadata": {"name": "shop", "namespace": sample_app.NAMESPACE},
+    "metadata": {"name": "shop", "namespace": SAMPLE_NAMESPACE},
     "spec": {
         "replicas": 2,
         "selector": {"matchLabels": {"app": "shop"}},
@@ -75,10 +76,8 @@ def update(world: World, activation_ids: list[str]) -> None:
 
 def ready_on(world: World) -> list[str]:
     """The nodes behind the sample Service, one for each ready endpoint."""
-    label = f"kubernetes.io/service-name={sample_app.SERVICE}"
-    slices = world.api.items(
-        "discovery.k8s.io/v1", "EndpointSlice", namespace=sample_app.NAMESPACE, labels=label
-    )
+    label = f"kubernetes.io/service-name={SAMPLE_SERVICE}"
+    slices = world.api.items("discovery.k8s.io/v1", "EndpointSlice", namespace=SAMPLE_NAMESPACE, labels=label)
     found = [one for each in slices for one in each.get("endpoints") or []]
     return sorted(one["nodeName"] for one in found if one["conditions"].get("ready"))
 
@@ -112,7 +111,7 @@ def test_the_sample_app_follows_nodes_that_join_and_answers_all_the_time(world: 
         update(world, IDS)
         wait_for("three nodes behind the Service", lambda: len(set(ready_on(world))) == 3)
 
-    hosts = world.hosts(sample_app.NAMESPACE, SAMPLE_PODS)
+    hosts = world.hosts(SAMPLE_NAMESPACE, SAMPLE_PODS)
     assert list(hosts.values()) == [1, 1, 1]
     assert set(hosts) <= everywhere
     assert seen
@@ -123,7 +122,7 @@ def test_no_request_goes_to_a_machine_that_is_gone_when_the_only_node_is_replace
     (old,) = world.hybrid(IDS[0])
     world.deploy(1, IDS[:1])
     world.put(workload("Deployment", SHOP), BUDGET)
-    world.wait_available(CHECK, SAMPLE, ("shop", sample_app.NAMESPACE))
+    world.wait_available(CHECK, SAMPLE, ("shop", SAMPLE_NAMESPACE))
     wait_for("an endpoint", lambda: ready_on(world))
     with seen_behind_the_service(world) as seen:
         (new,) = world.hybrid(IDS[1])
@@ -137,8 +136,8 @@ def test_no_request_goes_to_a_machine_that_is_gone_when_the_only_node_is_replace
     assert at_the_end == [there]
     assert all(seen), "at every moment somebody answered"
     assert [pod for pod in world.pods("") if pod["spec"].get("nodeName") == here] == []
-    world.wait_available(("shop", sample_app.NAMESPACE))
-    assert world.hosts(sample_app.NAMESPACE, "app=shop") == {there: 2}
+    world.wait_available(("shop", SAMPLE_NAMESPACE))
+    assert world.hosts(SAMPLE_NAMESPACE, "app=shop") == {there: 2}
     # The shop's two, and CoreDNS of the hybrid side; the two Deployments had moved before.
     assert lines[-1] == f"{here}: drained, pods evicted: 3"
 
@@ -151,7 +150,7 @@ def test_a_real_budget_that_allows_nothing_is_reported_in_the_servers_words_and_
     never = copy.deepcopy(BUDGET)
     never["spec"]["minAvailable"] = 2
     world.put(workload("Deployment", SHOP), never)
-    world.wait_available(("shop", sample_app.NAMESPACE))
+    world.wait_available(("shop", SAMPLE_NAMESPACE))
     clock = iter([0.0, 1.0, *[DRAIN_WITHIN_S + 1.0] * 9])
     lines = drain_node(world, IDS[0], now=lambda: next(clock), sleep=lambda _: None)
 
@@ -159,7 +158,7 @@ def test_a_real_budget_that_allows_nothing_is_reported_in_the_servers_words_and_
     shop = [line for line in lines if f"{name}: sample/shop-" in line]
     assert sum("violate the pod's disruption budget" in line for line in shop) == 2
     assert lines[-1].startswith(f"{name}: WARNING: after {DRAIN_WITHIN_S} s there is still")
-    assert world.hosts(sample_app.NAMESPACE, "app=shop") == {name: 2}
+    assert world.hosts(SAMPLE_NAMESPACE, "app=shop") == {name: 2}
     assert world.api.get({**old, "apiVersion": "v1", "kind": "Node"})["spec"]["unschedulable"] is True
 
 
@@ -193,4 +192,4 @@ def test_the_node_of_a_dead_machine_makes_way_for_a_new_one_of_its_name(world: W
 
 
 def _sample() -> tuple[str, str]:
-    return sample_app.NAMESPACE, SAMPLE_PODS
+    return SAMPLE_NAMESPACE, SAMPLE_PODS

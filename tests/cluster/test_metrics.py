@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from infra.names import SYSTEM_NAMESPACE
 from k8s import metrics_server
 from tests.cluster import foreign
 from tests.cluster.api import RefusedError, wait_for
@@ -122,19 +123,19 @@ def test_it_runs_on_a_managed_node_and_the_api_server_warns_of_nothing(world: Wo
     world.hybrid("aaaaaaaa-0000-0000-0000-000000000001")
     cloud = names(world.managed(2))
     assert deploy(world) == []
-    world.wait_available((metrics_server.NAME, metrics_server.NAMESPACE))
-    assert set(world.hosts(metrics_server.NAMESPACE, f"k8s-app={metrics_server.NAME}")) < cloud
+    world.wait_available((metrics_server.NAME, SYSTEM_NAMESPACE))
+    assert set(world.hosts(SYSTEM_NAMESPACE, f"k8s-app={metrics_server.NAME}")) < cloud
 
 
 def test_a_new_one_takes_the_place_of_the_old_one_on_the_only_node(world: World) -> None:
     world.managed(1)
     deploy(world)
-    world.wait_available((metrics_server.NAME, metrics_server.NAMESPACE))
+    world.wait_available((metrics_server.NAME, SYSTEM_NAMESPACE))
     changed = workload("Deployment", metrics_server.deployment())
     changed["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/metrics-server:next"
     world.put(changed)
     # Two at once would want one port: the scheduler would refuse the second for ever.
-    world.wait_available((metrics_server.NAME, metrics_server.NAMESPACE))
+    world.wait_available((metrics_server.NAME, SYSTEM_NAMESPACE))
 
 
 # --- where somebody has one of his own --------------------------------------------------------------------
@@ -154,13 +155,13 @@ def test_beside_one_of_the_users_own_it_is_made_and_takes_the_api_and_nothing_el
 
     assert deploy(world) == []
 
-    world.wait_available((foreign.NAME, foreign.NAMESPACE), (metrics_server.NAME, metrics_server.NAMESPACE))
+    world.wait_available((foreign.NAME, foreign.NAMESPACE), (metrics_server.NAME, SYSTEM_NAMESPACE))
     assert [spec_of(world, obj) for obj in parts] == before
     for name, labels in (
         (foreign.NAME, "app.kubernetes.io/name=metrics-server"),
         (metrics_server.NAME, f"k8s-app={metrics_server.NAME}"),
     ):
-        (pod,) = world.pods(metrics_server.NAMESPACE, labels)
+        (pod,) = world.pods(SYSTEM_NAMESPACE, labels)
         assert behind(world, name) == [pod["metadata"]["name"]]
     spec = spec_of(world, api)["spec"]
     assert spec["service"] == {"name": metrics_server.NAME, "namespace": "kube-system", "port": 443}
@@ -202,7 +203,7 @@ def behind(world: World, service: str) -> list[str]:
         slices = world.api.items(
             "discovery.k8s.io/v1",
             "EndpointSlice",
-            namespace=metrics_server.NAMESPACE,
+            namespace=SYSTEM_NAMESPACE,
             labels=f"kubernetes.io/service-name={service}",
         )
         return [one["targetRef"]["name"] for each in slices for one in each["endpoints"] or []]

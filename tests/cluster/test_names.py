@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra.names import DNS_SERVICE, HYBRID_CORE_DNS, SYSTEM_NAMESPACE
 from k8s import hybrid_dns
 from tests.cluster.api import RefusedError, wait_for
 from tests.cluster.machines import managed_node
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.cluster
 
 IDS = [f"aaaaaaaa-0000-0000-0000-{number:012}" for number in range(40)]
 ADD_ON = ("coredns", "kube-system")
-BESIDE = (hybrid_dns.NAME, hybrid_dns.NAMESPACE)
+BESIDE = (HYBRID_CORE_DNS, SYSTEM_NAMESPACE)
 ADD_ON_PODS = ("kube-system", "eks.amazonaws.com/component=coredns")
 BESIDE_PODS = ("kube-system", "eks-hybrid-calico/side=hybrid")
 ZONES = ["eu-central-1a", "eu-central-1b"]
@@ -143,7 +144,7 @@ def test_a_drain_takes_one_pod_of_the_hybrid_side_at_a_time(world: World) -> Non
     world.wait_available(BESIDE)
 
     def allowed() -> bool:
-        found = world.api.find("policy/v1", "PodDisruptionBudget", hybrid_dns.NAME, namespace="kube-system")
+        found = world.api.find("policy/v1", "PodDisruptionBudget", HYBRID_CORE_DNS, namespace="kube-system")
         return (found or {}).get("status", {}).get("disruptionsAllowed") == 1
 
     wait_for("the budget knows its pods", allowed)
@@ -189,7 +190,7 @@ def test_the_patch_stays_when_the_add_on_is_applied_again(world: World) -> None:
     # As EKS does with OVERWRITE: by server-side apply, with force.
     deploy(world, 1)
 
-    service = world.api.find("v1", "Service", hybrid_dns.SERVICE, namespace="kube-system")
+    service = world.api.find("v1", "Service", DNS_SERVICE, namespace="kube-system")
     assert service is not None
     assert service["spec"]["trafficDistribution"] == "PreferClose"
     assert service["spec"]["clusterIP"] == "172.16.0.10"

@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import pytest
 
+from infra.names import (
+    CHECK_HYBRID,
+    CHECK_MANAGED,
+    CHECK_NAMESPACE,
+    CLOSED_HYBRID,
+    CLOSED_MANAGED,
+    CLOSED_POLICY,
+)
 from k8s import nw_check
 from tests.cluster.api import wait_for
 from tests.cluster.world import World, names, namespace, unschedulable, workload
@@ -14,16 +22,16 @@ from tests.cluster.world import World, names, namespace, unschedulable, workload
 pytestmark = pytest.mark.cluster
 
 IDS = [f"aaaaaaaa-0000-0000-0000-00000000000{number}" for number in range(5)]
-MANAGED = (nw_check.CLOSED_MANAGED, nw_check.NAMESPACE)
-HYBRID = (nw_check.CLOSED_HYBRID, nw_check.NAMESPACE)
-OF_MANAGED = (nw_check.NAMESPACE, f"app={nw_check.CLOSED_MANAGED}")
-OF_HYBRID = (nw_check.NAMESPACE, f"app={nw_check.CLOSED_HYBRID}")
+MANAGED = (CLOSED_MANAGED, CHECK_NAMESPACE)
+HYBRID = (CLOSED_HYBRID, CHECK_NAMESPACE)
+OF_MANAGED = (CHECK_NAMESPACE, f"app={CLOSED_MANAGED}")
+OF_HYBRID = (CHECK_NAMESPACE, f"app={CLOSED_HYBRID}")
 
 
 def deploy(world: World, managed: int, activation_ids: list[str]) -> list[str]:
     """Apply all of nw-check, as the program does."""
     return world.put(
-        namespace(nw_check.NAMESPACE),
+        namespace(CHECK_NAMESPACE),
         workload("Deployment", nw_check.managed_deployment(managed)),
         workload("Deployment", nw_check.hybrid_deployment(activation_ids)),
         workload("NetworkPolicy", nw_check.closed_policy()),
@@ -51,9 +59,7 @@ def test_the_policy_selects_the_closed_pods_and_lets_in_these_and_no_open_one(wo
     deploy(world, 2, IDS[:2])
     world.wait_available(MANAGED, HYBRID)
 
-    found = world.api.find(
-        "networking.k8s.io/v1", "NetworkPolicy", nw_check.CLOSED, namespace=nw_check.NAMESPACE
-    )
+    found = world.api.find("networking.k8s.io/v1", "NetworkPolicy", CLOSED_POLICY, namespace=CHECK_NAMESPACE)
     assert found is not None
     (rule,) = found["spec"]["ingress"]
     (peer,) = rule["from"]
@@ -62,9 +68,9 @@ def test_the_policy_selects_the_closed_pods_and_lets_in_these_and_no_open_one(wo
     for selector in (found["spec"]["podSelector"], peer["podSelector"]):
         assert selector.keys() == {"matchLabels"}
         labels = ",".join(f"{key}={value}" for key, value in selector["matchLabels"].items())
-        pods = {pod["metadata"]["labels"]["app"] for pod in world.pods(nw_check.NAMESPACE, labels)}
-        assert pods == {nw_check.CLOSED_MANAGED, nw_check.CLOSED_HYBRID}
-    assert len(world.pods(nw_check.NAMESPACE)) == 6
+        pods = {pod["metadata"]["labels"]["app"] for pod in world.pods(CHECK_NAMESPACE, labels)}
+        assert pods == {CLOSED_MANAGED, CLOSED_HYBRID}
+    assert len(world.pods(CHECK_NAMESPACE)) == 6
 
 
 def test_the_closed_pod_of_the_hybrid_side_waits_for_the_first_node_and_holds_up_nobody(
@@ -72,14 +78,14 @@ def test_the_closed_pod_of_the_hybrid_side_waits_for_the_first_node_and_holds_up
 ) -> None:
     world.managed(1)
     deploy(world, 1, IDS[:2])
-    world.wait_available((nw_check.MANAGED, nw_check.NAMESPACE), MANAGED)
+    world.wait_available((CHECK_MANAGED, CHECK_NAMESPACE), MANAGED)
     (waiting,) = wait_for("one pod waits", lambda: world.pending(*OF_HYBRID))
     assert "didn't match Pod's node affinity" in unschedulable(waiting)
 
     (first,) = world.hybrid(IDS[0])
     world.wait_available(HYBRID)
     world.hybrid(IDS[1])
-    world.wait_available((nw_check.HYBRID, nw_check.NAMESPACE))
+    world.wait_available((CHECK_HYBRID, CHECK_NAMESPACE))
     assert world.hosts(*OF_HYBRID) == {first["metadata"]["name"]: 1}
 
 
@@ -103,11 +109,11 @@ def test_the_closed_pod_of_a_node_that_is_drained_goes_to_one_that_stays(world: 
 
 def test_a_second_apply_of_all_of_it_changes_nothing(world: World) -> None:
     deploy(world, 1, IDS[:1])
-    kinds = [("networking.k8s.io/v1", "NetworkPolicy", nw_check.CLOSED)]
-    kinds += [("apps/v1", "Deployment", name) for name in (nw_check.CLOSED_MANAGED, nw_check.CLOSED_HYBRID)]
+    kinds = [("networking.k8s.io/v1", "NetworkPolicy", CLOSED_POLICY)]
+    kinds += [("apps/v1", "Deployment", name) for name in (CLOSED_MANAGED, CLOSED_HYBRID)]
 
     def generations() -> list[int]:
-        found = [world.api.find(*kind, namespace=nw_check.NAMESPACE) for kind in kinds]
+        found = [world.api.find(*kind, namespace=CHECK_NAMESPACE) for kind in kinds]
         return [one["metadata"]["generation"] for one in found if one]
 
     before = generations()

@@ -4,7 +4,17 @@ import copy
 
 import pytest
 
-from k8s import hybrid_dns, nw_check, sample_app
+from infra.names import (
+    CHECK_HYBRID,
+    CHECK_MANAGED,
+    CHECK_NAMESPACE,
+    HYBRID_CORE_DNS,
+    SAMPLE_APP,
+    SAMPLE_NAMESPACE,
+    SAMPLE_SERVICE,
+    SYSTEM_NAMESPACE,
+)
+from k8s import nw_check
 from tests.cluster.api import RefusedError, wait_for
 from tests.cluster.machines import managed_node
 from tests.cluster.world import World, calico, hybrid_machine, names, unschedulable, workload
@@ -12,14 +22,14 @@ from tests.cluster.world import World, calico, hybrid_machine, names, unschedula
 pytestmark = pytest.mark.cluster
 
 IDS = [f"aaaaaaaa-0000-0000-0000-00000000000{number}" for number in range(5)]
-MANAGED = (nw_check.MANAGED, nw_check.NAMESPACE)
-HYBRID = (nw_check.HYBRID, nw_check.NAMESPACE)
-SAMPLE = (sample_app.APP, sample_app.NAMESPACE)
+MANAGED = (CHECK_MANAGED, CHECK_NAMESPACE)
+HYBRID = (CHECK_HYBRID, CHECK_NAMESPACE)
+SAMPLE = (SAMPLE_APP, SAMPLE_NAMESPACE)
 CORE_DNS = ("coredns", "kube-system")
-HYBRID_DNS = (hybrid_dns.NAME, hybrid_dns.NAMESPACE)
+HYBRID_DNS = (HYBRID_CORE_DNS, SYSTEM_NAMESPACE)
 DNS_PODS = "eks.amazonaws.com/component=coredns"
 # What a hybrid node's pods are told apart by.
-OF_HYBRID, OF_MANAGED = f"app={nw_check.HYBRID}", f"app={nw_check.MANAGED}"
+OF_HYBRID, OF_MANAGED = f"app={CHECK_HYBRID}", f"app={CHECK_MANAGED}"
 
 
 @pytest.mark.parametrize(("managed", "hybrid"), [(1, 1), (2, 2), (3, 5)])
@@ -33,8 +43,8 @@ def test_everything_becomes_available_and_every_node_gets_its_check(
     world.wait_available(MANAGED, HYBRID, SAMPLE, CORE_DNS, HYBRID_DNS)
 
     assert warnings == []
-    assert world.hosts(nw_check.NAMESPACE, OF_MANAGED) == dict.fromkeys(cloud, 1)
-    assert world.hosts(nw_check.NAMESPACE, OF_HYBRID) == dict.fromkeys(on_prem, 1)
+    assert world.hosts(CHECK_NAMESPACE, OF_MANAGED) == dict.fromkeys(cloud, 1)
+    assert world.hosts(CHECK_NAMESPACE, OF_HYBRID) == dict.fromkeys(on_prem, 1)
 
 
 @pytest.mark.parametrize(("hybrid", "pods"), [(1, 1), (3, 3), (5, 3)])
@@ -72,9 +82,9 @@ def test_the_sample_service_has_every_pod_behind_its_port(world: World) -> None:
     world.wait_available(SAMPLE)
 
     def endpoints() -> list[str]:
-        label = f"kubernetes.io/service-name={sample_app.SERVICE}"
+        label = f"kubernetes.io/service-name={SAMPLE_SERVICE}"
         slices = world.api.items(
-            "discovery.k8s.io/v1", "EndpointSlice", namespace=sample_app.NAMESPACE, labels=label
+            "discovery.k8s.io/v1", "EndpointSlice", namespace=SAMPLE_NAMESPACE, labels=label
         )
         ports = {port["port"] for each in slices for port in each["ports"] or []}
         ready = [
@@ -85,7 +95,7 @@ def test_the_sample_service_has_every_pod_behind_its_port(world: World) -> None:
         ]
         return sorted(ready) if ports == {5678} else []
 
-    pods = sorted(pod["metadata"]["name"] for pod in world.pods(sample_app.NAMESPACE))
+    pods = sorted(pod["metadata"]["name"] for pod in world.pods(SAMPLE_NAMESPACE))
     assert wait_for("two endpoints", lambda: len(endpoints()) == 2 and endpoints()) == pods
 
 
@@ -164,12 +174,12 @@ def test_a_rollout_never_shows_pulumi_a_replica_set_that_is_complete_too_early(w
     world.hybrid(*IDS[:2])
     world.deploy(1, IDS[:2])
     world.wait_available(HYBRID)
-    listed = world.api.listing("apps/v1", "ReplicaSet", namespace=nw_check.NAMESPACE)
+    listed = world.api.listing("apps/v1", "ReplicaSet", namespace=CHECK_NAMESPACE)
     old, since = names(listed["items"]), listed["metadata"]["resourceVersion"]
 
     world.put(workload("Deployment", nw_check.hybrid_deployment(IDS[:3])))
     wait_for("a pod waits for the third node", lambda: world.pending(*_hybrid_pods()))
-    seen = world.api.history("apps/v1", "ReplicaSet", namespace=nw_check.NAMESPACE, since=since)
+    seen = world.api.history("apps/v1", "ReplicaSet", namespace=CHECK_NAMESPACE, since=since)
     new = [each for each in seen if each["metadata"]["name"] not in old]
     # The provider is content when as many pods are ready as the ReplicaSet is to have.
     assert {each["spec"]["replicas"] for each in new} == {3}
@@ -214,12 +224,12 @@ def test_a_node_group_that_shrinks_takes_its_checks_together(world: World) -> No
 
     for node in nodes[1:]:
         world.leave(node)
-    for pod in world.pods(nw_check.NAMESPACE, OF_MANAGED):
+    for pod in world.pods(CHECK_NAMESPACE, OF_MANAGED):
         if pod["spec"]["nodeName"] != nodes[0]["metadata"]["name"]:
             world.api.delete({**pod, "apiVersion": "v1", "kind": "Pod"}, gracePeriodSeconds=0)
     wait_for(
         "three pods on the node that stays",
-        lambda: world.hosts(nw_check.NAMESPACE, OF_MANAGED) == {nodes[0]["metadata"]["name"]: 3},
+        lambda: world.hosts(CHECK_NAMESPACE, OF_MANAGED) == {nodes[0]["metadata"]["name"]: 3},
     )
 
 
@@ -230,16 +240,16 @@ def test_a_cordoned_node_does_not_count_as_a_host_to_fill(world: World) -> None:
     world.deploy(2, IDS[:1])
     world.wait_available(MANAGED)
 
-    assert world.hosts(nw_check.NAMESPACE, OF_MANAGED) == {first["metadata"]["name"]: 2}
+    assert world.hosts(CHECK_NAMESPACE, OF_MANAGED) == {first["metadata"]["name"]: 2}
 
 
 def test_a_managed_node_without_room_is_missed_and_not_passed_over(world: World) -> None:
     roomy, full = managed_node(0), managed_node(1, pods=0)
     world.join(roomy, full)
     world.deploy(2, IDS[:1])
-    (waiting,) = wait_for("one pod waits", lambda: world.pending(nw_check.NAMESPACE, OF_MANAGED))
+    (waiting,) = wait_for("one pod waits", lambda: world.pending(CHECK_NAMESPACE, OF_MANAGED))
 
-    assert world.hosts(nw_check.NAMESPACE, OF_MANAGED) == dict.fromkeys(names([roomy]), 1)
+    assert world.hosts(CHECK_NAMESPACE, OF_MANAGED) == dict.fromkeys(names([roomy]), 1)
     assert "Too many pods" in unschedulable(waiting)
 
 
@@ -256,7 +266,7 @@ def test_what_belongs_on_managed_nodes_does_not_go_to_hybrid_ones(world: World) 
     world.hybrid(IDS[0])
     world.deploy(1, IDS[:1])
     world.wait_available(HYBRID, SAMPLE)
-    (waiting,) = wait_for("the managed check waits", lambda: world.pending(nw_check.NAMESPACE, OF_MANAGED))
+    (waiting,) = wait_for("the managed check waits", lambda: world.pending(CHECK_NAMESPACE, OF_MANAGED))
     assert "didn't match Pod's node affinity" in unschedulable(waiting)
 
 
@@ -313,11 +323,11 @@ def test_a_drain_never_takes_both_core_dns_pods_at_once(world: World) -> None:
 
 
 def _hybrid_pods() -> tuple[str, str]:
-    return nw_check.NAMESPACE, OF_HYBRID
+    return CHECK_NAMESPACE, OF_HYBRID
 
 
 def _sample_pods() -> tuple[str, str]:
-    return sample_app.NAMESPACE, f"app={sample_app.APP}"
+    return SAMPLE_NAMESPACE, f"app={SAMPLE_APP}"
 
 
 def _work(node: dict) -> dict:

@@ -6,7 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from infra import versions
-from k8s import metrics_server, nw_check, sample_app
+from infra.names import (
+    CHECK_HYBRID,
+    CHECK_MANAGED,
+    CHECK_NAMESPACE,
+    SAMPLE_APP,
+    SAMPLE_NAMESPACE,
+    SAMPLE_SERVICE,
+)
+from k8s import metrics_server
 from tests.cluster import foreign
 from tests.cluster.stack import RealRig
 from tests.cluster.world import calico
@@ -16,9 +24,9 @@ pytestmark = pytest.mark.cluster
 
 UNCHANGED = re.compile(r"Resources:\n +\d+ unchanged\n")
 DEPLOYMENTS = [
-    (nw_check.MANAGED, nw_check.NAMESPACE),
-    (nw_check.HYBRID, nw_check.NAMESPACE),
-    (sample_app.APP, sample_app.NAMESPACE),
+    (CHECK_MANAGED, CHECK_NAMESPACE),
+    (CHECK_HYBRID, CHECK_NAMESPACE),
+    (SAMPLE_APP, SAMPLE_NAMESPACE),
     ("calico-kube-controllers", "kube-system"),
 ]
 
@@ -110,20 +118,20 @@ def test_a_change_of_the_port_changes_the_service_in_place(
     rig: RealRig, created: Step, changed: Step
 ) -> None:
     assert changed.run.code == 0
-    service = rig.cluster.api.find("v1", "Service", sample_app.SERVICE, namespace=sample_app.NAMESPACE)
+    service = rig.cluster.api.find("v1", "Service", SAMPLE_SERVICE, namespace=SAMPLE_NAMESPACE)
     assert service is not None
     assert service["spec"]["ports"][0]["nodePort"] == 30090
     (before,) = [
         each["outputs"]["metadata"]["uid"]
         for each in created.resources
-        if each["type"].endswith(":Service") and each["outputs"]["metadata"]["name"] == sample_app.SERVICE
+        if each["type"].endswith(":Service") and each["outputs"]["metadata"]["name"] == SAMPLE_SERVICE
     ]
     assert service["metadata"]["uid"] == before
 
 
 def test_a_new_hybrid_node_gets_its_check_before_up_ends(rig: RealRig, changed: Step) -> None:
     assert changed.run.code == 0
-    pods = rig.cluster.api.items("v1", "Pod", namespace=nw_check.NAMESPACE, labels=f"app={nw_check.HYBRID}")
+    pods = rig.cluster.api.items("v1", "Pod", namespace=CHECK_NAMESPACE, labels=f"app={CHECK_HYBRID}")
     hosts = {pod["spec"]["nodeName"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
     assert hosts == set(rig.apis.machines)
     assert len(hosts) == 2
@@ -138,7 +146,7 @@ def test_a_destroy_leaves_the_objects_to_the_cluster_that_goes(rig: RealRig, des
     assert destroyed.resources == []
     # The cluster is the stand-in's to delete: what Pulumi did not delete is still here.
     assert rig.cluster.api.find("apps/v1", "DaemonSet", "calico-node", namespace="kube-system")
-    assert rig.cluster.api.find("v1", "Namespace", sample_app.NAMESPACE)
+    assert rig.cluster.api.find("v1", "Namespace", SAMPLE_NAMESPACE)
 
 
 def test_a_destroy_takes_the_nodes_of_the_hybrid_machines_out_of_the_cluster(

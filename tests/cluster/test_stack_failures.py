@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import pytest
 
-from k8s import nw_check
+from infra.names import CHECK_HYBRID, CHECK_NAMESPACE
 from tests.cluster.api import wait_for
 from tests.cluster.stack import RealRig
 from tests.engine.harness import Run
@@ -46,13 +46,13 @@ def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
 
     def waits() -> bool:
         assert process.poll() is None, process.communicate()[0]
-        found = rig.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
+        found = rig.cluster.api.find("apps/v1", "Deployment", CHECK_HYBRID, namespace=CHECK_NAMESPACE)
         status = found["status"] if found else {}
         complete = status.get("observedGeneration") == found["metadata"]["generation"] if found else False
         waiting = (
             complete and status.get("updatedReplicas") == nodes and status.get("unavailableReplicas", 0) > 0
         )
-        return waiting and under_way(rig) == {nw_check.HYBRID}
+        return waiting and under_way(rig) == {CHECK_HYBRID}
 
     try:
         wait_for("pulumi up does not come to nw-check-hybrid", waits, seconds=LONG_S)
@@ -64,7 +64,7 @@ def start_up(rig: RealRig, nodes: int) -> tuple[subprocess.Popen[str], float]:
 
 def hosts_of_the_check(rig: RealRig) -> set[str]:
     """Name the nodes with a pod of nw-check-hybrid."""
-    pods = rig.cluster.api.items("v1", "Pod", namespace=nw_check.NAMESPACE, labels=f"app={nw_check.HYBRID}")
+    pods = rig.cluster.api.items("v1", "Pod", namespace=CHECK_NAMESPACE, labels=f"app={CHECK_HYBRID}")
     return {pod["spec"]["nodeName"] for pod in pods if "deletionTimestamp" not in pod["metadata"]}
 
 
@@ -133,14 +133,14 @@ def complete(missed: tuple[RealRig, Run]) -> tuple[RealRig, Run, Run]:
 
 
 def test_a_killed_engine_has_not_recorded_what_it_was_waiting_for(killed: RealRig) -> None:
-    assert nw_check.HYBRID not in {each["urn"].rpartition("::")[2] for each in killed.stack.resources()}
-    assert killed.cluster.api.find("apps/v1", "Deployment", nw_check.HYBRID, namespace=nw_check.NAMESPACE)
+    assert CHECK_HYBRID not in {each["urn"].rpartition("::")[2] for each in killed.stack.resources()}
+    assert killed.cluster.api.find("apps/v1", "Deployment", CHECK_HYBRID, namespace=CHECK_NAMESPACE)
 
 
 def test_the_next_up_adopts_it_and_waits_for_the_node(resumed: tuple[RealRig, Run]) -> None:
     rig, run = resumed
     assert run.code == 0, run.text
-    assert nw_check.HYBRID in {each["urn"].rpartition("::")[2] for each in rig.stack.resources()}
+    assert CHECK_HYBRID in {each["urn"].rpartition("::")[2] for each in rig.stack.resources()}
 
 
 def test_after_that_nothing_is_left_to_change(settled: tuple[RealRig, Run]) -> None:

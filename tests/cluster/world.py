@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from infra import core_dns, versions
+from infra.names import CHECK_NAMESPACE, SAMPLE_NAMESPACE
 from k8s import calico_manifest, hybrid_dns, nw_check, sample_app
 from tests.cluster import machines
 from tests.cluster.api import Object, wait_for
@@ -206,8 +207,8 @@ class World:
     def deploy(self, managed: int, activation_ids: Sequence[str]) -> list[str]:
         """Apply nw-check, the sample app and CoreDNS for so many nodes; return the server's warnings."""
         return self.put(
-            namespace(nw_check.NAMESPACE),
-            namespace(sample_app.NAMESPACE),
+            namespace(CHECK_NAMESPACE),
+            namespace(SAMPLE_NAMESPACE),
             workload("Deployment", nw_check.managed_deployment(managed)),
             workload("Deployment", nw_check.hybrid_deployment(activation_ids)),
             workload("Deployment", sample_app.app_deployment(activation_ids)),

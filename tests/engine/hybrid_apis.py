@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from infra.names import ACTIVATION_LABEL, NAME_LABEL
 from tests.engine.standin.world import CLUSTER, World
-from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"

@@ -151,7 +151,7 @@ def test_a_certificate_opens_port_443_to_the_same_clients_and_to_nobody_else(rec
 
 
 def test_an_egress_rule_to_the_internet_stands_for_the_same_port_nearby():
-    table = flows(node_port=443, ubuntu=False)
+    table = flows(node_port=443, plain_http=False)
     egress = [r for r in rules(table) if r.direction == "egress" and r.group == "managed" and r.port == 443]
     assert [r.peer for r in egress] == ["internet"]
 

@@ -153,7 +153,9 @@ def test_the_provider_refuses_in_check_and_remembers_in_place(monkeypatch):
     (question,) = asked
     assert question["name"] == "eks-hybrid"
     # Without the roles the answer would come from another account, where there is no such cluster.
-    assert question["identity"] == Identity(region=OLD["region"], profile="team", roles=({"RoleArn": "r"},))
+    assert question["identity"] == Identity(
+        region="ap-northeast-1", profile="team", roles=({"RoleArn": "r"},)
+    )
     assert question["tag"] == ("eks-hybrid-calico:stack", STACK)
     assert provider.check(old, old).failures == []
     assert provider.check({}, new).failures == []

@@ -3,9 +3,7 @@
 import pytest
 import yaml
 
-from infra import hybrid_nodes
 from infra.load_balancer import weights
-from settings.model import OPERATING_SYSTEMS
 
 INSTANCE = "aws:ec2/instance:Instance"
 ACTIVATION = "aws:ssm/activation:Activation"
@@ -35,12 +33,6 @@ def test_each_os_and_architecture_has_its_image(record, os, instance_type, param
     recording = record(hybridNodes=[{"name": "hybrid-1", "os": os, "instanceType": instance_type}])
     image = FakeCloud().invoke("aws:ssm/getParameter:getParameter", {"name": parameter})["insecureValue"]
     assert recording.one(INSTANCE).inputs["ami"] == image
-
-
-def test_every_operating_system_of_the_settings_has_its_images():
-    assert set(hybrid_nodes._IMAGES) == set(OPERATING_SYSTEMS), (
-        "settings/model.py and infra/hybrid_nodes.py (_IMAGES) name different operating systems"
-    )
 
 
 def test_an_image_is_looked_up_once_however_many_nodes_use_it(record):

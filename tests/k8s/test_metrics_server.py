@@ -1,7 +1,8 @@
 """metrics-server as objects. tests/cluster/test_metrics.py shows what the API server makes of them."""
 
 from infra import versions
-from infra.flows import METRICS_PORT, flows
+from infra.flows import flows
+from infra.names import METRICS_PORT
 from k8s import metrics_server
 
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -16,7 +17,7 @@ def test_the_control_plane_reaches_it_on_a_port_that_the_flow_table_opens():
     (container,) = pod()["containers"]
     assert f"--secure-port={METRICS_PORT}" in container["args"]
     assert container["ports"] == [{"name": "https", "containerPort": METRICS_PORT, "protocol": "TCP"}]
-    table = flows(node_port=30080, ubuntu=False)
+    table = flows(node_port=30080, plain_http=False)
     assert ("control-plane", "managed", METRICS_PORT) in {(f.source, f.target, f.port) for f in table}
     assert {f.target for f in table if f.source == "managed" and f.port == 10250} == {"managed", "hybrid"}
 

@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
+from infra.names import ACTIVATION_LABEL, CHECK_NAMESPACE, HTTP_ECHO_PORT
 from k8s import nw_check, workloads
-from userdata.labels import ACTIVATION_LABEL
 
 IDS = ["aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002", "aaaaaaaa-3"]
 BOTH = [nw_check.managed_deployment(2), nw_check.hybrid_deployment(IDS)]
@@ -163,7 +163,7 @@ def test_the_policy_closes_both_closed_pods_and_lets_in_what_has_their_label_and
     policy = nw_check.closed_policy()
     check_object("V1NetworkPolicy", policy)
     (selected, rule) = policy["spec"]["podSelector"]["matchLabels"], policy["spec"]["ingress"]
-    assert policy["metadata"]["namespace"] == nw_check.NAMESPACE
+    assert policy["metadata"]["namespace"] == CHECK_NAMESPACE
     assert policy["spec"]["policyTypes"] == ["Ingress"]
     assert rule == [{"from": [{"podSelector": {"matchLabels": selected}}]}]
     for deployment in CLOSED:
@@ -187,7 +187,7 @@ def test_a_closed_pod_asks_from_its_first_container_and_answers_from_its_second(
     asks, answers = pod_of(deployment)["containers"]
     assert asks == pod_of(BOTH[0])["containers"][0]
     assert answers == workloads.http_echo()
-    assert answers["ports"] == [{"name": "http", "containerPort": workloads.HTTP_ECHO_PORT}]
+    assert answers["ports"] == [{"name": "http", "containerPort": HTTP_ECHO_PORT}]
 
 
 @closed

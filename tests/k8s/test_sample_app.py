@@ -1,7 +1,7 @@
 import pytest
 
+from infra.names import ACTIVATION_LABEL
 from k8s import sample_app, workloads
-from userdata.labels import ACTIVATION_LABEL
 
 IDS = [f"aaaaaaaa-0000-0000-0000-{number:012}" for number in range(200)]
 DEPLOYMENT = sample_app.app_deployment(IDS[:2])

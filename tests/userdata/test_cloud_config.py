@@ -14,8 +14,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from settings.model import OPERATING_SYSTEMS
-from userdata import cloud_config, join_files, join_lines, labels, paths
+from infra.names import ACTIVATION_LABEL, NAME_LABEL
+from infra.systems import SYSTEMS
+from userdata import cloud_config, join_files, join_lines, paths
 from userdata.join_files import JoinConfig, Proxy
 
 EXAMPLE = JoinConfig(
@@ -247,8 +248,8 @@ def test_the_node_config_is_what_nodeadm_documents() -> None:
 
 def test_label_keys_are_an_interface() -> None:
     # Changing one of these strings breaks the selectors of nw-check-hybrid and of the checks.
-    assert labels.NAME_LABEL == "eks-hybrid-calico/name"
-    assert labels.ACTIVATION_LABEL == "eks-hybrid-calico/activation"
+    assert NAME_LABEL == "eks-hybrid-calico/name"
+    assert ACTIVATION_LABEL == "eks-hybrid-calico/activation"
 
 
 # An activation code is "^.{20,250}$" in the SSM API; what YAML would read as a number or a date must stay text.
@@ -297,7 +298,7 @@ def test_a_shell_reads_the_parameters_back_as_they_were(tmp_path: Path) -> None:
     assert not (tmp_path / "pwned").exists()
 
 
-@pytest.mark.parametrize("os_name", OPERATING_SYSTEMS)
+@pytest.mark.parametrize("os_name", list(SYSTEMS))
 def test_the_user_data_stays_below_ec2s_limit(os_name: str) -> None:
     # With the longest values the settings and AWS allow: a 100 character cluster name, a 63 character label,
     # a 250 character activation code. An instance has no proxy.
@@ -322,7 +323,7 @@ def test_the_script_stays_readable_in_the_document() -> None:
     assert "\n    set -euo pipefail\n" in rendered()
 
 
-@pytest.mark.parametrize("os_name", OPERATING_SYSTEMS)
+@pytest.mark.parametrize("os_name", list(SYSTEMS))
 def test_cloud_init_accepts_the_document(os_name: str, tmp_path: Path) -> None:
     if shutil.which("cloud-init") is None:
         pytest.skip("cloud-init is not installed; on Debian or Ubuntu: sudo apt-get install cloud-init")
@@ -404,7 +405,7 @@ def test_the_generation_is_the_same_in_every_process() -> None:
     assert seen == {cloud_config.generation(EXAMPLE, disk_gib=30)}
 
 
-def test_userdata_imports_neither_pulumi_nor_other_rooms() -> None:
+def test_userdata_runs_with_the_standard_library_and_yaml() -> None:
     for source in Path(cloud_config.__file__).parent.glob("*.py"):
         tree = ast.parse(source.read_text())
         modules = {
@@ -418,4 +419,4 @@ def test_userdata_imports_neither_pulumi_nor_other_rooms() -> None:
                 else []
             )
         }
-        assert modules <= set(sys.stdlib_module_names) | {"yaml", "userdata"}, source
+        assert modules <= set(sys.stdlib_module_names) | {"yaml", "userdata", "infra"}, source

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra.names import LEAVE
 from tests.userdata.conftest import ACTIVATION_CODE, ACTIVATION_ID
 from userdata import own_machine, paths
 from userdata.join_files import Proxy, join_files
@@ -59,7 +60,7 @@ def test_a_machine_that_is_registered_with_another_activation_is_left_as_it_is(o
     assert machine.boot().returncode == 0
     done = machine.run_own_script(activation_id=OTHER_ACTIVATION)
     assert done.returncode == 1
-    assert own_machine.LEAVE in done.stderr
+    assert LEAVE in done.stderr
     assert OTHER_ACTIVATION not in machine.inside(paths.NODE_CONFIG).read_text()
     # With its own one it may be repeated.
     assert machine.run_own_script().returncode == 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from infra.names import STACK_TAG
 from ops.doctor.collectors.machines import declared_networks
 from ops.doctor.facts import Facts
-from ops.doctor.subject import STACK_TAG
 from ops.doctor.symptoms import Place, Section
 
 Object = Mapping[str, Any]

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from infra.names import ACTIVATION_LABEL, NAME_LABEL
 from ops.clients.objects import is_ready, labels_of, name_of
 from ops.doctor import console
 from ops.doctor.facts import Facts
 from ops.doctor.subject import Machine
 from ops.doctor.symptoms import Gap, Line, Place, Section, State, Tail
-from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 Object = Mapping[str, Any]
 _TAIL_LINES = 6

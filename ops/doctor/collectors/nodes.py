@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from infra.names import ACTIVATION_LABEL, NAME_LABEL
 from ops.clients.objects import conditions_of, is_ready, labels_of, name_of
 from ops.doctor.facts import Facts, Missing
 from ops.doctor.symptoms import Place, Section
-from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 Object = Mapping[str, Any]
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")

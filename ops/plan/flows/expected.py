@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 import settings
+from infra.systems import SYSTEMS
 
 # Ends of a flow besides the kinds of machines in `facts.Kind`.
 INTERNET, API_ENDPOINT, CLIENTS = "internet", "API endpoint", "clients"
@@ -63,7 +64,7 @@ class Expectations:
             api_allowed=tuple(IPv4Network(cidr) for cidr in found.api_allowed_cidrs),
             site=tuple(IPv4Network(cidr) for cidr in found.site.node_cidrs),
             routes_elsewhere=found.site.routes == "none",
-            ubuntu=any(node.os.startswith("ubuntu") for node in found.hybrid_nodes),
+            ubuntu=any(SYSTEMS[node.os].plain_http for node in found.hybrid_nodes),
             https=found.alb_certificate_arn is not None,
             webhook_ports=found.webhook_ports,
         )

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from infra.names import STACK_TAG, ZONES_WITHOUT_EKS
 from ops.checks.model import Check, Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError, NotAllowedError
-from ops.ready.context import STACK_TAG, Context, asked
+from ops.ready.context import Context, asked
 
 # An `up` takes about a quarter of an hour; twice that is enough for a slow one.
 _LONG_ENOUGH: Final = timedelta(minutes=30)
 # EKS does not place control planes in these zones (infra/account.py, whose import would start pulumi).
-_ZONES_WITHOUT_EKS: Final = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 _SERVICE_ROLES: Final = {
     "AWSServiceRoleForAmazonEKS": "eks.amazonaws.com",
     "AWSServiceRoleForAmazonEKSNodegroup": "eks-nodegroup.amazonaws.com",
@@ -92,7 +92,7 @@ def _usable_zones(context: Context) -> list[str]:
         {"Name": "opt-in-status", "Values": ["opt-in-not-required"]},
     ]
     answer = context.ask("ec2", "describe_availability_zones", Filters=filters)
-    zones = [each for each in answer["AvailabilityZones"] if each["ZoneId"] not in _ZONES_WITHOUT_EKS]
+    zones = [each for each in answer["AvailabilityZones"] if each["ZoneId"] not in ZONES_WITHOUT_EKS]
     return sorted(each["ZoneName"] for each in zones)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from infra.names import SAMPLE_NAMESPACE, SAMPLE_SERVICE
 from ops.checks.model import Findings, Matrix, check, listed
 from ops.verify import measure, mesh, parsers, probes
-from ops.verify.cluster import CHECK_APPS, SAMPLE_NAMESPACE, SAMPLE_SERVICE, Pod
+from ops.verify.cluster import CHECK_APPS, Pod
 from ops.verify.context import Context
 from ops.verify.parsers import Curl, Ping
 

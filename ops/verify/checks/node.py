@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from infra.names import (
+    ACTIVATION_LABEL,
+    COMPUTE_TYPE_LABEL,
+    HYBRID_COMPUTE,
+    HYBRID_ZONE,
+    NAME_LABEL,
+    ZONE_LABEL,
+)
 from ops.checks.model import Findings, check, listed
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError
 from ops.verify import data_centre, parsers
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
-from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
-ZONE_LABEL = "topology.kubernetes.io/zone"
 _API = ("node.api",)
 
 
@@ -112,7 +118,7 @@ def labels(context: Context, findings: Findings) -> str:
     names = {node.activation_id: node.name for node in context.deployment.hybrid_nodes}
     nodes = context.cluster.hybrid_nodes
     for node in nodes:
-        wanted = {"eks.amazonaws.com/compute-type": "hybrid", ZONE_LABEL: "onprem"}
+        wanted = {COMPUTE_TYPE_LABEL: HYBRID_COMPUTE, ZONE_LABEL: HYBRID_ZONE}
         if node.activation_id in names:
             wanted[NAME_LABEL] = names[node.activation_id]
         if not node.activation_id:

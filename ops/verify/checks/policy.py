@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from infra.names import HTTP_ECHO_PORT
 from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.verify import measure, parsers, probes
-from ops.verify.cluster import CLOSED_APPS, CLOSED_PORT, Node, Pod
+from ops.verify.cluster import CLOSED_APPS, Node, Pod
 from ops.verify.context import Context
 from ops.verify.parsers import Curl
 
@@ -28,7 +29,7 @@ def policy(context: Context, findings: Findings) -> str | Outcome:
     unproven = _unproven(nodes, closed, asking)
     if unproven:
         return skipped(unproven)
-    urls = {side: f"http://{pod.ip}:{CLOSED_PORT}/" for side, pod in closed.items()}
+    urls = {side: f"http://{pod.ip}:{HTTP_ECHO_PORT}/" for side, pod in closed.items()}
 
     def others(pod: Pod) -> dict[str, str]:
         return {side: url for side, url in urls.items() if closed[side] is not pod}
@@ -104,6 +105,6 @@ def _note_open(
     findings.fail(
         f"from {listed(sources)} to {target.name} on {node}: {error}",
         why="only packets that get no answer show that the policy drops them; this shows something else",
-        fix=f"kubectl -n nw-check exec deployment/nw-check-managed -- curl -m 3 http://{target.ip}:{CLOSED_PORT}/; "
+        fix=f"kubectl -n nw-check exec deployment/nw-check-managed -- curl -m 3 http://{target.ip}:{HTTP_ECHO_PORT}/; "
         f"kubectl -n nw-check describe pod {target.name}",
     )

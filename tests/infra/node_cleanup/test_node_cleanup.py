@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from infra.names import ACTIVATION_LABEL, LEAVE, NAME_LABEL
 from infra.node_cleanup import NodeCleanupProvider
 from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
 from infra.node_registration import CleanupError
-from infra.node_removal import ACTIVATION_LABEL, MOST_LOOKS, NAME_LABEL, clean_up, forget_dead
-from userdata import labels, own_machine
+from infra.node_removal import MOST_LOOKS, clean_up, forget_dead
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
 OTHER = "0a1b2c3d-0000-4000-8000-000000000002"
@@ -60,10 +60,6 @@ class Scene:
 @pytest.fixture
 def scene(aws, kubernetes, clients, session):
     return Scene(aws, kubernetes, clients, session)
-
-
-def test_the_labels_are_those_that_nodes_give_themselves():
-    assert (ACTIVATION_LABEL, NAME_LABEL) == (labels.ACTIVATION_LABEL, labels.NAME_LABEL)
 
 
 @pytest.mark.parametrize(
@@ -292,8 +288,7 @@ def test_delete_signs_in_with_the_stacks_profile_and_region(scene, environment, 
 
 def test_an_own_machine_reads_how_to_leave_before_anything_goes(scene):
     lines = scene.clean_up(own_machine=True)
-    assert lines[0].startswith(f"{NODE}: if this machine still runs, run on it: sudo systemctl disable --now")
-    assert own_machine.LEAVE in lines[0]
+    assert lines[0] == f"{NODE}: if this machine still runs, run on it: {LEAVE}"
     assert NODE not in scene.kubernetes.nodes
     assert NODE not in scene.aws.machines
 

@@ -15,8 +15,8 @@ from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
+from infra.names import ACTIVATION_LABEL, NAME_LABEL
 from infra.node_cleanup import NodeCleanupProvider
-from infra.node_removal import ACTIVATION_LABEL, NAME_LABEL
 from ops.program.recorder import evaluate
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"

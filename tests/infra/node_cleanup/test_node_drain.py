@@ -5,12 +5,12 @@ import pytest
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from pulumi.runtime.proto import provider_pb2
 
+from infra.names import ACTIVATION_LABEL
 from infra.node_cleanup import NodeCleanupProvider
 from infra.node_drain import NodeDrainProvider
 from infra.node_draining import DRAIN_WITHIN_S, drain
 from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
 from infra.node_registration import CleanupError
-from infra.node_removal import ACTIVATION_LABEL
 from tests.infra.node_cleanup.conftest import pod
 from tests.infra.node_cleanup.test_node_cleanup_provider import Engine, struct
 

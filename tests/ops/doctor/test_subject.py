@@ -267,12 +267,6 @@ def test_the_kubeconfig_is_in_no_repr(project: Path) -> None:
     assert "planted-token" not in repr(found)
 
 
-def test_the_stack_tag_is_the_one_that_the_program_writes() -> None:
-    from infra.account import STACK_TAG
-
-    assert subject.STACK_TAG == STACK_TAG
-
-
 def test_the_settings_of_the_example_stack_are_understood(tmp_path: Path) -> None:
     found = subject.find(stack="dev", outputs=_file(tmp_path, {}))
     assert (found.project, found.tag) == ("eks-hybrid-calico", "eks-hybrid-calico/dev")

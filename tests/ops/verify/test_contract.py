@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from infra.names import (
+    ACTIVATION_LABEL,
+    CHECK_NAMESPACE,
+    HTTP_ECHO_PORT,
+    NAME_LABEL,
+    SAMPLE_APP,
+    SAMPLE_NAMESPACE,
+    SAMPLE_SERVICE,
+)
 from ops.clients.kube import METRICS_SERVICE
 from ops.clients.stack_outputs import Deployment
 from ops.program.recorder import Recording
 from ops.verify import cluster
-from userdata.labels import ACTIVATION_LABEL, NAME_LABEL
 
 
 def test_the_programs_outputs_are_a_deployment_to_verify(dev: Recording) -> None:
@@ -28,15 +36,15 @@ def test_workloads_are_looked_for_under_the_names_the_program_gives_them(dev: Re
     found = [one.inputs["metadata"] for one in kubernetes if "metadata" in one.inputs]
     made = {(metadata.get("namespace", ""), metadata["name"]) for metadata in found}
 
-    assert {(cluster.CHECK_NAMESPACE, app) for app in cluster.CHECK_APPS} <= made
-    assert {(cluster.CHECK_NAMESPACE, app) for app in cluster.CLOSED_APPS.values()} <= made
+    assert {(CHECK_NAMESPACE, app) for app in cluster.CHECK_APPS} <= made
+    assert {(CHECK_NAMESPACE, app) for app in cluster.CLOSED_APPS.values()} <= made
     for app in cluster.CLOSED_APPS.values():
         pod = dev.one("kubernetes:apps/v1:Deployment", app).inputs["spec"]["template"]["spec"]
         # What asks is the first container, as everywhere.
         assert "netshoot" in pod["containers"][0]["image"]
-        assert pod["containers"][1]["ports"][0]["containerPort"] == cluster.CLOSED_PORT
-    assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_APP) in made
-    assert (cluster.SAMPLE_NAMESPACE, cluster.SAMPLE_SERVICE) in made
+        assert pod["containers"][1]["ports"][0]["containerPort"] == HTTP_ECHO_PORT
+    assert (SAMPLE_NAMESPACE, SAMPLE_APP) in made
+    assert (SAMPLE_NAMESPACE, SAMPLE_SERVICE) in made
 
 
 def test_metrics_are_looked_for_where_the_program_sends_the_api(dev: Recording) -> None:

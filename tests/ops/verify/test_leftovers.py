@@ -503,12 +503,6 @@ def test_the_account_is_shown(aws: LeftoversAws, stub: Any) -> None:
     assert aws.account() == "012345678901"
 
 
-def test_the_tag_is_the_one_the_program_writes() -> None:
-    account = Path(__file__).parents[3] / "infra/account.py"
-
-    assert f'STACK_TAG = "{leftovers.STACK_TAG}"' in account.read_text()
-
-
 def test_every_kind_is_checked() -> None:
     assert [kind.name for kind in KINDS] == list(leftovers.LISTERS)
     assert set(LEFT) == set(leftovers.LISTERS)
