@@ -24,7 +24,6 @@ class Format(StrEnum):
     """How a report is written."""
 
     PRETTY = "pretty"
-    SHORT = "short"
     JSON = "json"
     JUNIT = "junit"
 
@@ -105,8 +104,6 @@ def _write(
 
     if output_format is Format.PRETTY:
         pretty.write(run, file, color=color, width=width)
-    elif output_format is Format.SHORT:
-        plain.write_short(run, file)
     elif output_format is Format.JSON:
         plain.write_json(run, file, strict=strict)
     else:

@@ -1,1 +1,1 @@
-"""The four ways to write a run down: pretty, short, json, junit."""
+"""The three ways to write a run down: pretty, json, junit."""

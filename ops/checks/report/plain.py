@@ -1,4 +1,4 @@
-"""The reports for scripts: short (a line per check), json, and junit for CI systems."""
+"""The reports for programs: json, and junit for CI systems."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from ops.checks.model import Result, Run, Status
 
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def write_short(run: Run, file: IO[str]) -> None:
-    """Write `STATUS id summary` per check and a last line with the counts; grep reads it well."""
-    for result in run.results:
-        file.write(
-            f"{result.outcome.status.value.upper():<7} {result.check.id} {_one_line(result.outcome.summary)}\n"
-        )
-    counts = " ".join(f"{status.value}={run.count(status)}" for status in Status)
-    file.write(f"{counts} seconds={run.seconds:.1f}\n")
 
 
 def write_json(run: Run, file: IO[str], *, strict: bool) -> None:
@@ -115,7 +105,3 @@ def _totals(name: str, results: Any, seconds: float) -> dict[str, str]:
 def clean(text: str) -> str:
     """Put a question mark in the place of what XML cannot hold."""
     return _NOT_XML.sub("?", text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -65,8 +65,6 @@ def rendered(run: Run, form: str, *, width: int = 100, color: bool = False) -> s
     file = io.StringIO()
     if form == "pretty":
         pretty.write(run, file, color=color, width=width)
-    elif form == "short":
-        plain.write_short(run, file)
     elif form == "json":
         plain.write_json(run, file, strict=False)
     else:
@@ -82,9 +80,9 @@ def same_as_golden(name: str, text: str) -> None:
     assert text == file.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("form", ["pretty", "short", "json", "junit"])
+@pytest.mark.parametrize("form", ["pretty", "json", "junit"])
 def test_a_faulty_deployment_reads_as_in_golden(faulty: Run, form: str) -> None:
-    suffix = {"pretty": "txt", "short": "txt", "json": "json", "junit": "xml"}[form]
+    suffix = {"pretty": "txt", "json": "json", "junit": "xml"}[form]
     same_as_golden(f"faulty-{form}.{suffix}", rendered(faulty, form))
 
 
@@ -126,7 +124,7 @@ def test_a_terminal_without_unicode_gets_plain_symbols(faulty: Run) -> None:
     assert "  + identity" in text
 
 
-@pytest.mark.parametrize("form", ["pretty", "short", "json", "junit"])
+@pytest.mark.parametrize("form", ["pretty", "json", "junit"])
 @pytest.mark.parametrize("which", ["healthy", "faulty"])
 def test_no_report_shows_the_token(request: pytest.FixtureRequest, which: str, form: str, api: Any) -> None:
     run = request.getfixturevalue(which)
@@ -181,13 +179,6 @@ def test_an_error_and_a_warning_are_not_failures_in_junit() -> None:
     assert "<error " in rendered(one(error), "junit")
     assert "<system-err>seen: no credentials" in rendered(one(warning), "junit")
     assert "<failure" not in rendered(one(error), "junit") + rendered(one(warning), "junit")
-
-
-def test_short_keeps_a_summary_of_several_lines_on_one() -> None:
-    findings = Findings()
-    findings.fail("first\nsecond", why="w", fix="f")
-
-    assert rendered(one(findings.outcome("")), "short").splitlines()[0] == "FAIL    a.one first second"
 
 
 def test_an_interrupted_run_says_so() -> None:
