@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from k8s import calico_manifest
@@ -59,26 +60,41 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
     if manifest and not values.get(f"{PROJECT}:calicoManifest"):
         values[f"{PROJECT}:calicoManifest"] = manifest
     cloud = FakeCloud(region=values.get("aws:region", ""))
-    notes, missing = config.notes, ""
     try:
-        try:
+        with _manifest_optional() as unavailable:
             recording = evaluate(project_dir, stack, values, cloud=cloud)
-        except CalicoManifestUnavailableError as error:
-            missing = config.concealed(str(error))
-            notes = (f"Shown without Calico's own objects. {missing}", *notes)
-            with without_calico_objects():
-                recording = evaluate(project_dir, stack, values, cloud=cloud)
     except SettingsError as error:
         problems = [config.concealed(config.explained(each)) for each in error.problems]
         raise SettingsError([*problems, *config.unseen]) from None
     except CalicoManifestError as error:
         raise CalicoManifestError(config.concealed(str(error))) from None
+    missing = config.concealed(unavailable[0]) if unavailable else ""
+    notes = (f"Shown without Calico's own objects. {missing}", *config.notes) if missing else config.notes
     return Evaluated(recording=recording, config=config, notes=notes, manifest_missing=missing)
+
+
+_EMPTY = CalicoManifest(before_nodes=[], after_nodes=[])
 
 
 @contextmanager
 def without_calico_objects() -> Generator[None]:
     """Let the program go on with an empty manifest. Only a plan may: a deployment without Calico is broken."""
-    empty = CalicoManifest(before_nodes=[], after_nodes=[])
-    with patch.object(calico_manifest, "prepare", return_value=empty):
+    with patch.object(calico_manifest, "prepare", return_value=_EMPTY):
         yield
+
+
+@contextmanager
+def _manifest_optional() -> Generator[list[str]]:
+    """Let the program go on with an empty manifest where Calico's cannot be fetched; say why in what is yielded."""
+    unavailable: list[str] = []
+    prepare = calico_manifest.prepare
+
+    def prepared(*arguments: Any, **settings: Any) -> CalicoManifest:
+        try:
+            return prepare(*arguments, **settings)
+        except CalicoManifestUnavailableError as error:
+            unavailable.append(str(error))
+            return _EMPTY
+
+    with patch.object(calico_manifest, "prepare", prepared):
+        yield unavailable
