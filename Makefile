@@ -96,8 +96,7 @@ up: ready ## Build the stack (asks before it does; READY='--skip RE' leaves chec
 	@$(call run,up)
 
 down: $(VENV)/.runtime ## Remove everything that the stack built (asks before it does)
-	@$(BIN)/python -m ops ready --stack $(STACK) --only '^(tools|who)'
-	@$(BIN)/python -m ops before-down --stack $(STACK)
+	@$(BIN)/python -m ops ready --stack $(STACK) --down
 	@$(call run,destroy)
 
 verify: $(VENV)/.runtime ## Prove a deployed network, or say what is wrong with it
@@ -106,8 +105,8 @@ verify: $(VENV)/.runtime ## Prove a deployed network, or say what is wrong with 
 doctor: $(VENV)/.runtime ## Explain a deployment that failed, or a node that never joined
 	@$(BIN)/python -m ops doctor --stack $(STACK) $(ARGS)
 
-acceptance: $(VENV)/.runtime ## Build, prove, change and remove a stack of its own (asks before it does)
-	@$(BIN)/python -m ops acceptance $(ARGS)
+acceptance: $(VENV)/.dev ## Build, prove, change and remove a stack of its own (asks before it does)
+	@$(BIN)/python -m pytest -m acceptance tests/acceptance --capture=no -q -W default $(ARGS)
 
 # --- upkeep -------------------------------------------------------------------------------------
 

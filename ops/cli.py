@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from ops.acceptance.command import acceptance
-from ops.before_down.command import before_down
 from ops.doctor.command import doctor
 from ops.join.command import join
 from ops.pin.command import pin
@@ -16,7 +14,7 @@ from ops.verify.command import verify
 app = typer.Typer(
     name="ops",
     help="Commands around a deployment: ready and plan before it, join for machines of your own, verify after it, "
-    "doctor when it fails, before-down before its end; acceptance: all of it; pin a new release.",
+    "doctor when it fails; pin a new release.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,8 +26,6 @@ app.command("plan")(plan)
 app.command("join")(join)
 app.command("verify")(verify)
 app.command("doctor")(doctor)
-app.command("before-down")(before_down)
-app.command("acceptance")(acceptance)
 app.add_typer(pin, name="pin")
 
 

@@ -1,9 +1,9 @@
-"""All checks, in the order of a report. `OFFLINE` are those that ask nobody on the network."""
+"""The checks before an `up`, in the order of a report; `OFFLINE` need no network, `DOWN` come before a destroy."""
 
 from __future__ import annotations
 
 from ops.checks.model import Check, checks_in
-from ops.ready.checks import account, certificate, cluster, gateway, local
+from ops.ready.checks import account, certificate, cluster, down, gateway, local
 
 _ORDER = ("tools", "plan", "who", "account", "cluster", "machine")
 CHECKS: tuple[Check, ...] = tuple(
@@ -16,3 +16,7 @@ _OFFLINE = frozenset(
     {"tools.pulumi", "tools.aws-cli", "tools.session-manager", "tools.python", "plan.settings"}
 )
 OFFLINE: tuple[Check, ...] = tuple(check for check in CHECKS if check.id in _OFFLINE)
+DOWN: tuple[Check, ...] = (
+    *(check for check in CHECKS if check.category in ("tools", "who")),
+    *checks_in(down),
+)

@@ -25,6 +25,9 @@ def ready(
     offline: Annotated[
         bool, typer.Option("--offline", help="Only what needs no account and no network.")
     ] = False,
+    down: Annotated[
+        bool, typer.Option("--down", help="What a destroy needs, and what would outlive the stack.")
+    ] = False,
     only: Only = None,
     skip: Skip = None,
     list_: List = False,
@@ -38,9 +41,11 @@ def ready(
 
     Exit codes: 0 ready, 1 a check failed, 2 could not run, 3 warnings under --strict, 130 interrupted.
     """
-    from ops.ready.catalogue import CHECKS, OFFLINE
+    from ops.ready.catalogue import CHECKS, DOWN, OFFLINE
 
-    checks = choose("ready", OFFLINE if offline else CHECKS, only=only, skip=skip, list_=list_)
+    checks = choose(
+        "ready", DOWN if down else OFFLINE if offline else CHECKS, only=only, skip=skip, list_=list_
+    )
     with refusals("ready"):
         from ops.ready import session
 

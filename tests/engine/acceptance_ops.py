@@ -1,4 +1,4 @@
-"""What stands for `ops` in a run of `ops acceptance`: plan is the real one, the others say what they are told to.
+"""What stands for `ops` in a run of `make acceptance`: plan is the real one, the others say what they are told to.
 
 The file ops.json in STANDIN_FOLDER holds the orders: {"fail": ["verify 2"], "hang": ["verify 1"]}: the second run of
 `ops verify` fails, the first does not end before it is interrupted. "plan" is what ops plan says, in place of the

@@ -1,4 +1,4 @@
-"""The whole story of `ops acceptance`, in the real engine: what it shows, and what is left when it ends early."""
+"""The whole story of `make acceptance`, in the real engine: what it shows, and what is left when it ends early."""
 
 import json
 import os
@@ -11,9 +11,11 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as Xml
 
 import pytest
 
+from tests.acceptance.claims import CLAIMS
 from tests.engine.harness import REPOSITORY
 
 pytestmark = pytest.mark.engine
@@ -46,12 +48,15 @@ def start(rig, folder, *options):
             "calicoManifestSha256": stack.digest,
         }.items()
     ]
-    command = [sys.executable, "-m", "tests.engine.acceptance_run", str(stack.project), str(folder)]
-    environment = {**stack.environment, "PYTHONPATH": str(REPOSITORY)}
+    command = [
+        *(sys.executable, "-m", "pytest", "-p", "tests.engine.acceptance_standin", "-p", "no:cacheprovider"),
+        *("-m", "acceptance", "tests/acceptance", "--capture=no", "-q", "-W", "default"),
+        *("--region", "eu-central-1", "--yes", "--limit", "10", "--folder", str(folder)),
+    ]
     return subprocess.Popen(
         [*command, *settings, *options],
-        cwd=stack.project,
-        env=environment,
+        cwd=REPOSITORY,
+        env={**stack.environment, "PYTHONPATH": str(REPOSITORY), "STANDIN_PROJECT": str(stack.project)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -115,6 +120,14 @@ def test_a_run_leaves_nothing(shown):
     assert list(rig.stack.project.glob("Pulumi.acceptance-*.yaml")) == []
 
 
+def test_junit_has_a_case_for_each_step_and_each_claim(shown):
+    _, run = shown
+    cases = [case.get("name", "") for case in Xml.fromstring(run.file("junit.xml")).iter("testcase")]  # noqa: S314
+    assert cases[:2] == ["test_stack", "test_ready"]
+    assert cases.index("test_verify_destroyed") < cases.index(f"test_what_the_readme_says[{CLAIMS[0].text}]")
+    assert len(cases) == 19 + len(CLAIMS)
+
+
 def test_a_run_asks_with_the_cost_of_its_own_plan(shown):
     _, run = shown
     assert "EKS control plane: 1, by hour" in run.text
@@ -164,13 +177,13 @@ def go(small_rig, tmp_path):
     """Start a run of the small program, do something about it, and wait for its end."""
     stack = small_rig.stack
 
-    def run(orders=None, ops=None, act=None):
+    def run(*options, orders=None, ops=None, act=None):
         # What an earlier run left on purpose is no business of this one.
         (stack.standin / "journal.jsonl").unlink(missing_ok=True)
         (stack.standin / "ops.txt").unlink(missing_ok=True)
         (stack.standin / "ops.json").write_text(json.dumps({"plan": PLAN, **(ops or {})}))
         stack.order(**(orders or {}))
-        process = start(small_rig, tmp_path / "report", "--upgrade")
+        process = start(small_rig, tmp_path / "report", "--upgrade", *options)
         if act is not None:
             act(process)
         return finish(small_rig, process, tmp_path / "report")
@@ -262,3 +275,13 @@ def test_a_destroy_that_fails_twice_names_what_is_left_with_the_commands(go):
         assert f"pulumi destroy --stack {name}" in text
         assert "aws ec2 delete-it" in text
     assert refused in run.file("report.md")
+
+
+def test_a_stack_that_is_kept_is_not_touched_and_the_report_says_how_to_remove_it(go, small_rig):
+    run = go("--keep", ops={"fail": ["verify 1"]})
+    assert run.code == 1, run.text
+    (name,) = run.stacks
+    assert "The stack was kept (--keep)" in run.file("report.md")
+    assert f"pulumi destroy --stack {name}" in run.file("report.md")
+    assert f"pulumi stack rm {name}" in run.text
+    assert "destroyed" not in (small_rig.stack.standin / "ops.txt").read_text()

@@ -367,7 +367,7 @@ def test_make_keeps_its_runs_where_doctor_reads_them_and_names_doctor(target: st
     kept = session.KEPT.relative_to(folder) / "dev.events"
     assert f"pulumi {command} --stack acme/p/dev --event-log {kept}" in said
     assert "make doctor STACK=acme/p/dev" in said
-    assert ("ops before-down" in said) is (target == "down")
+    assert ("ops ready --stack acme/p/dev --down" in said) is (target == "down")
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.acceptance.stopping import Stopper
+from tests.acceptance.stopping import Stopper
 
-PROGRAM = (sys.executable, "-m", "ops")
+PROJECT = Path(__file__).resolve().parents[2]
+PROGRAM: Sequence[str] = (sys.executable, "-m", "ops")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Answer:
 class Ops:
     """Runs commands of `ops` in the project's folder."""
 
-    def __init__(self, *, folder: Path, stopper: Stopper, program: Sequence[str] = PROGRAM) -> None:
+    def __init__(self, *, folder: Path, stopper: Stopper, program: Sequence[str]) -> None:
         self._folder, self._stopper, self._program = folder, stopper, program
 
     def ask(self, *arguments: str) -> Answer:

@@ -2,10 +2,10 @@
 
 from pulumi.automation import EngineEvent
 
-from ops.acceptance.changes import INSTANCE
-from ops.acceptance.durations import JOINS, created
-from ops.acceptance.engine import Events, _said
-from tests.ops.acceptance.conftest import operation
+from tests.acceptance.changes import INSTANCE
+from tests.acceptance.durations import JOINS, created
+from tests.acceptance.engine import Events, _said
+from tests.acceptance.test_run import operation
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 

@@ -1,18 +1,14 @@
-"""What a run leaves behind: report.md for people, junit.xml for CI systems."""
+"""What a run leaves behind for people: report.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree as Xml
 
-from ops.acceptance import durations
-from ops.acceptance.claims import CLAIMS, Claim, Verdict, verdict
-from ops.acceptance.durations import Measured
-from ops.acceptance.folder import Folder
-from ops.acceptance.story import Found, Status, Taken
-from ops.checks.report.plain import clean
+from tests.acceptance import durations
+from tests.acceptance.claims import CLAIMS, Verdict, verdict
+from tests.acceptance.story import Found, Status
 
 _PASSED = {Status.PASS: True, Status.FAIL: False}
 
@@ -28,21 +24,9 @@ class Subject:
     kept: bool
 
 
-def passed(found: Found) -> bool:
-    """Whether every step passed."""
-    return bool(found.taken) and all(each.status is Status.PASS for each in found.taken)
-
-
-def write(folder: Folder, found: Found, subject: Subject) -> None:
-    """Write all of it."""
-    measured = durations.created(found.first, found.later)
-    folder.write("report.md", folder.redacted(markdown(found, subject, measured)))
-    folder.write("junit.xml", junit(found))
-
-
-def markdown(found: Found, subject: Subject, measured: Mapping[str, Measured]) -> str:
+def markdown(found: Found, subject: Subject) -> str:
     """The report for people."""
-    words = "everything was shown" if passed(found) else "not everything was shown"
+    words = "everything was shown" if found.passed else "not everything was shown"
     lines = [
         f"# Acceptance of stack {subject.stack}: {words}",
         "",
@@ -54,7 +38,7 @@ def markdown(found: Found, subject: Subject, measured: Mapping[str, Measured]) -
         *_steps(found),
         *_problems(found),
         *_left(found, subject),
-        *_times(found, measured),
+        *_times(found),
         "## What this does not show",
         "",
         "One run, in one region, on one day: not other regions, quotas or settings, not a month of operation, not the",
@@ -63,8 +47,13 @@ def markdown(found: Found, subject: Subject, measured: Mapping[str, Measured]) -
     return "\n".join(lines) + "\n"
 
 
+def passing(found: Found) -> dict[str, bool | None]:
+    """By a step's id, whether it passed; None where it was stopped or not taken."""
+    return {step.id: _PASSED.get(step.status) for step in found.taken}
+
+
 def _claims(found: Found) -> list[str]:
-    steps = {each.id: _PASSED.get(each.status) for each in found.taken}
+    steps = passing(found)
     took = {each.id: each.seconds for each in found.taken}
     lines = ["## What README.md says", "", "| claim | verdict | took | rests on |", "|---|---|---|---|"]
     for claim in CLAIMS:
@@ -103,7 +92,8 @@ def _left(found: Found, subject: Subject) -> list[str]:
     return [*lines, "", "```sh", *found.commands, "```", ""]
 
 
-def _times(found: Found, measured: Mapping[str, Measured]) -> list[str]:
+def _times(found: Found) -> list[str]:
+    measured = durations.created(found.first, found.later)
     if not measured:
         return []
     estimate = found.plan.get("estimate", {}).get("seconds", {})
@@ -119,58 +109,6 @@ def _times(found: Found, measured: Mapping[str, Measured]) -> list[str]:
         f"| {kind} | {each.low} s | {each.typical} s | {each.high} s | {each.count} |" for kind, each in slow
     ]
     return [*lines, ""]
-
-
-def junit(found: Found) -> str:
-    """One test case for each step and for each claim."""
-    top = Xml.Element("testsuites", {"name": "ops acceptance"})
-    steps = Xml.SubElement(top, "testsuite", {"name": "steps", **_totals(found)})
-    for each in found.taken:
-        case = _case(steps, "steps", f"{each.id}: {each.title}", each.seconds)
-        if each.status is Status.FAIL:
-            Xml.SubElement(case, "failure", {"message": _first(each)}).text = clean(each.text)
-        elif each.status is not Status.PASS:
-            Xml.SubElement(case, "skipped", {"message": clean(f"{each.status} {each.text}".strip())})
-    passing = {each.id: _PASSED.get(each.status) for each in found.taken}
-    results: list[tuple[Claim, Verdict, str]] = [
-        (claim, *verdict(claim, passing, found.checks)) for claim in CLAIMS
-    ]
-    kinds = [result for _, result, _ in results]
-    totals = {
-        "tests": str(len(kinds)),
-        "failures": str(kinds.count(Verdict.REFUTED)),
-        "errors": "0",
-        "skipped": str(kinds.count(Verdict.OPEN)),
-    }
-    claims = Xml.SubElement(top, "testsuite", {"name": "claims", **totals})
-    for claim, result, why in results:
-        case = _case(claims, "claims", claim.text, 0.0)
-        if result is not Verdict.PROVED:
-            kind = "failure" if result is Verdict.REFUTED else "skipped"
-            Xml.SubElement(case, kind, {"message": clean(f"{result}: {why}")})
-    Xml.indent(top)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{Xml.tostring(top, encoding="unicode")}\n'
-
-
-def _case(suite: Xml.Element, classname: str, name: str, seconds: float) -> Xml.Element:
-    return Xml.SubElement(
-        suite, "testcase", {"classname": classname, "name": clean(name), "time": f"{seconds:.3f}"}
-    )
-
-
-def _totals(found: Found) -> dict[str, str]:
-    statuses = [each.status for each in found.taken]
-    return {
-        "tests": str(len(statuses)),
-        "failures": str(statuses.count(Status.FAIL)),
-        "errors": "0",
-        "skipped": str(statuses.count(Status.STOPPED) + statuses.count(Status.NOT_TAKEN)),
-        "time": f"{sum(each.seconds for each in found.taken):.3f}",
-    }
-
-
-def _first(each: Taken) -> str:
-    return clean(each.text.splitlines()[0] if each.text else each.status)
 
 
 def _cell(text: str) -> str:

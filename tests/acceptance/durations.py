@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
-from ops.acceptance.engine import Operation
+from tests.acceptance.engine import Operation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 from pulumi import automation
 from pulumi.automation.errors import create_command_error
 
-from ops.acceptance.stopping import Stopper
+from tests.acceptance.stopping import Stopper
 
 Line = Callable[[str], None]
 

@@ -1,1 +1,0 @@
-"""Before `down`: what would outlive the stack."""
