@@ -51,11 +51,13 @@ class _Round:
         done: queue.SimpleQueue[Result] = queue.SimpleQueue()
         running = 0
         while waiting or running:
+            stuck = not running
             for check in list(waiting):
                 needed = {need for need in check.needs if need in self.attempts}
                 if not needed <= self.results.keys():
                     continue
                 waiting.remove(check)
+                stuck = False
                 blocked_by = self._blockers(needed)
                 if blocked_by:
                     self._finish(_blocked(check, blocked_by))
@@ -63,6 +65,8 @@ class _Round:
                     running += 1
                     self.progress.started(check)
                     self.pool.submit(lambda check=check: done.put(self._ask(check)))
+            if stuck:
+                raise ValueError(f"checks that need one another: {', '.join(check.id for check in waiting)}")
             if running:
                 self._finish(done.get())
                 running -= 1

@@ -8,6 +8,14 @@ ROUTE = "aws:ec2/route:Route"
 SUBNET = "aws:ec2/subnet:Subnet"
 
 
+def test_names_resolve_in_both_vpcs(dev):
+    # EKS needs both: https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+    vpcs = dev.of_type("aws:ec2/vpc:Vpc")
+    assert len(vpcs) == 2
+    for vpc in vpcs:
+        assert (vpc.inputs["enableDnsHostnames"], vpc.inputs["enableDnsSupport"]) == (True, True)
+
+
 def test_subnets_are_where_the_picture_shows_them(dev):
     assert {r.name: (r.inputs["cidrBlock"], r.inputs["availabilityZone"]) for r in dev.of_type(SUBNET)} == {
         "eks-public-1": ("10.10.101.0/24", "ap-northeast-1a"),

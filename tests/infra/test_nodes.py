@@ -59,6 +59,7 @@ def test_a_hybrid_node_has_no_way_in_but_session_manager(dev):
         }
         disk = inputs["rootBlockDevice"]
         assert (disk["encrypted"], disk["volumeType"], disk["volumeSize"]) == (True, "gp3", 30)
+        assert disk["deleteOnTermination"] is True
         assert inputs["userDataReplaceOnChange"] is True
 
 
@@ -69,13 +70,16 @@ def test_a_managed_node_has_an_encrypted_disk_and_imdsv2(dev):
         "httpTokens": "required",
         "httpPutResponseHopLimit": 1,
     }
+    # What launches a node without naming a version takes the newest too.
+    assert inputs["updateDefaultVersion"] is True
     (disk,) = inputs["blockDeviceMappings"]
     assert disk["deviceName"] == "/dev/xvda"
-    assert (disk["ebs"]["encrypted"], disk["ebs"]["volumeType"], disk["ebs"]["volumeSize"]) == (
-        "true",
-        "gp3",
-        30,
-    )
+    assert disk["ebs"] == {
+        "encrypted": "true",
+        "volumeType": "gp3",
+        "volumeSize": 30,
+        "deleteOnTermination": "true",
+    }
     managed = dev.one("aws:ec2/securityGroup:SecurityGroup", "managed")
     assert inputs["vpcSecurityGroupIds"] == [managed.id]
     assert "keyName" not in inputs
@@ -204,8 +208,14 @@ def test_weights_stay_within_what_a_listener_takes(managed, hybrid, expected):
 def test_targets_are_dropped_quickly_and_probed_often(dev):
     for group in dev.of_type("aws:lb/targetGroup:TargetGroup"):
         assert group.inputs["deregistrationDelay"] == 30
-        assert group.inputs["healthCheck"]["path"] == "/"
-        assert group.inputs["healthCheck"]["matcher"] == "200"
+        assert group.inputs["healthCheck"] == {
+            "path": "/",
+            "matcher": "200",
+            "interval": 10,
+            "timeout": 5,
+            "healthyThreshold": 2,
+            "unhealthyThreshold": 2,
+        }
         assert group.inputs["port"] == 30080
     assert dev.one("aws:lb/loadBalancer:LoadBalancer").inputs["dropInvalidHeaderFields"] is True
 

@@ -22,6 +22,14 @@ def test_the_service_of_the_add_on_selects_these_pods_and_the_add_ons_deployment
     assert hybrid_dns.budget()["spec"]["selector"] == {"matchLabels": labels}
 
 
+def test_a_drain_takes_one_pod_at_a_time_and_is_never_stopped_for_good():
+    # minAvailable: 1 would stop the drain of the only hybrid node for ever.
+    assert hybrid_dns.budget()["spec"] == {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": hybrid_dns.LABELS},
+    }
+
+
 def test_pods_stay_on_a_node_that_the_control_plane_does_not_reach():
     tolerations = hybrid_dns.deployment(1)["spec"]["template"]["spec"]["tolerations"]
     stay = {each["key"]: each for each in tolerations if each.get("effect") == "NoExecute"}

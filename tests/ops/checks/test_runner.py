@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from ops.checks import runner
 from ops.checks.model import Check, Findings, Outcome, Result, Run, Status, skipped
 from ops.clients.errors import AskError
 from ops.clients.pool import Memo, Pool, TransportError, retrying
+from ops.ready import catalogue as ready
+from ops.verify import catalogue as verify
 
 PASSED = Findings().outcome("fine")
 
@@ -93,6 +96,21 @@ def test_checks_that_do_not_need_each_other_run_at_the_same_time() -> None:
     done = run(*(check(f"a.{number}", lambda _: together.wait() * 0 or PASSED) for number in range(3)))
 
     assert set(statuses(done).values()) == {Status.OK}
+
+
+def test_checks_that_need_one_another_are_an_error_and_no_endless_run() -> None:
+    with pytest.raises(ValueError, match=r"checks that need one another: a\.1, b\.1$"):
+        run(check("a.1", PASSED, "b.1"), check("b.1", PASSED, "a.1"), check("c.1", PASSED))
+
+
+@pytest.mark.parametrize(
+    "catalogue", [ready.CHECKS, verify.CHECKS, verify.LEFTOVERS], ids=["ready", "verify", "gone"]
+)
+def test_what_a_check_needs_is_in_its_catalogue_and_in_no_circle(catalogue: tuple[Check, ...]) -> None:
+    needs = {check.id: set(check.needs) for check in catalogue}
+    assert len(needs) == len(catalogue)
+    assert {need for ids in needs.values() for need in ids} <= needs.keys()
+    TopologicalSorter(needs).prepare()
 
 
 def test_a_check_waits_for_what_it_needs() -> None:

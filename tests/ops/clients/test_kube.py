@@ -104,8 +104,10 @@ def test_logs_of_an_unreachable_kubelet_give_the_servers_own_words(connect: Conn
         connect().logs(*POD)
 
 
-def test_an_overloaded_server_is_asked_again(connect: Connect, world: Any) -> None:
-    world.answers_503 = 1
+# 500 is what it answers while etcd elects.
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_an_overloaded_server_is_asked_again(connect: Connect, world: Any, status: int) -> None:
+    world.answers_503, world.unavailable = 1, status
 
     assert len(connect(retries=1).nodes()) == 4
 
@@ -218,6 +220,18 @@ def test_a_token_that_ends_soon_is_renewed_before_the_next_request(
 
     assert len(kube.nodes()) == 4
     assert kube.execute(*POD, ["ip", "-V"], container="netshoot", seconds=1).exit_code == 0
+
+
+@pytest.mark.parametrize(("profile", "keys"), [("sandbox", [None] * 3), (None, ["key"] * 3)])
+def test_keys_of_the_environment_do_not_win_over_the_stacks_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str | None, keys: list[str | None]
+) -> None:
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    for name in names:
+        monkeypatch.setenv(name, "key")
+    body = f"print(json.dumps({{'status': {{'token': json.dumps([os.environ.get(n) for n in {names}])}}}}))"
+
+    assert json.loads(ExecCredentials(plugin(tmp_path, body), profile=profile).token()) == keys
 
 
 def test_the_stacks_profile_and_the_kubeconfigs_environment_reach_the_plug_in(tmp_path: Path) -> None:

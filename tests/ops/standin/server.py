@@ -100,7 +100,7 @@ class KubeHandler(_Handler):
         if cut:
             self.close_connection = True
         elif unavailable:
-            self._status(503, "etcd leader changed")
+            self._status(world.unavailable, "etcd leader changed")
         elif self.headers["Authorization"] != f"Bearer {state['token']}":
             self._status(401, "Unauthorized")
         elif url.path.endswith("/exec"):

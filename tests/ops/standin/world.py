@@ -150,6 +150,7 @@ class World:
     subprotocol: str = "v5.channel.k8s.io"
     exec_delay_s: float = 0.0
     answers_503: int = 0
+    unavailable: int = 503
     asked: list[str] = field(default_factory=list)  # the paths of all requests
     cut_execs: int = 0
     cut_politely: bool = False  # whether a cut exec still says goodbye
