@@ -78,6 +78,12 @@ class HybridCluster(pulumi.ComponentResource):
             # the opposite: it tells the library not to install the vpc-cni add-on.
             bootstrap_self_managed_addons=False,
             use_default_vpc_cni=True,
+            # Otherwise the library takes the newest one, which changes in a stack that nobody has changed.
+            kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(
+                version=aws.eks.get_addon_version_output(
+                    addon_name="kube-proxy", kubernetes_version=shape.kubernetes_version
+                ).version
+            ),
             skip_default_node_group=True,
             # Otherwise the library opens the control plane's group to a node group that is not there.
             skip_default_security_groups=True,

@@ -76,10 +76,14 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
         if not inputs.get(setting):
             raise LookupError(f"the stand-in for eks.Cluster builds no {setting} of its own: set it")
     _check_aws_cli()
-    version = component.look_up(
-        "aws:eks/getAddonVersion:getAddonVersion",
-        {"addonName": "kube-proxy", "kubernetesVersion": inputs.get("version"), "mostRecent": True},
-    )["version"]
+    proxy = inputs.get("kubeProxyAddonOptions", {})
+    version = (
+        proxy.get("version")
+        or component.look_up(
+            "aws:eks/getAddonVersion:getAddonVersion",
+            {"addonName": "kube-proxy", "kubernetesVersion": inputs.get("version"), "mostRecent": True},
+        )["version"]
+    )
     sources: list[str] = []
     role, role_urns = _service_role(component, name, inputs)
     subnets = [
@@ -126,7 +130,7 @@ def _cluster(component: Component, name: str, inputs: dict[str, Any], request: A
     provider_urn, provider_id, _ = component.child(
         "pulumi:providers:kubernetes", f"{name}-eks-k8s", {"kubeconfig": _json(kubeconfig)}, after=[urn]
     )
-    if inputs.get("kubeProxyAddonOptions", {}).get("enabled", True):
+    if proxy.get("enabled", True):
         addon = {
             "clusterName": cluster_name,
             "addonName": "kube-proxy",
