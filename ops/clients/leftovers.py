@@ -129,7 +129,8 @@ def _made_by(words: str, tags: Mapping[str, str], names: Names) -> str:
     return "made by Kubernetes" if f"kubernetes.io/cluster/{names.cluster}" in tags else ""
 
 
-def _tags(item: Object) -> dict[str, str]:
+def tags_of(item: Object) -> dict[str, str]:
+    """Give the tags of an item, whichever service described it."""
     found = item.get("Tags") or item.get("TagSet") or []
     return {tag["Key"]: tag["Value"] for tag in found}
 
@@ -156,7 +157,7 @@ def _instances(aws: AwsClient, names: Names) -> Iterator[str]:
             # EC2 shows a terminated instance for about an hour.
             if instance["State"]["Name"] != "terminated":
                 yield _shown(
-                    instance["InstanceId"], instance["State"]["Name"], _made_by("", _tags(instance), names)
+                    instance["InstanceId"], instance["State"]["Name"], _made_by("", tags_of(instance), names)
                 )
 
 
@@ -178,7 +179,7 @@ def _cluster_arn(aws: AwsClient, names: Names) -> str:
 def _activations(aws: AwsClient, names: Names) -> Iterator[str]:
     arn = _cluster_arn(aws, names)
     for item in aws.pages("ssm", "describe_activations", "ActivationList"):
-        tags = _tags(item)
+        tags = tags_of(item)
         if tags.get(STACK_TAG) == names.tag or tags.get(CLUSTER_ARN_TAG) == arn:
             yield f"{item['ActivationId']} ({item.get('Description', 'no description')})"
 
@@ -188,13 +189,13 @@ def _interfaces(aws: AwsClient, names: Names) -> Iterator[str]:
     wanted = [*_in_vpcs(aws, names), described]
     for item in _ec2(aws, "describe_network_interfaces", "NetworkInterfaces", names, *wanted):
         words = item.get("Description") or item.get("Status") or ""
-        yield _shown(item["NetworkInterfaceId"], words, _made_by(words, _tags(item), names))
+        yield _shown(item["NetworkInterfaceId"], words, _made_by(words, tags_of(item), names))
 
 
 def _endpoints(aws: AwsClient, names: Names) -> Iterator[str]:
     for item in _ec2(aws, "describe_vpc_endpoints", "VpcEndpoints", names, *_in_vpcs(aws, names)):
         service = item.get("ServiceName", "")
-        yield _shown(item["VpcEndpointId"], service, _made_by(service, _tags(item), names))
+        yield _shown(item["VpcEndpointId"], service, _made_by(service, tags_of(item), names))
 
 
 def _groups(aws: AwsClient, names: Names) -> Iterator[str]:
@@ -204,12 +205,14 @@ def _groups(aws: AwsClient, names: Names) -> Iterator[str]:
         # That of the VPC itself goes with it.
         if item["GroupName"] != "default":
             name = item["GroupName"]
-            yield _shown(item["GroupId"], name, _made_by(name, _tags(item), names))
+            yield _shown(item["GroupId"], name, _made_by(name, tags_of(item), names))
 
 
 def _volumes(aws: AwsClient, names: Names) -> Iterator[str]:
     for item in _ec2(aws, "describe_volumes", "Volumes", names, _of_cluster(names)):
-        yield _shown(item["VolumeId"], f"{item['Size']} GiB", item["State"], _made_by("", _tags(item), names))
+        yield _shown(
+            item["VolumeId"], f"{item['Size']} GiB", item["State"], _made_by("", tags_of(item), names)
+        )
 
 
 def _addresses(aws: AwsClient, names: Names) -> Iterator[str]:
@@ -237,7 +240,7 @@ def _balancers(aws: AwsClient, names: Names) -> Iterator[str]:
     for names_ in _twenties(classic):
         answer = aws.ask("elb", "describe_tags", LoadBalancerNames=names_)
         for found in answer["TagDescriptions"]:
-            name, tags = found["LoadBalancerName"], _tags(found)
+            name, tags = found["LoadBalancerName"], tags_of(found)
             if classic[name].get("VPCId") in vpcs or _ours(tags, names):
                 yield _shown(name, "classic", _made_by("", tags, names))
 
@@ -248,14 +251,20 @@ def _target_groups(aws: AwsClient, names: Names) -> Iterator[str]:
 
 def _elb(aws: AwsClient, names: Names, operation: str, key: str, kind: str) -> Iterator[str]:
     vpcs = _vpc_ids(aws, names)
-    found = {item[f"{kind}Arn"]: item for item in aws.pages("elbv2", operation, key)}
-    for arns in _twenties(found):
-        answer = aws.ask("elbv2", "describe_tags", ResourceArns=arns)
-        for one in answer["TagDescriptions"]:
-            item, tags = found[one["ResourceArn"]], _tags(one)
-            if item.get("VpcId") in vpcs or _ours(tags, names):
-                sort = item.get("Type") or item.get("TargetType") or ""
-                yield _shown(item[f"{kind}Name"], sort, _made_by("", tags, names))
+    for item, tags in tagged_in_elb(aws, operation, key, f"{kind}Arn"):
+        if item.get("VpcId") in vpcs or _ours(tags, names):
+            sort = item.get("Type") or item.get("TargetType") or ""
+            yield _shown(item[f"{kind}Name"], sort, _made_by("", tags, names))
+
+
+def tagged_in_elb(
+    aws: AwsClient, operation: str, key: str, arn_key: str
+) -> Iterator[tuple[Object, dict[str, str]]]:
+    """List all of a kind in Elastic Load Balancing, each with its tags."""
+    items = {item[arn_key]: item for item in aws.pages("elbv2", operation, key)}
+    for arns in _twenties(items):
+        for tagged in aws.ask("elbv2", "describe_tags", ResourceArns=arns)["TagDescriptions"]:
+            yield items[tagged["ResourceArn"]], tags_of(tagged)
 
 
 def _twenties(found: Iterable[str]) -> list[list[str]]:
@@ -273,18 +282,22 @@ def _ours(tags: Mapping[str, str], names: Names) -> bool:
     )
 
 
+def log_groups(aws: AwsClient, names: Names) -> list[Object]:
+    """List the log groups of the cluster's name."""
+    prefix = f"/aws/eks/{names.cluster}/"
+    return aws.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+
+
 def _log_groups(aws: AwsClient, names: Names) -> Iterator[str]:
-    for item in aws.pages(
-        "logs", "describe_log_groups", "logGroups", logGroupNamePrefix=f"/aws/eks/{names.cluster}/"
-    ):
-        yield item["logGroupName"]
+    return (item["logGroupName"] for item in log_groups(aws, names))
 
 
-def _roles(aws: AwsClient, names: Names) -> Iterator[str]:
+def roles(aws: AwsClient, names: Names) -> Iterator[str]:
+    """List the roles of the stack, by name."""
     for role in aws.pages("iam", "list_roles", "Roles"):
         if any(service in str(role.get("AssumeRolePolicyDocument")) for service in _TRUSTED):
             answer = aws.ask("iam", "list_role_tags", missing=("NoSuchEntity",), RoleName=role["RoleName"])
-            if _tags(answer or {}).get(STACK_TAG) == names.tag:
+            if tags_of(answer or {}).get(STACK_TAG) == names.tag:
                 yield role["RoleName"]
 
 
@@ -320,7 +333,7 @@ LISTERS = {
     "launch-templates": _templates,
     "target-groups": _target_groups,
     "log-groups": _log_groups,
-    "roles": _roles,
+    "roles": roles,
     "vpcs": _vpcs,
     "others": _others,
 }

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from infra.names import CHECK_NAMESPACE, SAMPLE_NAMESPACE, STACK_TAG, SYSTEM_NAMESPACE
+from ops.clients import unrecorded
 from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError, Kube
+from ops.clients.leftovers import Names
 from ops.clients.objects import labels_of, name_of
 from ops.clients.pool import Pool
 from ops.clients.redaction import Redactor
@@ -158,6 +160,7 @@ def gather(
             "activations": lambda: discovery.activations(subject, cloud.activations()),
             "target groups": lambda: cloud.tagged_target_groups(STACK_TAG, subject.tag),
             "cluster": cluster,
+            "unrecorded": lambda: _unrecorded(subject, cloud),
         }
     )
     found = [*(facts.get("instances") or []), *(facts.get("tagged instances") or [])]
@@ -181,6 +184,18 @@ def gather(
         return facts
     _ask_kubernetes(facts, asker, lambda: connect(described[0] if described else None))
     return facts
+
+
+def _unrecorded(subject: Subject, cloud: Aws) -> list[Object]:
+    if subject.state is None:
+        return []
+    names = Names(
+        project=subject.project, stack=subject.stack, region=subject.region, cluster=subject.cluster_name
+    )
+    return [
+        {"what": item.what, "delete": item.delete}
+        for item in unrecorded.find(cloud, names, subject.state.recorded)
+    ]
 
 
 def _about_machines(facts: Facts, cloud: Aws) -> Questions:

@@ -18,6 +18,7 @@ from ops.clients import stack_outputs, tools
 from ops.clients.errors import AskError
 from ops.clients.stack_config import project_name, stack_config
 from ops.clients.stack_file import StackFileError
+from ops.clients.unrecorded import recorded
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 # infra/account.py puts it on everything that takes tags; importing it from there would import pulumi.
@@ -49,14 +50,16 @@ class Machine:
 class State:
     """What the Pulumi CLI knows of a stack's state.
 
-    `urns` of all resources; `pending`: `URN (creating)` of what a killed run was at; `last`: the last update
-    (`destroy failed`), empty where there is no record; `removing`: a destroy was begun and has not ended.
+    `urns` of all resources; `recorded`: the same by AWS's ids (ops/clients/unrecorded.py); `pending`: what a killed run
+    was at, `URN (creating)`; `last`: the last update (`destroy failed`), empty where there is no record; `removing`: a
+    destroy was begun and has not ended.
     """
 
     urns: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     last: str = ""
     removing: bool = False
+    recorded: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_cluster(self) -> bool:
@@ -188,7 +191,13 @@ def _state(stack: str | None) -> State | None:
     updates = _mappings(_parsed(history.stdout))
     done = [(_text(item.get("kind")), _text(item.get("result"))) for item in updates]
     last = done[0] if done else ("", "")
-    return State(urns=urns, pending=pending, last=" ".join(last).strip(), removing=_removing(urns, done))
+    return State(
+        urns=urns,
+        pending=pending,
+        last=" ".join(last).strip(),
+        removing=_removing(urns, done),
+        recorded=recorded(deployment),
+    )
 
 
 def _removing(urns: Sequence[str], updates: Sequence[tuple[str, str]]) -> bool:

@@ -12,6 +12,13 @@ def collect(facts: Facts) -> Section:
     state = facts.subject.state
     if state is None:
         return notes
+    facts.note_gaps(notes, "unrecorded")
+    for item in facts.get("unrecorded") or ():
+        notes.bad(
+            Place.STATE,
+            f"stack {facts.subject.stack}",
+            f"AWS has {item['what']}, and the state does not: {item['delete']}",
+        )
     count = len(state.urns)
     if state.removing:
         text = f"the last destroy did not come to its end: {count} resources are left in the state"

@@ -57,6 +57,23 @@ def test_a_destroy_that_stopped_half_way_is_explained_as_that(world: Any) -> Non
     assert "cluster-missing" in world.ids()
 
 
+def test_what_aws_has_and_the_state_has_not_is_named_with_its_command(world: Any) -> None:
+    world.subject = dataclasses.replace(world.subject, state=State_(recorded={"subnet-2": "urn:a"}))
+    world.cloud.listed["describe_subnets"] = [{"SubnetId": f"subnet-{number}"} for number in range(7)]
+    assert world.causes() == ["unrecorded"]
+    lines = [line.text for line in world.section("Pulumi state").lines]
+    assert [text for text in lines if "subnet-2" in text] == []
+    for number in (0, 1, 3, 4, 5, 6):
+        command = f"aws ec2 delete-subnet --subnet-id subnet-{number} --region ap-northeast-1"
+        assert f"AWS has subnet subnet-{number}, and the state does not: {command}" in lines
+
+
+def test_without_a_state_nothing_is_compared_with_it(world: Any) -> None:
+    world.subject = dataclasses.replace(world.subject, state=None)
+    world.cloud.listed["describe_subnets"] = [{"SubnetId": "subnet-1"}]
+    assert world.ids() == []
+
+
 def test_pending_operations_of_the_state_are_named(world: Any) -> None:
     world.subject = dataclasses.replace(
         world.subject, state=State_(urns=("urn:a",), pending=("urn:b (creating)",))

@@ -57,6 +57,22 @@ ANSWERS: dict[str, Any] = {
     "ec2 describe_nat_gateways": [],
     "ec2 describe_subnets": [],
     "ec2 describe_instances": [],
+    **{
+        f"ec2 describe_{kind}": []
+        for kind in (
+            "internet_gateways",
+            "launch_templates",
+            "route_tables",
+            "security_group_rules",
+            "security_groups",
+            "transit_gateway_vpc_attachments",
+            "vpc_endpoints",
+            "vpc_peering_connections",
+        )
+    },
+    "elbv2 describe_target_groups": [],
+    "iam list_roles": [],
+    "ssm describe_activations": [],
     "elbv2 describe_load_balancers": [],
     "eks list_clusters": [],
     "ec2 get_ebs_default_kms_key_id": {"KmsKeyId": "alias/aws/ebs"},
@@ -100,6 +116,7 @@ ANSWERS: dict[str, Any] = {
 TOOLS = {
     "version": "v3.259.0\n",
     "whoami": "me\n",
+    "stack export": '{"version": 3, "deployment": {}}',
     "stack ls": '[{"name": "dev", "current": true}]',
     "config": "{}",
     "--version": "aws-cli/2.31.0 Python/3.13.7",

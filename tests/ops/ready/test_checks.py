@@ -108,6 +108,17 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
     ),
     ("account.types", {"ec2__describe_instance_types": X86}, Status.FAIL, "does not run the image"),
     (
+        "account.unrecorded",
+        {
+            "ec2__describe_subnets": [
+                {"SubnetId": "subnet-1", "Tags": [{"Key": "Name", "Value": "eks-public-1"}]}
+            ]
+        },
+        Status.FAIL,
+        "AWS has subnet subnet-1 (eks-public-1), and the stack's state does not",
+    ),
+    ("account.unrecorded", {"tools": {"stack export": FAILED}}, Status.SKIP, "the stack has no state yet"),
+    (
         "account.free-plan",
         {"freetier__get_account_plan_state": {"accountPlanType": "FREE"}},
         Status.FAIL,
@@ -364,6 +375,7 @@ def golden(name: str, text: str) -> None:
 
 def test_what_may_not_be_asked_is_a_note_and_no_failure(ready):
     names = [
+        "ec2 describe_vpc_endpoints",
         "ec2 describe_availability_zones",
         "service quotas__get_service_quota",
         "iam get_role",

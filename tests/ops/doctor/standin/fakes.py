@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,11 +30,23 @@ class FakeCloud(Aws):
     health: dict[str, list[Object]] = field(default_factory=dict)
     refused: dict[str, Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    # What is listed of the whole stack, by operation.
+    listed: dict[str, list[Object]] = field(default_factory=dict)
 
     def _ask(self, name: str) -> None:
         self.asked.append(name)
         if name in self.refused:
             raise self.refused[name]
+
+    def pages(self, service: str, operation: str, key: str, **arguments: object) -> list[Any]:
+        self._ask(operation)
+        assert arguments or service != "ec2", f"{operation} of {key} asks for everybody's"
+        return self.listed.get(operation, [])
+
+    def ask(self, service: str, operation: str, *, missing: Iterable[str] = (), **arguments: object) -> Any:
+        self._ask(operation)
+        assert arguments, f"{service} {operation} asks for everybody's, {missing} or not"
+        return {"describe_addresses": {"Addresses": self.listed.get(operation, [])}}.get(operation)
 
     def tagged_instances(self, key: str, value: str) -> list[Object]:
         self._ask("tagged_instances")

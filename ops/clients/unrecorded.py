@@ -1,0 +1,267 @@
+"""What AWS has of a stack and the stack's state has not, with the commands that delete it.
+
+An engine that was killed, or an answer that was lost, leaves what AWS has made and nobody has recorded: the next `up`
+is refused (`Resource.AlreadyAssociated`, `InvalidPermission.Duplicate`) or pays for a second one, and `destroy` ends in
+DependencyViolation. The engine makes a resource out of the ids of others only when it has recorded those: nothing hangs
+on what it has not recorded, and to delete that loses nothing.
+
+What can be made again without an error is not looked for: attachments of policies, targets and auto-scaling groups.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from infra.names import STACK_TAG
+from ops.clients.aws import AwsClient
+from ops.clients.errors import AskError
+from ops.clients.leftovers import Names, log_groups, roles, tagged_in_elb, tags_of
+
+Object = dict[str, Any]
+
+# Operation, key of its answer, key of the id, commands. In an order in which they can be deleted.
+_EC2: Final = (
+    ("describe_nat_gateways", "NatGateways", "NatGatewayId",
+     ("delete-nat-gateway --nat-gateway-id {id}", "wait nat-gateway-deleted --nat-gateway-ids {id}")),
+    ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId", ("delete-vpc-endpoints --vpc-endpoint-ids {id}",)),
+    ("describe_vpc_peering_connections", "VpcPeeringConnections", "VpcPeeringConnectionId",
+     ("delete-vpc-peering-connection --vpc-peering-connection-id {id}",)),
+    ("describe_transit_gateway_vpc_attachments", "TransitGatewayVpcAttachments", "TransitGatewayAttachmentId",
+     ("delete-transit-gateway-vpc-attachment --transit-gateway-attachment-id {id}",)),
+    ("describe_instances", "Reservations", "InstanceId",
+     ("terminate-instances --instance-ids {id}", "wait instance-terminated --instance-ids {id}")),
+    ("describe_addresses", "Addresses", "AllocationId", ("release-address --allocation-id {id}",)),
+    ("describe_security_group_rules", "SecurityGroupRules", "SecurityGroupRuleId",
+     ("revoke-security-group-{direction} --group-id {group} --security-group-rule-ids {id}",)),
+    ("describe_security_groups", "SecurityGroups", "GroupId", ("delete-security-group --group-id {id}",)),
+    ("describe_subnets", "Subnets", "SubnetId", ("delete-subnet --subnet-id {id}",)),
+    ("describe_internet_gateways", "InternetGateways", "InternetGatewayId",
+     ("detach-internet-gateway --internet-gateway-id {id} --vpc-id {attached}",
+      "delete-internet-gateway --internet-gateway-id {id}")),
+    ("describe_route_tables", "RouteTables", "RouteTableId", ("delete-route-table --route-table-id {id}",)),
+    ("describe_vpcs", "Vpcs", "VpcId", ("delete-vpc --vpc-id {id}",)),
+    ("describe_launch_templates", "LaunchTemplates", "LaunchTemplateId",
+     ("delete-launch-template --launch-template-id {id}",)),
+)  # fmt: skip
+# AWS lists these for about an hour more.
+_GONE: Final = frozenset({"deleted", "terminated", "shutting-down", "rejected", "expired", "failed"})
+_IN_CLUSTER: Final = (
+    ("nodegroup", "list_nodegroups", "nodegroups", "describe_nodegroup", "nodegroup", "nodegroupName"),
+    ("addon", "list_addons", "addons", "describe_addon", "addon", "addonName"),
+    ("access-entry", "list_access_entries", "accessEntries", "describe_access_entry", "accessEntry", "principalArn"),
+)  # fmt: skip
+_ROUTE: Final = "aws:ec2/route:Route"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unrecorded:
+    """Something that the state does not have; `commands` delete it, in this order.
+
+    `id` is AWS's; `vpc` the id of the VPC that it is in, empty where AWS does not say.
+    """
+
+    kind: str
+    id: str
+    name: str = ""
+    vpc: str = ""
+    commands: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """Name it for people."""
+        return f"{self.kind} {self.id}{f' ({self.name})' if self.name else ''}"
+
+    @property
+    def delete(self) -> str:
+        """Give one line for a shell."""
+        return " && ".join(self.commands)
+
+
+def recorded(deployment: Mapping[str, Any]) -> dict[str, str]:
+    """Give the URNs in a state by AWS's ids; `deployment` is that of `pulumi stack export`.
+
+    A route is known by its table and destination. A transit gateway that something leads to counts as recorded.
+    """
+    urns: dict[str, str] = {}
+    for resource in deployment.get("resources") or ():
+        inputs, urn = resource.get("inputs") or {}, str(resource.get("urn"))
+        urns[str(resource.get("id"))] = urn
+        urns[str(inputs.get("transitGatewayId"))] = urn
+        if resource.get("type") == _ROUTE:
+            urns[f"{inputs.get('routeTableId')} {inputs.get('destinationCidrBlock')}"] = urn
+    return urns
+
+
+def find(aws: AwsClient, names: Names, state: Mapping[str, str]) -> list[Unrecorded]:
+    """List what AWS has of a stack and its state (`recorded`) has not.
+
+    Raises:
+        AskError: AWS could not be asked, or what there is belongs to another state and must not be deleted.
+
+    """
+    searches = (_eks, _balancers, _in_tables, _ec2, _others)
+    missing = [item for search in searches for item in search(aws, names, state) if item.id not in state]
+    vpcs = {item.id for item in missing if item.kind == "vpc"}
+    for item in missing:
+        if item.vpc in vpcs:
+            raise AskError(
+                f"{item.vpc} and {item.what} in it carry the tag of stack {names.tag}, and this state has neither",
+                why="a run that was killed leaves no such pair: another state has a stack of this name, or this is an "
+                "old state",
+                fix="pulumi whoami -v says which backend this is; delete nothing before it is clear whose these are",
+            )
+    return missing
+
+
+def _commands(names: Names, service: str, *commands: str) -> tuple[str, ...]:
+    return tuple(f"aws {service} {command} --region {names.region}" for command in commands)
+
+
+def _eks(aws: AwsClient, names: Names, _state: Mapping[str, str]) -> Iterator[Unrecorded]:
+    cluster = names.cluster
+    answer = aws.ask("eks", "describe_cluster", missing=("ResourceNotFoundException",), name=cluster)
+    if not answer or (answer["cluster"].get("tags") or {}).get(STACK_TAG) != names.tag:
+        return
+    for kind, listing, key, describing, one, parameter in _IN_CLUSTER:
+        for name in aws.pages("eks", listing, key, clusterName=cluster):
+            described = aws.ask("eks", describing, clusterName=cluster, **{parameter: name})[one]
+            if (described.get("tags") or {}).get(STACK_TAG) == names.tag:
+                option = {"nodegroup": "nodegroup-name", "addon": "addon-name"}.get(kind, "principal-arn")
+                which = f"--cluster-name {cluster} --{option} {name}"
+                lines = [f"delete-{kind} {which}"]
+                if kind == "nodegroup":
+                    waits = (
+                        [f"wait nodegroup-active {which}"] if described.get("status") == "CREATING" else []
+                    )
+                    lines = [*waits, *lines, f"wait nodegroup-deleted {which}"]
+                commands = _commands(names, "eks", *lines)
+                yield Unrecorded(kind=kind, id=f"{cluster}:{name}", commands=commands)
+    # EKS deletes no cluster that it is still making.
+    waits = [f"wait cluster-active --name {cluster}"] if answer["cluster"]["status"] == "CREATING" else []
+    lines = [*waits, f"delete-cluster --name {cluster}", f"wait cluster-deleted --name {cluster}"]
+    yield Unrecorded(kind="cluster", id=cluster, commands=_commands(names, "eks", *lines))
+
+
+def _balancers(aws: AwsClient, names: Names, _state: Mapping[str, str]) -> Iterator[Unrecorded]:
+    balancers = [
+        item
+        for item, tags in tagged_in_elb(aws, "describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
+        if tags.get(STACK_TAG) == names.tag
+    ]
+    for item in balancers:
+        arn = item["LoadBalancerArn"]
+        for listener in aws.pages("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=arn):
+            ident = listener["ListenerArn"]
+            commands = _commands(names, "elbv2", f"delete-listener --listener-arn {ident}")
+            yield Unrecorded(kind="listener", id=ident, commands=commands)
+        lines = (
+            f"delete-load-balancer --load-balancer-arn {arn}",
+            f"wait load-balancers-deleted --load-balancer-arns {arn}",
+        )
+        yield Unrecorded(
+            kind="load-balancer",
+            id=arn,
+            vpc=item.get("VpcId", ""),
+            commands=_commands(names, "elbv2", *lines),
+        )
+    for item, tags in tagged_in_elb(aws, "describe_target_groups", "TargetGroups", "TargetGroupArn"):
+        if tags.get(STACK_TAG) == names.tag:
+            arn = item["TargetGroupArn"]
+            commands = _commands(names, "elbv2", f"delete-target-group --target-group-arn {arn}")
+            yield Unrecorded(kind="target-group", id=arn, vpc=item.get("VpcId", ""), commands=commands)
+
+
+def _in_tables(aws: AwsClient, names: Names, state: Mapping[str, str]) -> Iterator[Unrecorded]:
+    """List what carries no tags: associations and routes, in the route tables that the state has."""
+    for table in _described(aws, names, "describe_route_tables", "RouteTables"):
+        ident = table["RouteTableId"]
+        if ident not in state:
+            continue
+        for association in table.get("Associations", ()):
+            if not association.get("Main"):
+                name = association["RouteTableAssociationId"]
+                line = f"disassociate-route-table --association-id {name}"
+                yield Unrecorded(
+                    kind="route-table-association", id=name, commands=_commands(names, "ec2", line)
+                )
+        for route in table.get("Routes", ()):
+            # Somebody else's lead to something else.
+            keys = ("NatGatewayId", "GatewayId", "VpcPeeringConnectionId", "TransitGatewayId")
+            to = next((route[key] for key in keys if route.get(key)), "")
+            if to in state and (cidr := route.get("DestinationCidrBlock")):
+                line = f"delete-route --route-table-id {ident} --destination-cidr-block {cidr}"
+                yield Unrecorded(kind="route", id=f"{ident} {cidr}", commands=_commands(names, "ec2", line))
+
+
+def _described(aws: AwsClient, names: Names, operation: str, key: str) -> Iterator[Object]:
+    wanted = [{"Name": f"tag:{STACK_TAG}", "Values": [names.tag]}]
+    if operation == "describe_addresses":
+        items = aws.ask("ec2", operation, Filters=wanted)[key]
+    else:
+        parameter = "Filter" if operation == "describe_nat_gateways" else "Filters"
+        items = aws.pages("ec2", operation, key, **{parameter: wanted})
+    for item in items:
+        yield from item.get("Instances", [item])
+
+
+def _ec2(aws: AwsClient, names: Names, state: Mapping[str, str]) -> Iterator[Unrecorded]:
+    for operation, key, id_key, commands in _EC2:
+        for item in _described(aws, names, operation, key):
+            tags, ident, kind = tags_of(item), item[id_key], id_key.removesuffix("Id").lower()
+            # A node group's machines carry our tag too, and EKS's group of a cluster. That of a VPC goes with it.
+            if _gone(item) or item.get("GroupName") == "default" or any(map(_of_a_service, tags)):
+                continue
+            attached = next((each["VpcId"] for each in item.get("Attachments", ()) if each.get("VpcId")), "")
+            direction = "egress" if item.get("IsEgress") else "ingress"
+            lines = [
+                line.format(id=ident, attached=attached, direction=direction, group=item.get("GroupId"))
+                for line in commands
+                if attached or "{attached}" not in line
+            ]
+            made = _commands(names, "ec2", *lines)
+            name = tags.get("Name", "")
+            if kind == "instance":
+                # Its activation may have admitted it, and admits no second machine: the next up makes another one.
+                made += tuple(
+                    f"pulumi state taint --yes {shlex.quote(urn)}"
+                    for urn in state.values()
+                    if f"Activation::{name}." in urn
+                )
+            yield Unrecorded(
+                kind=kind,
+                id=ident,
+                name=name,
+                vpc=attached or ("" if kind == "vpc" else item.get("VpcId", "")),
+                commands=made,
+            )
+
+
+def _gone(item: Object) -> bool:
+    status = item.get("State") or item.get("Status") or ""
+    if isinstance(status, dict):
+        status = status.get("Name") or status.get("Code") or ""
+    return status.lower() in _GONE
+
+
+def _of_a_service(tag: str) -> bool:
+    return tag.startswith(("aws:", "eks:"))
+
+
+def _others(aws: AwsClient, names: Names, _state: Mapping[str, str]) -> Iterator[Unrecorded]:
+    for name in roles(aws, names):
+        yield Unrecorded(kind="role", id=name, commands=(f"aws iam delete-role --role-name {name}",))
+    for item in log_groups(aws, names):
+        name, arn = item["logGroupName"], item["arn"].removesuffix(":*")
+        tags = aws.ask("logs", "list_tags_for_resource", resourceArn=arn)["tags"]
+        if tags.get(STACK_TAG) == names.tag:
+            line = f"delete-log-group --log-group-name {name}"
+            yield Unrecorded(kind="log-group", id=name, commands=_commands(names, "logs", line))
+    for item in aws.pages("ssm", "describe_activations", "ActivationList"):
+        if tags_of(item).get(STACK_TAG) == names.tag and not item.get("Expired"):
+            line = f"delete-activation --activation-id {item['ActivationId']}"
+            yield Unrecorded(
+                kind="activation", id=item["ActivationId"], commands=_commands(names, "ssm", line)
+            )
