@@ -5,13 +5,17 @@ docs/changes.md says the same in words for people; a test keeps the two equal.
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-import yaml
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
+from settings.model import AssumeRole, DefaultTags, NodeadmSha256, Settings, Site
 from tests.engine.harness import PROFILE
 
 Effect = Literal["Refused", "In place", "New before old", "Upgrade"]
@@ -31,11 +35,13 @@ class Row:
     """One setting: its effect, the fixture whose `pulumi up` changed it, and the resource that shows it.
 
     `of` is a type and the start of a name; `refusal` is in the text of a preview that refuses; `stored` is what the
-    resource that remembers the settings has under a name; `output` is a stack output and what it then says.
+    resource that remembers the settings has under a name; `output` is a stack output and what it then says. What is not
+    shown in that stack's life is `shown_by` another test: file and name, under tests/.
     """
 
     effect: Effect
-    step: str
+    step: str = ""
+    shown_by: str = ""
     of: tuple[str, str] = ("", "")
     kind: str = "Update"
     refusal: str = ""
@@ -51,6 +57,11 @@ def _new_machine(step: str, name: str = "") -> Row:
     return Row(effect="New before old", step=step, of=(INSTANCE, name))
 
 
+def _of_a_site(test: str, file: str = "engine/test_own_site.py") -> Row:
+    return Row(effect="In place", shown_by=f"{file}::{test}")
+
+
+_JOIN_ONLY = _of_a_site("test_what_only_the_join_reads_changes_nothing_that_exists", "infra/test_site.py")
 _NEW_GROUP = Row(effect="New before old", step="regrouped", of=(NODE_GROUP, "managed"))
 _SIZE = Row(effect="In place", step="adjusted", of=(NODE_GROUP, "managed"))
 _CALICO = ("kubernetes:apps/v1:DaemonSet", "calico")
@@ -80,7 +91,17 @@ ROWS: dict[str, Row] = {
     "hybridNodes[].instanceType": _new_machine("resized", "hybrid-1."),
     "hybridNodes[].os": _new_machine("other_os", "hybrid-1."),
     "hybridNodes[].diskGiB": _new_machine("resized", "hybrid-"),
+    "hybridNodes[].address": _of_a_site(
+        "test_another_address_moves_the_target_and_nothing_else_of_the_machine"
+    ),
+    "hybridNodes[].architecture": _JOIN_ONLY,
     "site": _refused("site cannot change from the VPC of this stack that plays one to a site of your own"),
+    "site.nodeCidrs": _of_a_site("test_the_cluster_learns_of_the_new_range_in_place"),
+    "site.transitGatewayId": _of_a_site("test_a_vpn_gateway_takes_over_before_the_transit_gateway_goes"),
+    "site.vpnGatewayId": _of_a_site("test_another_vpn_gateway_is_attached_after_the_first_one_has_gone"),
+    "site.routes": _of_a_site("test_routes_that_somebody_else_makes_need_nothing_of_the_stack"),
+    "site.httpsProxy": _JOIN_ONLY,
+    "site.noProxy": _JOIN_ONLY,
     "podMtu": Row(effect="In place", step="adjusted", of=_CALICO),
     "activationHours": Row(
         effect="In place", step="grown", of=("aws:ssm/activation:Activation", "hybrid-2."), kind="Create"
@@ -107,6 +128,12 @@ ROWS: dict[str, Row] = {
     "aws:region": _refused("aws:region cannot change from eu-central-1 to eu-west-1"),
     "the AWS account": _refused("the AWS account cannot change from 123456789012 to 210987654321"),
     "aws:profile": Row(effect="In place", step="retagged", stored=("profile", PROFILE)),
+    "aws:assumeRoles": Row(
+        effect="In place", shown_by="infra/test_account.py::test_who_signs_in_changes_nothing_in_aws"
+    ),
+    "aws:allowedAccountIds": Row(
+        effect="In place", shown_by="infra/test_account.py::test_who_signs_in_changes_nothing_in_aws"
+    ),
     "aws:defaultTags": Row(effect="In place", step="retagged", of=(TEMPLATE, "managed")),
 }
 
@@ -118,15 +145,22 @@ def documented() -> dict[str, str]:
 
 
 def settings() -> list[str]:
-    """Return every setting of Pulumi.yaml, parts of maps and of list entries too, and those of AWS's own."""
-    schema = yaml.safe_load((DOCUMENT.parents[1] / "Pulumi.yaml").read_text(encoding="utf-8"))["config"]
-    found = []
-    for name, declared in schema.items():
-        default = declared.get("default")
-        if isinstance(default, dict) and default:
-            found += [f"{name}.{part}" for part in default]
-            continue
-        found.append(name)
-        if isinstance(default, list) and default and isinstance(default[0], dict):
-            found += [f"{name}[].{part}" for part in default[0]]
-    return [*found, "aws:region", "the AWS account", "aws:profile", "aws:defaultTags"]
+    """Return every setting that the program knows, parts of maps and of list entries too, and the account."""
+    return sorted([*_names(Settings, ""), "the AWS account"], key=str.lower)
+
+
+# Maps of one kind of value, and lists that are one value: their parts do not change by themselves.
+_WHOLE = {NodeadmSha256, DefaultTags, AssumeRole}
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        alias = f"{prefix}{field.alias or to_camel(name)}"
+        parts = (field.annotation, *get_args(field.annotation))
+        inner = [part for part in parts if inspect.isclass(part) and issubclass(part, BaseModel)]
+        is_list = bool(inner) and inner[0] is not field.annotation
+        # A map of parts has a row for each; a site as a whole is one of two kinds.
+        if not inner or inner[0] in _WHOLE or is_list or inner[0] is Site:
+            yield alias
+        for part in set(inner) - _WHOLE:
+            yield from _names(part, f"{alias}[]." if is_list else f"{alias}.")

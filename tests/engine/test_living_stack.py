@@ -17,7 +17,7 @@ def outputs(step):
     return stack["outputs"]
 
 
-@pytest.mark.parametrize("setting", list(ROWS))
+@pytest.mark.parametrize("setting", [name for name, row in ROWS.items() if row.step])
 def test_a_change_of_a_setting_does_what_the_document_says(setting, request):
     row = ROWS[setting]
     step = request.getfixturevalue(row.step)

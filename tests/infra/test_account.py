@@ -39,3 +39,21 @@ def test_what_a_launch_template_launches_gets_the_default_tags_too_and_ours_win(
         default_tags={"Owner": "me", "Name": "theirs"},
     )
     assert account.launched("node") == {"Owner": "me", "Name": "node", "eks-hybrid-calico:stack": "p/s"}
+
+
+@pytest.mark.parametrize(
+    "signing_in",
+    [
+        {"aws:assumeRoles": [{"roleArn": "arn:aws:iam::123456789012:role/deployer"}]},
+        {"aws:allowedAccountIds": ["123456789012"]},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+def test_who_signs_in_changes_nothing_in_aws(record, dev, signing_in):
+    def in_aws(recording):
+        # The library's component takes the role of its kubeconfig, which is no resource of AWS.
+        return {
+            each.urn: each.inputs for each in recording.resources.values() if each.type.startswith("aws:")
+        }
+
+    assert in_aws(record(**signing_in)) == in_aws(dev)

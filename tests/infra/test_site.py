@@ -18,6 +18,7 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 DRAIN = "pulumi-python:dynamic/ekshybrid:NodeDrain"
 ENTRY = "aws:eks/accessEntry:AccessEntry"
 PROPAGATION = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
+RACK_1, RACK_2 = OWN_SITE["hybridNodes"]
 RANGES = ["10.80.0.0/16", "10.81.0.0/24"]
 ROUTE = "aws:ec2/route:Route"
 RULES = (
@@ -124,6 +125,30 @@ def test_the_activation_does_not_follow_from_what_shapes_the_machine(own, record
     other = record(**OWN_SITE, kubernetesVersion="1.35", nodeadmVersion="v1.0.19")
     urns = {r.urn for r in own.of_type(ACTIVATION)}
     assert {r.urn for r in other.of_type(ACTIVATION)} == urns
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"nodeadmVersion": "v1.0.19"},
+        {"hybridNodes": [RACK_1, {**RACK_2, "os": "ubuntu-24.04", "architecture": "amd64"}]},
+        {"site": {**OWN_SITE["site"], "httpsProxy": "http://other.example.internal:3128"}},
+        {"site": {**OWN_SITE["site"], "noProxy": ".other.internal"}},
+    ],
+    ids=["nodeadm", "machine", "proxy", "exceptions"],
+)
+def test_what_only_the_join_reads_changes_nothing_that_exists(own, record, change):
+    def made(recording):
+        # The component's own inputs are notes for a reader; what remembers the settings follows them.
+        return {
+            each.urn: each.inputs
+            for each in recording.resources.values()
+            if not each.type.startswith(("ekshybrid:", "pulumi:")) and "FixedSettings" not in each.type
+        }
+
+    other = record(**{**OWN_SITE, **change})
+    assert made(other) == made(own)
+    assert other.stack_outputs["joins"] != own.stack_outputs["joins"]
 
 
 def test_the_clean_up_knows_that_there_is_no_instance(own, dev):
