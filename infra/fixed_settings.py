@@ -16,12 +16,12 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
-from pulumi.dynamic.dynamic import PROVIDER_KEY
 
 from infra.account import Account
 from infra.changes import REMEMBERED, refusals
 from infra.credentials import Identity
 from infra.names import STACK_TAG
+from infra.stored_provider import changed
 
 
 class FixedSettingsProvider(ResourceProvider):
@@ -48,8 +48,9 @@ class FixedSettingsProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Remember in place what was allowed to change; replace never."""
-        names = (*REMEMBERED, "profile", "roles", "stack", PROVIDER_KEY)
-        return DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in names), replaces=[])
+        return DiffResult(
+            changes=bool(changed(_olds, _news, (*REMEMBERED, "profile", "roles", "stack"))), replaces=[]
+        )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Store the inputs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.credentials import Identity
-from infra.node_registration import CLIENT_CONFIG, CleanupError, open_session
+from infra.eks_api import CLIENT_CONFIG, CleanupError, open_session
 
 
 def kubernetes_version(

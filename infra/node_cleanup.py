@@ -11,36 +11,22 @@ stored in the instance. Credentials are looked up again at that moment.
 
 import re
 from abc import ABC, abstractmethod
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
-from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.output import Unknown
 
 from infra.credentials import Identity
+from infra.stored_provider import changed
+
+if TYPE_CHECKING:
+    from infra.leaving import Machine
 
 # Together they say which machine of which cluster is meant. `profile` only says how to sign in.
 _IDENTITY = ("activation_id", "cluster_name", "region")
 # The SSM API's own pattern for ActivationId.
 _ACTIVATION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-class Meant(TypedDict):
-    """Which machine of which cluster is meant, and how to sign in."""
-
-    activation_id: str
-    cluster_name: str
-    identity: Identity
-
-
-def meant(props: dict[str, Any]) -> Meant:
-    """Read it from what a resource has stored."""
-    return {
-        "activation_id": props["activation_id"],
-        "cluster_name": props["cluster_name"],
-        "identity": Identity.from_state(props),
-    }
 
 
 class OnDeleteProvider(ResourceProvider, ABC):
@@ -69,11 +55,10 @@ class OnDeleteProvider(ResourceProvider, ABC):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Replace when something else is meant; store all other changes, such as a moved class, in place."""
-        names = (*_IDENTITY, "profile", "roles", "node_name", "address", PROVIDER_KEY)
-        changed = [key for key in names if _olds.get(key) != _news.get(key)]
+        differing = changed(_olds, _news, (*_IDENTITY, "profile", "roles", "node_name", "address"))
         return DiffResult(
-            changes=bool(changed),
-            replaces=[key for key in changed if key in _IDENTITY],
+            changes=bool(differing),
+            replaces=[key for key in differing if key in _IDENTITY],
             delete_before_replace=False,
         )
 
@@ -93,16 +78,17 @@ class OnDeleteProvider(ResourceProvider, ABC):
 
         """
         # Imported here: boto3 takes a quarter of a second, and only a delete needs it.
-        from infra.node_registration import CleanupError
+        from infra.eks_api import CleanupError
+        from infra.leaving import Machine
 
         try:
-            self.work(meant(_props))
+            self.work(Machine.from_state(_props))
         except CleanupError as error:
             # The engine prints the whole traceback with the message at its end: keep it short.
             raise error.with_traceback(None) from None
 
     @abstractmethod
-    def work(self, what: Meant) -> None:
+    def work(self, machine: "Machine") -> None:
         """Do what a delete is for."""
 
 
@@ -113,16 +99,17 @@ class NodeCleanupProvider(OnDeleteProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make way for the new machine, and store the inputs."""
-        from infra.node_removal import sign_in_and_forget_dead
+        from infra import leaving
 
-        sign_in_and_forget_dead(node_name=props["node_name"], **meant(props))
+        leaving.make_way(props["node_name"], leaving.Machine.from_state(props))
         return super().create(props)
 
-    def work(self, what: Meant) -> None:
+    def work(self, machine: "Machine") -> None:
         """Remove what the machine of this activation has left behind."""
-        from infra.node_removal import sign_in_and_clean_up
+        from infra import leaving
 
-        sign_in_and_clean_up(**what, own_machine=self.own_machine)
+        api = machine.sign_in(f"clean-up of activation {machine.activation_id}")
+        leaving.clean_up(machine.activation_id, api, own_machine=self.own_machine)
 
 
 class OwnMachineCleanupProvider(NodeCleanupProvider):

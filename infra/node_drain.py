@@ -4,20 +4,25 @@ In an `up` that replaces a node, the engine deletes nothing before all that is n
 node, and the sample app has moved. What then still runs on the old node is somebody else's workload.
 """
 
+from typing import TYPE_CHECKING
+
 import pulumi
 
 from infra.credentials import Identity
-from infra.node_cleanup import Meant, OnDeleteProvider
+from infra.node_cleanup import OnDeleteProvider
+
+if TYPE_CHECKING:
+    from infra.leaving import Machine
 
 
 class NodeDrainProvider(OnDeleteProvider):
     """Cordons and drains. Pickled by reference as its base: infra.node_drain.NodeDrainProvider stays importable."""
 
-    def work(self, what: Meant) -> None:
+    def work(self, machine: "Machine") -> None:
         """Move the workloads off the machine of this activation."""
-        from infra.node_draining import sign_in_and_drain
+        from infra import leaving
 
-        sign_in_and_drain(**what)
+        leaving.drain(machine.activation_id, machine.sign_in(f"drain for activation {machine.activation_id}"))
 
 
 class NodeDrain(pulumi.dynamic.Resource, module="ekshybrid", name="NodeDrain"):

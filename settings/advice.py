@@ -143,8 +143,7 @@ def _standard_support(settings: Settings, today: date) -> Iterator[str]:
 
 def _newer(settings: Settings) -> str:
     """What to move to: a new stack the newest minor that fits its Calico, a stack that is up one minor at a time."""
-    minors = list(versions.STANDARD_SUPPORT_ENDS)
-    later = minors[minors.index(settings.kubernetes_version) + 1 :]
+    later = _later(settings.kubernetes_version)
     fitting = [minor for minor in later if minor in settings.calico_release.line.kubernetes]
     if not later:
         return "Upgrade with a newer release of this program"
@@ -156,9 +155,9 @@ def _newer(settings: Settings) -> str:
     return f"A new stack: {newest}. One that is up goes one minor at a time: {step}"
 
 
-def _next(minor: str) -> str:
+def _later(minor: str) -> list[str]:
     minors = list(versions.STANDARD_SUPPORT_ENDS)
-    return minors[minors.index(minor) + 1]
+    return minors[minors.index(minor) + 1 :]
 
 
 def _calico_for(minor: str) -> str:
@@ -173,12 +172,16 @@ def _calico_support(settings: Settings, today: date) -> Iterator[str]:
     minor = settings.kubernetes_version
     fits = [each for each in versions.CALICO_SHA256 if minor in versions.calico_release(each).line.kubernetes]
     supported = [each for each in fits if versions.calico_release(each).line.unsupported_since is None]
-    upgrade = (
-        f"Upgrade, e.g. {set_command('calicoVersion', supported[0])}"
-        if supported
-        else f"No supported Calico is tested with kubernetesVersion {minor}: upgrade Kubernetes first, e.g."
-        f" {set_command('kubernetesVersion', _next(minor))}"
-    )
+    if supported:
+        upgrade = f"Upgrade, e.g. {set_command('calicoVersion', supported[0])}"
+    else:
+        later = _later(minor)
+        step = (
+            f"upgrade Kubernetes first, e.g. {set_command('kubernetesVersion', later[0])}"
+            if later
+            else "upgrade with a newer release of this program"
+        )
+        upgrade = f"No supported Calico is tested with kubernetesVersion {minor}: {step}"
     yield (
         f"{full_key('calicoVersion')} {release.version} is out of support: the Calico project has fixed nothing in"
         f" its line since {since}. {upgrade}"

@@ -8,7 +8,7 @@ else: it lags behind by minutes and still lists what was deleted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -237,12 +237,10 @@ def _balancers(aws: AwsClient, names: Names) -> Iterator[str]:
         item["LoadBalancerName"]: item
         for item in aws.pages("elb", "describe_load_balancers", "LoadBalancerDescriptions")
     }
-    for names_ in _twenties(classic):
-        answer = aws.ask("elb", "describe_tags", LoadBalancerNames=names_)
-        for found in answer["TagDescriptions"]:
-            name, tags = found["LoadBalancerName"], tags_of(found)
-            if classic[name].get("VPCId") in vpcs or _ours(tags, names):
-                yield _shown(name, "classic", _made_by("", tags, names))
+    for described in _tags_in_elb(aws, "elb", "LoadBalancerNames", list(classic)):
+        name, tags = described["LoadBalancerName"], tags_of(described)
+        if classic[name].get("VPCId") in vpcs or _ours(tags, names):
+            yield _shown(name, "classic", _made_by("", tags, names))
 
 
 def _target_groups(aws: AwsClient, names: Names) -> Iterator[str]:
@@ -262,15 +260,21 @@ def tagged_in_elb(
 ) -> Iterator[tuple[Object, dict[str, str]]]:
     """List all of a kind in Elastic Load Balancing, each with its tags."""
     items = {item[arn_key]: item for item in aws.pages("elbv2", operation, key)}
-    for arns in _twenties(items):
-        for tagged in aws.ask("elbv2", "describe_tags", ResourceArns=arns)["TagDescriptions"]:
-            yield items[tagged["ResourceArn"]], tags_of(tagged)
+    for described in _tags_in_elb(aws, "elbv2", "ResourceArns", list(items)):
+        yield items[described["ResourceArn"]], tags_of(described)
 
 
-def _twenties(found: Iterable[str]) -> list[list[str]]:
-    """Cut a list into pieces: the tagging operations take 20 at a time."""
-    every = list(found)
-    return [every[start : start + 20] for start in range(0, len(every), 20)]
+def _tags_in_elb(aws: AwsClient, service: str, parameter: str, names: list[str]) -> Iterator[Object]:
+    """Describe the tags of each, 20 at a time; what has gone since it was listed, as after a destroy, is left out."""
+    for start in range(0, len(names), 20):
+        piece = names[start : start + 20]
+        gone = ("LoadBalancerNotFound", "TargetGroupNotFound")
+        answer = aws.ask(service, "describe_tags", missing=gone, **{parameter: piece})
+        if answer is not None:
+            yield from answer["TagDescriptions"]
+        elif len(piece) > 1:
+            for name in piece:
+                yield from _tags_in_elb(aws, service, parameter, [name])
 
 
 def _ours(tags: Mapping[str, str], names: Names) -> bool:

@@ -1,17 +1,18 @@
 """What happens to workloads while hybrid nodes come and go, in the real API server, scheduler and controllers."""
 
+import base64
 import copy
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from infra.eks_api import EksApi
+from infra.leaving import DRAIN_WITHIN_S, drain, forget_dead
 from infra.names import CHECK_HYBRID, CHECK_NAMESPACE, SAMPLE_APP, SAMPLE_NAMESPACE, SAMPLE_SERVICE
-from infra.node_draining import DRAIN_WITHIN_S, drain
-from infra.node_objects import ClusterAddress, ClusterNodes, NodeApi
-from infra.node_removal import forget_dead
 from k8s import nw_check, sample_app
 from tests.cluster.api import RefusedError, wait_for
 from tests.cluster.world import World, hybrid_machine, names, workload
@@ -45,24 +46,34 @@ BUDGET: dict[str, Any] = {
 }
 
 
-def node_objects(world: World, lines: list[str]) -> ClusterNodes:
+class Eks:
+    """Describes the test's cluster as EKS would."""
+
+    exceptions = SimpleNamespace(ResourceNotFoundException=LookupError)
+
+    def __init__(self, world: World) -> None:
+        self._cluster = {
+            "arn": "arn:aws:eks:eu-central-1:123456789012:cluster/test",
+            "status": "ACTIVE",
+            "endpoint": world.cluster.url,
+            "certificateAuthority": {"data": base64.b64encode(world.cluster.authority.encode()).decode()},
+        }
+
+    def describe_cluster(self, *, name: str) -> dict[str, Any]:
+        if name != "test":
+            raise LookupError(name)
+        return {"cluster": self._cluster}
+
+
+def client_of(world: World, lines: list[str]) -> EksApi:
     """The program's own client, signed in as the administrator of the test's cluster."""
-    address = ClusterAddress(
-        arn="arn:aws:eks:eu-central-1:123456789012:cluster/test",
-        endpoint=world.cluster.url,
-        ca_pem=world.cluster.authority,
-    )
-    return ClusterNodes(
-        find=lambda: address,
-        connect=lambda found: NodeApi(found, lambda: "admin-token"),
-        report=lines.append,
-    )
+    return EksApi("test", eks=Eks(world), ssm=None, token=lambda: "admin-token", report=lines.append)
 
 
 def drain_node(world: World, activation_id: str, **arguments) -> list[str]:
     """Drain what joined with an activation; returns the lines reported."""
     lines: list[str] = []
-    drain(activation_id=activation_id, nodes=node_objects(world, lines), report=lines.append, **arguments)
+    drain(activation_id, client_of(world, lines), **arguments)
     return lines
 
 
@@ -170,8 +181,8 @@ def test_an_eviction_of_another_pod_of_that_name_is_refused_by_the_real_server(w
     before = copy.deepcopy(pod)
     before["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000"
     lines: list[str] = []
-    assert "UID" in str(node_objects(world, lines).evict(before))
-    assert node_objects(world, lines).evict(pod) is None
+    assert "UID" in str(client_of(world, lines).evict(before))
+    assert client_of(world, lines).evict(pod) is None
 
 
 def test_the_node_of_a_dead_machine_makes_way_for_a_new_one_of_its_name(world: World) -> None:
@@ -182,9 +193,7 @@ def test_the_node_of_a_dead_machine_makes_way_for_a_new_one_of_its_name(world: W
     silent = {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}
     world.api.merge(dead, {"status": {"conditions": [silent]}}, "/status")
     lines: list[str] = []
-    forget_dead(
-        node_name="hybrid-1", activation_id=IDS[2], nodes=node_objects(world, lines), report=lines.append
-    )
+    forget_dead("hybrid-1", IDS[2], client_of(world, lines))
     with pytest.raises(RefusedError, match="not found"):
         world.api.get(dead)
     assert world.api.get(alive)["metadata"]["name"] == alive["metadata"]["name"]

@@ -113,7 +113,7 @@ def new_rig(
         folder = tmp_path_factory.mktemp("stack")
         stack = Stack(folder / "it", cli, memory=memory and memory / folder.name)
         # SSM's listing is late in AWS; the stand-in's is not.
-        stack.edit("infra/node_removal.py", "SETTLE_S = 5", "SETTLE_S = 0.1")
+        stack.edit("infra/leaving.py", "SETTLE_S = 5", "SETTLE_S = 0.1")
         rig = Rig(stack=stack, apis=HybridApis(stack.standin))
         rigs.append(rig)
         stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url

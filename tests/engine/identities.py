@@ -113,7 +113,7 @@ def cli(arguments: list[str]) -> None:
     """Do what `aws sts assume-role` and `aws eks get-token` do, as far as the kubeconfig asks for it."""
     import boto3
 
-    from infra.node_objects import bearer_token
+    from infra.eks_api import bearer_token
 
     if arguments == ["--version"]:
         sys.stdout.write("aws-cli/2.31.0 Python/3.13.7 Linux/6.8.0 exe/x86_64.ubuntu.24\n")

@@ -9,8 +9,8 @@ from pulumi.dynamic.dynamic import PROVIDER_KEY
 from infra import living_cluster
 from infra.changes import FIXED, REMEMBERED, refusals
 from infra.credentials import Identity
+from infra.eks_api import CleanupError
 from infra.fixed_settings import FixedSettingsProvider
-from infra.node_registration import CleanupError
 
 OLD = {
     "region": "ap-northeast-1",

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -192,3 +193,16 @@ def test_an_mtu_that_no_vpn_carries_is_told(parse):
         for text in settings.warnings(wide, TODAY)
     )
     assert not any("podMtu" in text for text in settings.warnings(fitting, TODAY))
+
+
+def test_the_newest_version_whose_only_calico_line_has_ended_is_upgraded_with_the_program(
+    warned, monkeypatch
+):
+    ended = replace(versions.CALICO_LINES["3.33"], unsupported_since=date(2027, 9, 1))
+    monkeypatch.setattr(versions, "CALICO_LINES", {**versions.CALICO_LINES, "3.33": ended})
+    given = {"kubernetesVersion": "1.37", "calicoVersion": "3.33.1", "calicoManifestSha256": "a" * 64}
+    (text,) = warned(date(2027, 9, 1), **given)
+    assert text.startswith("eks-hybrid-calico:calicoVersion 3.33.1 is out of support")
+    assert text.endswith(
+        " No supported Calico is tested with kubernetesVersion 1.37: upgrade with a newer release of this program"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
+from infra.names import CORE_DNS, HYBRID_CORE_DNS
 from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError
 from ops.clients.kube import METRICS_SERVICE, ExecError, Executed
@@ -189,7 +190,7 @@ def coredns(context: Context, findings: Findings) -> str:
 def coredns_spread(context: Context, findings: Findings) -> str:
     pods = [pod for pod in context.cluster.pods("kube-system") if pod.app == "kube-dns"]
     said = []
-    for side, deployment in (("managed", "coredns"), ("hybrid", "coredns-hybrid")):
+    for side, deployment in (("managed", CORE_DNS), ("hybrid", HYBRID_CORE_DNS)):
         nodes = {node.name: node for node in context.cluster.nodes if node.hybrid == (side == "hybrid")}
         serving = sorted({nodes[pod.node].alias for pod in pods if pod.ready and pod.node in nodes})
         said.append(f"{side}: {listed(serving)}")

@@ -7,6 +7,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from infra.node_registration import CLIENT_CONFIG
+from infra.eks_api import CLIENT_CONFIG, EksApi, bearer_token
 
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SESSION_TOKEN = "FwoGZXIvYXdzEXAMPLETOKEN"
@@ -47,7 +48,7 @@ class Server:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 outer.headers.append(dict(self.headers))
                 status, answer = outer.answer(self.command, self.path, self.headers, body)
-                data = json.dumps(answer).encode()
+                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -336,6 +337,25 @@ def clients(session, servers):
     """botocore clients of the fake AWS, by service, configured as the clean-up's own."""
     url = servers[1].url
     return {name: session.client(name, endpoint_url=url, config=CLIENT_CONFIG) for name in ("ssm", "eks")}
+
+
+@pytest.fixture
+def new_api(aws, clients, session):
+    """Make the client of the fake cluster `shop`, which reports to `lines`."""
+    name = aws.cluster["name"]
+
+    def make(lines, *, token=None, sleep=time.sleep):
+        return EksApi(
+            name,
+            eks=clients["eks"],
+            ssm=clients["ssm"],
+            token=token or (lambda: bearer_token(session, name)),
+            report=lines.append,
+            sleep=sleep,
+            backoff_s=0,
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ import re
 
 import pytest
 
+from infra.eks_api import CleanupError
+from infra.leaving import MOST_LOOKS, clean_up, forget_dead
 from infra.names import ACTIVATION_LABEL, LEAVE, NAME_LABEL
 from infra.node_cleanup import NodeCleanupProvider
-from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
-from infra.node_registration import CleanupError
-from infra.node_removal import MOST_LOOKS, clean_up, forget_dead
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
 OTHER = "0a1b2c3d-0000-4000-8000-000000000002"
@@ -23,9 +22,8 @@ MANAGED = "ip-10-10-1-7.cn-north-1.compute.internal"
 class Scene:
     """One machine that joined with MINE, one with OTHER, and a managed node."""
 
-    def __init__(self, aws, kubernetes, clients, session):
-        self.aws, self.kubernetes = aws, kubernetes
-        self._clients, self._session = clients, session
+    def __init__(self, aws, kubernetes, new_api):
+        self.aws, self.kubernetes, self._new_api = aws, kubernetes, new_api
         self.sleeps = []
         self.on_sleep = lambda: None
         aws.machines = {NODE: MINE, NEIGHBOUR: OTHER}
@@ -34,23 +32,11 @@ class Scene:
     def clean_up(self, *, own_machine=False):
         """Clean up after MINE without waiting; returns the lines reported."""
         lines = []
-        clean_up(
-            activation_id=MINE,
-            ssm=self._clients["ssm"],
-            nodes=self.nodes(lines),
-            report=lines.append,
-            own_machine=own_machine,
-            sleep=self._sleep,
-        )
+        clean_up(MINE, self.api(lines), own_machine=own_machine)
         return lines
 
-    def nodes(self, lines):
-        return ClusterNodes(
-            find=lambda: find_cluster(self._clients["eks"], "shop"),
-            connect=lambda a: NodeApi(a, lambda: bearer_token(self._session, "shop"), backoff_s=0),
-            report=lines.append,
-            sleep=self._sleep,
-        )
+    def api(self, lines):
+        return self._new_api(lines, sleep=self._sleep)
 
     def _sleep(self, seconds):
         self.sleeps.append(seconds)
@@ -58,8 +44,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(aws, kubernetes, clients, session):
-    return Scene(aws, kubernetes, clients, session)
+def scene(aws, kubernetes, new_api):
+    return Scene(aws, kubernetes, new_api)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +63,7 @@ def test_a_new_machine_displaces_the_node_of_a_dead_one_and_no_other(scene, name
     scene.kubernetes.nodes = {NODE: {NAME_LABEL: name, ACTIVATION_LABEL: activation}}
     scene.kubernetes.not_ready = {NODE} if silent else set()
     lines = []
-    forget_dead(node_name="edge", activation_id=MINE, nodes=scene.nodes(lines), report=lines.append)
+    forget_dead("edge", MINE, scene.api(lines))
     assert (NODE not in scene.kubernetes.nodes) is goes
     assert bool(lines) is goes
     assert NODE in scene.aws.machines, "the registration goes with the clean-up of its own activation"
@@ -264,7 +250,7 @@ def test_a_run_that_failed_half_way_is_finished_by_the_next(scene):
 
 @pytest.mark.usefixtures("environment")
 def test_delete_reports_each_step_on_standard_output_without_a_secret(scene, monkeypatch, capfd, secrets_in):
-    monkeypatch.setattr("infra.node_removal.SETTLE_S", 0)
+    monkeypatch.setattr("infra.leaving.SETTLE_S", 0)
     NodeCleanupProvider().delete(MINE, PROPS)
     assert NODE not in scene.aws.machines
     assert NODE not in scene.kubernetes.nodes
@@ -277,7 +263,7 @@ def test_delete_reports_each_step_on_standard_output_without_a_secret(scene, mon
 
 
 def test_delete_signs_in_with_the_stacks_profile_and_region(scene, environment, monkeypatch):
-    monkeypatch.setattr("infra.node_removal.SETTLE_S", 0)
+    monkeypatch.setattr("infra.leaving.SETTLE_S", 0)
     (environment / "credentials").write_text(
         "[work]\naws_access_key_id = AKIDWORK\naws_secret_access_key = x\n"
     )

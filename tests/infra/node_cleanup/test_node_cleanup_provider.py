@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import dill
 import grpc
 import pytest
 from google.protobuf import struct_pb2
@@ -15,8 +16,10 @@ from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
+from infra.fixed_settings import FixedSettingsProvider
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
-from infra.node_cleanup import NodeCleanupProvider
+from infra.node_cleanup import NodeCleanupProvider, OwnMachineCleanupProvider
+from infra.node_drain import NodeDrainProvider
 from ops.program.recorder import evaluate
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -133,6 +136,23 @@ def test_a_profile_or_a_moved_class_is_stored_in_place(old, new):
     result = provider.diff(MINE, {**PROPS, **old}, {**PROPS, **new})
     assert (result.changes, result.replaces) == (True, [])
     assert provider.update(MINE, {**PROPS, **old}, {**PROPS, **new}).outs == {**PROPS, **new}
+
+
+def pickled(provider, protocol):
+    """A provider as a Python with this default protocol stores it: 4, and 5 since Python 3.14."""
+    return base64.b64encode(dill.dumps(provider, protocol=protocol, recurse=True)).decode()
+
+
+@pytest.mark.parametrize("provider", [NodeCleanupProvider(), NodeDrainProvider(), FixedSettingsProvider()])
+def test_two_pythons_on_one_stack_see_no_difference_and_another_class_is_one(provider):
+    four, five = pickled(provider, 4), pickled(provider, 5)
+    assert four != five
+    assert serialize_provider(provider) in (four, five)
+    props = {**PROPS, "stack": "p/s"}
+    assert provider.diff(MINE, {**props, PROVIDER_KEY: four}, {**props, PROVIDER_KEY: five}).changes is False
+    other = pickled(OwnMachineCleanupProvider(), 4)
+    result = provider.diff(MINE, {**props, PROVIDER_KEY: other}, {**props, PROVIDER_KEY: four})
+    assert (result.changes, result.replaces) == (True, [])
 
 
 def test_no_change_is_no_change():

@@ -5,12 +5,11 @@ import pytest
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 from pulumi.runtime.proto import provider_pb2
 
+from infra.eks_api import CleanupError
+from infra.leaving import DRAIN_WITHIN_S, drain
 from infra.names import ACTIVATION_LABEL
 from infra.node_cleanup import NodeCleanupProvider
 from infra.node_drain import NodeDrainProvider
-from infra.node_draining import DRAIN_WITHIN_S, drain
-from infra.node_objects import ClusterNodes, NodeApi, bearer_token, find_cluster
-from infra.node_registration import CleanupError
 from tests.infra.node_cleanup.conftest import pod
 from tests.infra.node_cleanup.test_node_cleanup_provider import Engine, struct
 
@@ -24,9 +23,8 @@ NEIGHBOUR = "mi-0bbbbbbbbbbbbbbbb"
 class Scene:
     """A node that joined with MINE and one that joined with OTHER; a clock that only sleeping moves."""
 
-    def __init__(self, aws, kubernetes, clients, session):
-        self.aws, self.kubernetes = aws, kubernetes
-        self._clients, self._session = clients, session
+    def __init__(self, aws, kubernetes, new_api):
+        self.aws, self.kubernetes, self._new_api = aws, kubernetes, new_api
         self.time = 0.0
         self.on_sleep = lambda: None
         kubernetes.nodes = {NODE: {ACTIVATION_LABEL: MINE}, NEIGHBOUR: {ACTIVATION_LABEL: OTHER}}
@@ -35,12 +33,7 @@ class Scene:
     def drain(self):
         """Drain what joined with MINE, without waiting; returns the lines reported."""
         lines = []
-        nodes = ClusterNodes(
-            find=lambda: find_cluster(self._clients["eks"], "shop"),
-            connect=lambda a: NodeApi(a, lambda: bearer_token(self._session, "shop"), backoff_s=0),
-            report=lines.append,
-        )
-        drain(activation_id=MINE, nodes=nodes, report=lines.append, sleep=self._sleep, now=lambda: self.time)
+        drain(MINE, self._new_api(lines, sleep=self._sleep), now=lambda: self.time)
         return lines
 
     def _sleep(self, seconds):
@@ -60,8 +53,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(aws, kubernetes, clients, session):
-    return Scene(aws, kubernetes, clients, session)
+def scene(aws, kubernetes, new_api):
+    return Scene(aws, kubernetes, new_api)
 
 
 def test_a_node_is_cordoned_before_its_pods_are_evicted_and_others_are_left_alone(scene):

@@ -497,6 +497,26 @@ def test_a_cluster_that_is_gone_is_not_left(aws: LeftoversAws, stub: Any) -> Non
     assert aws.left("cluster", NAMES) == []
 
 
+def test_a_balancer_that_goes_between_the_list_and_its_tags_is_left_out(aws: LeftoversAws, stub: Any) -> None:
+    listed = [{"TargetGroupArn": f"arn:{n}", "TargetGroupName": f"tg-{n}"} for n in range(2)]
+    stub(
+        [
+            VPCS,
+            ("elbv2", "describe_target_groups", {}, {"TargetGroups": listed}),
+            ("elbv2", "describe_tags", {"ResourceArns": ["arn:0", "arn:1"]}, "TargetGroupNotFound"),
+            ("elbv2", "describe_tags", {"ResourceArns": ["arn:0"]}, "TargetGroupNotFound"),
+            (
+                "elbv2",
+                "describe_tags",
+                {"ResourceArns": ["arn:1"]},
+                {"TagDescriptions": [{"ResourceArn": "arn:1", "Tags": [TAG]}]},
+            ),
+        ]
+    )
+
+    assert aws.left("target-groups", NAMES) == ["tg-1 (made by this stack)"]
+
+
 def test_the_account_is_shown(aws: LeftoversAws, stub: Any) -> None:
     stub([CALLER])
 

@@ -3,7 +3,6 @@
 import base64
 import ssl
 import time
-from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,33 +11,22 @@ from botocore.stub import Stubber
 from urllib3 import connection
 from urllib3.util import ssl_
 
-from infra.node_objects import ClusterAddress, KubernetesApiError, NodeApi, bearer_token, find_cluster
-from infra.node_registration import CleanupError
+from infra.eks_api import CleanupError, KubernetesApiError, bearer_token
 from tests.infra.node_cleanup.conftest import pod
 
 NODE = "mi-0aaaaaaaaaaaaaaaa"
 
 
 @pytest.fixture
-def address(kubernetes):
-    return ClusterAddress(
-        arn="arn:aws-cn:eks:cn-north-1:123456789012:cluster/shop",
-        endpoint=kubernetes.url,
-        ca_pem=kubernetes.ca_pem,
-    )
-
-
-@pytest.fixture
-def api(address):
-    return NodeApi(address, lambda: "token", backoff_s=0)
+def api(new_api):
+    return new_api([], token=lambda: "token")
 
 
 def test_nodes_are_deleted_and_read_by_name(api, kubernetes):
     kubernetes.nodes = {NODE: {}}
-    assert api.get(NODE)["metadata"]["name"] == NODE
-    assert api.delete(NODE) is True
-    assert api.get(NODE) is None
-    assert api.delete(NODE) is False
+    assert api.node(NODE)["metadata"]["name"] == NODE
+    api.remove_node(NODE)
+    assert api.node(NODE) is None
 
 
 def test_nodes_are_found_by_label_and_only_hybrid_ones(api, kubernetes):
@@ -47,14 +35,14 @@ def test_nodes_are_found_by_label_and_only_hybrid_ones(api, kubernetes):
         "ip-10-10-1-7": {"team/key": "a b"},
         "mi-0bbbbbbbbbbbbbbbb": {},
     }
-    assert api.names_of("team/key", "a b") == {NODE}
+    assert api.nodes_with("team/key", "a b") == {NODE}
 
 
-def test_every_request_carries_a_token_of_its_own(address, kubernetes):
+def test_every_request_carries_a_token_of_its_own(new_api, kubernetes):
     tokens = iter(["one", "two"])
-    api = NodeApi(address, lambda: next(tokens), backoff_s=0)
-    api.get(NODE)
-    api.get(NODE)
+    api = new_api([], token=lambda: next(tokens))
+    api.node(NODE)
+    api.node(NODE)
     assert [h["authorization"] for h in kubernetes.headers] == ["Bearer one", "Bearer two"]
 
 
@@ -62,7 +50,8 @@ def test_every_request_carries_a_token_of_its_own(address, kubernetes):
 def test_a_busy_api_is_asked_again(api, kubernetes, status):
     kubernetes.nodes = {NODE: {}}
     kubernetes.scripted = [(f"DELETE /api/v1/nodes/{NODE}", status)] * 5
-    assert api.delete(NODE) is True
+    api.remove_node(NODE)
+    assert kubernetes.nodes == {}
 
 
 def test_an_api_that_stays_broken_is_an_error_with_its_status(api, kubernetes):
@@ -70,31 +59,50 @@ def test_an_api_that_stays_broken_is_an_error_with_its_status(api, kubernetes):
     with pytest.raises(
         KubernetesApiError, match=f"delete Node {NODE} at https://.*: the answer was HTTP 503"
     ):
-        api.delete(NODE)
+        api.remove_node(NODE)
 
 
 def test_an_unexpected_answer_is_never_taken_for_a_deletion(api, kubernetes):
     kubernetes.scripted = [(f"DELETE /api/v1/nodes/{NODE}", 302)]
     with pytest.raises(KubernetesApiError, match="HTTP 302"):
-        api.delete(NODE)
+        api.remove_node(NODE)
 
 
-def test_only_the_clusters_own_authority_is_trusted(address, certificates, kubernetes):
-    stranger = replace(address, ca_pem=(certificates / "other.pem").read_text())
+PAGE = b"<html><body>Please sign in to this network</body></html>"
+
+
+@pytest.mark.parametrize("answer", [PAGE, [1]])
+def test_an_answer_that_is_not_the_apis_says_what_may_stand_in_between(api, kubernetes, monkeypatch, answer):
+    monkeypatch.setattr(kubernetes, "answer", lambda *_: (200, answer))
+    with pytest.raises(
+        KubernetesApiError, match=r"read Node mi-.* no JSON object: .*proxy.*repeat the pulumi"
+    ):
+        api.node(NODE)
+
+
+def test_an_answer_that_is_not_one_of_aws_says_what_may_stand_in_between(api, aws, monkeypatch):
+    monkeypatch.setattr(aws, "answer", lambda *_: (200, PAGE))
+    with pytest.raises(CleanupError, match=r"ssm:DescribeInstanceInformation: .*not one of AWS: .*proxy"):
+        api.registrations("0a1b2c3d-0000-4000-8000-000000000001")
+
+
+def test_only_the_clusters_own_authority_is_trusted(aws, new_api, certificates, kubernetes):
+    stranger = base64.b64encode((certificates / "other.pem").read_bytes()).decode()
+    aws.cluster["certificateAuthority"] = {"data": stranger}
     with pytest.raises(KubernetesApiError, match="CERTIFICATE_VERIFY_FAILED"):
-        NodeApi(stranger, lambda: "token", backoff_s=0).get(NODE)
+        new_api([]).node(NODE)
     assert kubernetes.requests == []
 
 
-def test_the_host_name_is_checked(address, kubernetes):
-    elsewhere = replace(address, endpoint=kubernetes.url.replace("127.0.0.1", "localhost"))
+def test_the_host_name_is_checked(aws, new_api, kubernetes):
+    aws.cluster["endpoint"] = kubernetes.url.replace("127.0.0.1", "localhost")
     with pytest.raises(KubernetesApiError, match=r"CERTIFICATE_VERIFY_FAILED|doesn't match"):
-        NodeApi(elsewhere, lambda: "token", backoff_s=0).get(NODE)
+        new_api([]).node(NODE)
     assert kubernetes.requests == []
 
 
 def test_an_authority_without_key_identifiers_is_accepted_as_python_3_13_would_not(
-    address, kubernetes, monkeypatch
+    new_api, kubernetes, monkeypatch
 ):
     ordinary = ssl_.create_urllib3_context
 
@@ -108,12 +116,13 @@ def test_an_authority_without_key_identifiers_is_accepted_as_python_3_13_would_n
     http = urllib3.PoolManager(ca_cert_data=kubernetes.ca_pem, retries=False)
     with pytest.raises(urllib3.exceptions.SSLError, match="Key Identifier"):
         http.request("GET", kubernetes.url)
-    assert NodeApi(address, lambda: "token", backoff_s=0).get(NODE) is None
+    assert new_api([]).node(NODE) is None
 
 
-def test_a_proxy_of_the_environment_is_used_with_its_login(address, monkeypatch):
+def test_a_proxy_of_the_environment_is_used_with_its_login(aws, new_api, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://user:p%40ss@127.0.0.1:9")
-    api = NodeApi(replace(address, endpoint="https://x.eks.example"), lambda: "token", backoff_s=0)
+    aws.cluster["endpoint"] = "https://x.eks.example"
+    api = new_api([])
     http = api._core.api_client.rest_client.pool_manager
     assert isinstance(http, urllib3.ProxyManager)
     assert http.proxy is not None
@@ -121,10 +130,10 @@ def test_a_proxy_of_the_environment_is_used_with_its_login(address, monkeypatch)
     assert http.proxy_headers == urllib3.make_headers(proxy_basic_auth="user:p@ss")
 
 
-def test_no_proxy_is_respected(address, monkeypatch):
+def test_no_proxy_is_respected(new_api, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert NodeApi(address, lambda: "token", backoff_s=0).get(NODE) is None
+    assert new_api([]).node(NODE) is None
 
 
 def test_the_token_is_a_presigned_identity_call_bound_to_the_cluster(session):
@@ -156,16 +165,11 @@ def test_the_token_of_one_cluster_does_not_open_another(session):
     assert one[1] != other[1]
 
 
-def test_a_cluster_that_may_not_be_described_is_an_error(clients):
+def test_a_cluster_that_may_not_be_described_is_an_error(clients, new_api):
     with Stubber(clients["eks"]) as stub:
         stub.add_client_error("describe_cluster", "AccessDeniedException", expected_params={"name": "shop"})
         with pytest.raises(CleanupError, match="denied eks:DescribeCluster"):
-            find_cluster(clients["eks"], "shop")
-
-
-@pytest.mark.usefixtures("aws")
-def test_a_live_cluster_is_found_with_its_authority(clients, address):
-    assert find_cluster(clients["eks"], "shop") == address
+            new_api([])
 
 
 def test_a_node_is_cordoned_and_read_in_one_request(api, kubernetes):

@@ -7,22 +7,17 @@ from botocore import exceptions
 from botocore.stub import Stubber
 
 from infra.credentials import Identity
-from infra.node_registration import (
-    CleanupError,
-    deregister,
-    explained,
-    open_session,
-    registrations,
-)
+from infra.eks_api import CleanupError, EksApi, explained, open_session
 
 MINE = "0a1b2c3d-0000-4000-8000-000000000001"
 FILTERS = [{"Key": "ActivationIds", "Values": [MINE]}]
 
 
 @pytest.fixture
-def ssm(clients):
+def ssm(clients, aws, new_api):
+    aws.cluster = None
     with Stubber(clients["ssm"]) as stub:
-        yield SimpleNamespace(client=clients["ssm"], stub=stub)
+        yield SimpleNamespace(api=new_api([]), stub=stub)
         stub.assert_no_pending_responses()
 
 
@@ -36,7 +31,7 @@ def test_registrations_are_asked_for_by_activation_and_read_from_every_page(ssm)
     ssm.stub.add_response("describe_instance_information", first, {"Filters": FILTERS})
     second = page(("mi-0bbbbbbbbbbbbbbbb", MINE))
     ssm.stub.add_response("describe_instance_information", second, {"Filters": FILTERS, "NextToken": "more"})
-    assert registrations(ssm.client, MINE) == {"mi-0aaaaaaaaaaaaaaaa", "mi-0bbbbbbbbbbbbbbbb"}
+    assert ssm.api.registrations(MINE) == {"mi-0aaaaaaaaaaaaaaaa", "mi-0bbbbbbbbbbbbbbbb"}
 
 
 def test_an_answer_about_other_machines_is_not_believed(ssm):
@@ -44,15 +39,15 @@ def test_an_answer_about_other_machines_is_not_believed(ssm):
         ("mi-0aaaaaaaaaaaaaaaa", "0a1b2c3d-0000-4000-8000-000000000002"), ("i-0ccccccccccccccccc", MINE)
     )
     ssm.stub.add_response("describe_instance_information", answer)
-    assert registrations(ssm.client, MINE) == set()
+    assert ssm.api.registrations(MINE) == set()
 
 
 def test_deregistration_says_whether_there_was_something(ssm):
     asked = {"InstanceId": "mi-0aaaaaaaaaaaaaaaa"}
     ssm.stub.add_response("deregister_managed_instance", {}, asked)
     ssm.stub.add_client_error("deregister_managed_instance", "InvalidInstanceId", expected_params=asked)
-    assert deregister(ssm.client, "mi-0aaaaaaaaaaaaaaaa") is True
-    assert deregister(ssm.client, "mi-0aaaaaaaaaaaaaaaa") is False
+    assert ssm.api.deregister("mi-0aaaaaaaaaaaaaaaa") is True
+    assert ssm.api.deregister("mi-0aaaaaaaaaaaaaaaa") is False
 
 
 @pytest.mark.parametrize(
@@ -67,7 +62,7 @@ def test_deregistration_says_whether_there_was_something(ssm):
 def test_an_error_of_aws_says_what_to_do(ssm, code, advice):
     ssm.stub.add_client_error("describe_instance_information", code, "The message.")
     with pytest.raises(CleanupError, match="The message") as caught:
-        registrations(ssm.client, MINE)
+        ssm.api.registrations(MINE)
     assert advice in str(caught.value)
     assert caught.value.__suppress_context__, "the engine prints the whole chain of tracebacks"
 
@@ -100,9 +95,8 @@ def test_a_request_that_boto3_refuses_is_not_called_a_fault_of_the_network():
 def test_no_credentials_at_all_is_explained(monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
-    session = open_session(Identity(region="cn-north-1", profile=None))
     with pytest.raises(CleanupError, match=r"Unable to locate credentials.*Sign in again"):
-        registrations(session.client("ssm"), MINE)
+        EksApi.signed_in(Identity(region="cn-north-1", profile=None), "shop", print)
 
 
 @pytest.mark.usefixtures("environment")
@@ -111,9 +105,10 @@ def test_a_profile_unknown_on_this_machine_is_named():
         open_session(Identity(region="cn-north-1", profile="work"))
 
 
-def test_throttled_calls_are_repeated(clients, aws, monkeypatch):
+def test_throttled_calls_are_repeated(new_api, aws, monkeypatch):
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
     aws.machines = {"mi-0aaaaaaaaaaaaaaaa": MINE}
+    api = new_api([])
     aws.throttle = 6
-    assert registrations(clients["ssm"], MINE) == {"mi-0aaaaaaaaaaaaaaaa"}
+    assert api.registrations(MINE) == {"mi-0aaaaaaaaaaaaaaaa"}
     assert aws.throttle == 0
