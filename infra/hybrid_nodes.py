@@ -45,7 +45,7 @@ class HybridNodes(pulumi.ComponentResource):
     """All hybrid nodes; each image is looked up once, however many nodes use it.
 
     `awaited` says whether the program makes them: nobody waits for a machine that a person has to start. `joins` has
-    what each machine of one's own needs to join, by name: secrets.
+    what each machine of one's own needs to join, by name: secrets. `known_addresses` has those that the settings say.
     """
 
     def __init__(self, name: str, args: HybridNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -80,6 +80,7 @@ class HybridNodes(pulumi.ComponentResource):
         self.awaited = not machines
         self.joins = {machine.name: machine.join for machine in machines}
         self.addresses = {node.name: node.address for node in self.nodes}
+        self.known_addresses = {spec.name: spec.address for spec in args.shape.nodes if spec.address}
         self.outputs = [node.output for node in self.nodes]
         self.register_outputs({})
 

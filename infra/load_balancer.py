@@ -80,15 +80,7 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=self._child,
         )
         for node, address in args.hybrid.addresses.items():
-            aws.lb.TargetGroupAttachment(
-                f"hybrid-{node}",
-                target_group_arn=hybrid.arn,
-                target_id=address,
-                port=args.shape.node_port,
-                # Addresses outside the load balancer's VPC belong to no zone of it.
-                availability_zone="all",
-                opts=self._child,
-            )
+            self._hybrid_target(hybrid, node, address)
         self.arn = balancer.arn
         self.node_port = args.shape.node_port
         self.target_group_arns = {"managed": managed.arn, "hybrid": hybrid.arn}
@@ -135,6 +127,26 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=self._args.account.tags,
             # On a stack that is up, nobody is sent to a port that does not answer yet.
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=leads_to)),
+        )
+
+    def _hybrid_target(self, group: aws.lb.TargetGroup, node: str, address: pulumi.Output[str]) -> None:
+        former = f"hybrid-{node}"
+        # By its address where the settings have it: DeregisterTargets takes a target from every attachment that has
+        # registered it, so two that swap their addresses would both be lost. Two instances never swap theirs: the old
+        # one is there until its target has gone.
+        known = self._args.hybrid.known_addresses.get(node)
+        aws.lb.TargetGroupAttachment(
+            f"hybrid-{known}" if known else former,
+            target_group_arn=group.arn,
+            target_id=address,
+            port=self._args.shape.node_port,
+            # Addresses outside the load balancer's VPC belong to no zone of it.
+            availability_zone="all",
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                # A stack that an earlier release of this program made keeps its targets.
+                pulumi.ResourceOptions(aliases=[pulumi.Alias(name=former)] if known else []),
+            ),
         )
 
     def _target_group(self, name: str, target_type: str) -> aws.lb.TargetGroup:

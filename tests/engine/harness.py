@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from tests.engine.aws_cli import write_aws_cli
+from tests.engine.standin.world import World
 
 REPOSITORY = Path(__file__).parents[2]
 PROFILE = "team"
@@ -289,14 +290,21 @@ class Stack:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [_call(json.loads(line)) for line in lines]
 
+    def world(self) -> World:
+        """Return everything that exists in AWS and in the cluster at this moment."""
+        world = World(self.standin / "journal.jsonl")
+        world.refresh()
+        return world
+
     def left(self) -> list[str]:
         """Return the keys of what the stand-ins were told to create and never to delete."""
         calls = [call for call in self.journal() if not call.failed]
-        gone = {(call.urn, call.details["id"]) for call in calls if call.kind == "Delete"}
+        # By type: what was made under a name of an earlier release goes under its new one.
+        gone = {(call.type, call.details["id"]) for call in calls if call.kind == "Delete"}
         created = [
             call for call in calls if call.kind == "Create" and not call.key.startswith(_WITH_THE_CLUSTER)
         ]
-        return [call.key for call in created if (call.urn, call.details["id"]) not in gone]
+        return [call.key for call in created if (call.type, call.details["id"]) not in gone]
 
     def state_text(self) -> str:
         """Return the state file as it lies on the disk."""

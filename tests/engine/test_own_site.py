@@ -16,18 +16,20 @@ from ops.cli import app
 from tests.engine.harness import name_of, needs, type_of
 from tests.engine.hybrid_apis import RegistrationError
 from tests.engine.standin.gateways import TRANSIT_ATTACHMENT, TRANSIT_GATEWAY, VPN_ATTACHMENT, VPN_GATEWAY
+from tests.engine.standin.world import TARGET
 from tests.manifest import small_manifest
 
 pytestmark = pytest.mark.engine
 
 NOW = datetime.now(UTC)
 ACTIVATION = "aws:ssm/activation:Activation"
-ATTACHMENT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 PROPAGATION = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
 ROUTE = "aws:ec2/route:Route"
 TGW = "tgw-0123456789abcdef0"
 OWNER = {"ownerId": "999999999999", "state": "available"}
 VGW, OTHER_VGW = "vgw-0123456789abcdef0", "vgw-0fedcba9876543210"
+# As an earlier release of this program named its targets.
+AS_BEFORE = 'f"hybrid-{known}" if known else former,', "former,"
 RANGE, OTHER_RANGE = "10.80.0.0/16", "10.81.0.0/24"
 RACK_1 = {"name": "rack-1", "address": "10.80.0.11"}
 RACK_2 = {"name": "rack-2", "address": "10.80.0.12", "os": "al2023", "architecture": "arm64"}
@@ -68,6 +70,11 @@ def made(step, token):
     return {call.name: call for call in step.of("Create", token)}
 
 
+def targets(rig):
+    """Return the addresses that the load balancer sends requests to."""
+    return {each.inputs["targetId"] for each in rig.stack.world().of(TARGET)}
+
+
 def hours(call):
     """For how many hours an activation was asked for, when this module was begun: the stack takes minutes at most."""
     return round(
@@ -87,6 +94,7 @@ def rig(new_rig):
     rig.stack.configure(
         site=site(RANGE, transitGatewayId=TGW), hybridNodes=[RACK_1, RACK_2], activationHours=48
     )
+    rig.stack.edit("infra/load_balancer.py", *AS_BEFORE)
     return rig
 
 
@@ -127,8 +135,9 @@ def joined(rig, built):
 
 @pytest.fixture(scope="module")
 def again(rig, joined):
-    """`pulumi up` with nothing changed, after one machine has joined."""
+    """`pulumi up` with nothing changed but the release, after one machine has joined."""
     assert joined
+    rig.stack.edit("infra/load_balancer.py", *reversed(AS_BEFORE))
     return rig.stack.step(rig.stack.up)
 
 
@@ -186,9 +195,27 @@ def by_others(rig, by_another_vpn):
 
 
 @pytest.fixture(scope="module")
-def refused(rig, by_others):
-    """`pulumi preview` with the VPC that plays a data centre in place of one's own."""
+def swapped(rig, by_others):
+    """`pulumi up` after the two machines that are left have swapped their addresses, and the targets after it."""
     assert by_others.run.code == 0
+    first, second = RACK_1["address"], RACK_10["address"]
+    rig.stack.configure(hybridNodes=[{**RACK_1, "address": second}, {**RACK_10, "address": first}])
+    return rig.stack.step(rig.stack.up), targets(rig)
+
+
+@pytest.fixture(scope="module")
+def renamed(rig, swapped):
+    """`pulumi up` after one of them got another name."""
+    step, _ = swapped
+    assert step.run.code == 0
+    rig.stack.configure(hybridNodes=[{**RACK_1, "address": RACK_10["address"]}, {**RACK_1, "name": "rack-7"}])
+    return rig.stack.step(rig.stack.up)
+
+
+@pytest.fixture(scope="module")
+def refused(rig, renamed):
+    """`pulumi preview` with the VPC that plays a data centre in place of one's own."""
+    assert renamed.run.code == 0
     with rig.stack.configured(site={}, hybridNodes=[{"name": "rack-1"}]):
         return rig.stack.step(lambda: rig.stack.preview(succeeds=False))
 
@@ -251,8 +278,8 @@ def test_what_ops_join_writes_from_the_real_outputs_admits_one_machine(rig, join
 
 
 def test_the_load_balancer_asks_the_machines_at_their_addresses(waiting, built):
-    targets = [call.details["inputs"] for step in (waiting, built) for call in step.of("Create", ATTACHMENT)]
-    assert {each["targetId"]: each["availabilityZone"] for each in targets} == {
+    inputs = [call.details["inputs"] for step in (waiting, built) for call in step.of("Create", TARGET)]
+    assert {each["targetId"]: each["availabilityZone"] for each in inputs} == {
         "10.80.0.11": "all",
         "10.80.0.12": "all",
     }
@@ -271,11 +298,18 @@ def test_a_second_up_changes_nothing(again):
     assert "updated" not in again.run.text
 
 
+def test_a_target_of_an_earlier_release_keeps_what_it_is_under_its_new_name(waiting, built, again):
+    before = {call.name for step in (waiting, built) for call in step.of("Create", TARGET)}
+    assert before == {"hybrid-rack-1", "hybrid-rack-2"}
+    after = {name_of(each["urn"]) for each in again.resources if each["type"] == TARGET}
+    assert after == {"hybrid-10.80.0.11", "hybrid-10.80.0.12"}
+
+
 def test_a_third_machine_in_another_range_brings_only_what_it_needs(changed):
     assert {(call.type, call.name) for call in changed.of("Create")} == {
         (ACTIVATION, "rack-10"),
-        (ATTACHMENT, "hybrid-rack-10"),
-        (ATTACHMENT, "hybrid-rack-2"),
+        (TARGET, "hybrid-10.80.0.22"),
+        (TARGET, "hybrid-10.81.0.10"),
         (ROUTE, f"site-public-{OTHER_RANGE}"),
         (ROUTE, f"site-private-{OTHER_RANGE}"),
         *((call.type, call.name) for call in changed.of("Create", "aws:vpc/securityGroup")),
@@ -289,9 +323,9 @@ def test_longer_hours_are_for_new_activations_only(changed):
 
 
 def test_another_address_moves_the_target_and_nothing_else_of_the_machine(changed):
-    new, old = changed.one("Create", ATTACHMENT, "hybrid-rack-2"), changed.one("Delete", ATTACHMENT)
+    new, old = changed.one("Create", TARGET, "hybrid-10.80.0.22"), changed.one("Delete", TARGET)
     assert new.details["inputs"]["targetId"] == "10.80.0.22"
-    assert old.name == "hybrid-rack-2"
+    assert old.name == "hybrid-10.80.0.12"
     assert [changed.of(kind) for kind in ("Cordon", "Evict", "DeleteNode", "Deregister")] == [[]] * 4
 
 
@@ -308,7 +342,7 @@ def test_when_an_activation_is_over_ops_join_says_how_to_renew_it(over):
 def test_the_command_makes_a_new_activation_for_that_machine_alone(renewed):
     assert made(renewed, ACTIVATION).keys() == {"rack-1"}
     assert [call.name for call in renewed.of("Delete", ACTIVATION)] == ["rack-1"]
-    assert made(renewed, ATTACHMENT) == {}
+    assert made(renewed, TARGET) == {}
     assert [renewed.of(kind) for kind in ("Cordon", "Evict", "DeleteNode", "Deregister")] == [[]] * 4
 
 
@@ -336,7 +370,7 @@ def test_a_machine_that_goes_is_drained_told_how_to_leave_and_forgotten(rig, joi
     assert "EC2 instance" not in text
     order = [removed.one(kind, "") for kind in ("Cordon", "Evict", "DeleteNode", "Deregister")]
     assert {call.name for call in order} == {machine}
-    assert removed.one("Delete", ATTACHMENT).ended <= order[0].started
+    assert removed.one("Delete", TARGET).ended <= order[0].started
     assert order[-1].ended <= removed.one("Delete", ACTIVATION).started
     assert machine not in rig.apis.machines
 
@@ -385,6 +419,21 @@ def test_routes_that_somebody_else_makes_need_nothing_of_the_stack(by_others):
     assert max(call.ended for call in by_others.of("Delete", PROPAGATION)) <= (
         by_others.one("Delete", VPN_ATTACHMENT).started
     )
+
+
+def test_two_machines_that_swap_their_addresses_both_keep_their_target(swapped):
+    # DeregisterTargets takes a target from every attachment that has registered it.
+    step, addresses = swapped
+    assert addresses == {RACK_1["address"], RACK_10["address"]}
+    assert step.of("Create", TARGET) == step.of("Delete", TARGET) == []
+    (drain,) = (each for each in step.resources if each["urn"].endswith("NodeDrain::rack-1"))
+    assert drain["outputs"]["address"] == RACK_10["address"]
+
+
+def test_a_machine_with_another_name_and_its_address_keeps_its_target(rig, renamed):
+    assert {call.name for call in renamed.of("Delete", ACTIVATION)} == {"rack-10"}
+    assert made(renamed, ACTIVATION).keys() == {"rack-7"}
+    assert targets(rig) == {RACK_1["address"], RACK_10["address"]}
 
 
 def test_a_gateway_is_detached_before_its_subnets_and_its_vpc_go(again, by_another_vpn):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.engine.standin import refusals
-from tests.engine.standin.world import FAILED, Thing, World
+from tests.engine.standin.world import FAILED, TARGET, Thing, World
 
 VPC, OTHER_VPC = "vpc-00000000000000010", "vpc-00000000000000020"
 GROUP, OTHER_GROUP = "sg-00000000000000010", "sg-00000000000000020"
@@ -287,3 +287,15 @@ def test_the_world_is_what_the_journal_says(world, tmp_path):
     # With a cluster goes what lived in it.
     assert world.get(CONFIG_MAP, "kube-system/calico-config") is None
     assert world.get(ADDON, "it:coredns") is None
+
+
+def test_a_target_that_was_registered_twice_is_one_target(world):
+    place = {"targetGroupArn": "arn:group", "targetId": "10.80.0.11", "port": 30080}
+    for identity, inputs in (
+        ("first", place),
+        ("second", place),
+        ("other", {**place, "targetId": "10.80.0.12"}),
+    ):
+        world.add(Thing(token=TARGET, id=identity, inputs=inputs))
+    world.apply({"call": "Delete", "urn": f"urn:pulumi:test::it::{TARGET}::hybrid", "id": "first"})
+    assert {each.id for each in world.of(TARGET)} == {"other"}

@@ -16,6 +16,7 @@ CLUSTER = "aws:eks/cluster:Cluster"
 FAILED = "CREATE_FAILED"
 # Of what is being created: it counts, and nothing can use it yet.
 PENDING = "PENDING"
+TARGET = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 # What EKS removes with the cluster, and what lives inside it.
 _WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:", "aws:eks/accessEntry:")
 
@@ -62,7 +63,9 @@ class World:
         token = entry["urn"].split("::")[2].split("$")[-1]
         key = (token, entry["id"])
         if entry["call"] == "Delete":
-            self._things.pop(key, None)
+            gone = self._things.pop(key, None)
+            if gone and token == TARGET:
+                self._deregister(gone)
             if token == CLUSTER:
                 inside = [each for each in self._things if each[0].startswith(_WITH_THE_CLUSTER)]
                 for each in inside:
@@ -76,6 +79,16 @@ class World:
                 outputs={**entry.get("outputs", {}), **entry["inputs"]},
                 status=status,
             )
+
+    def _deregister(self, target: Thing) -> None:
+        """Let a target go, whoever has registered it: DeregisterTargets knows the target, not its registrations."""
+        twins = [
+            key
+            for key, each in self._things.items()
+            if each.token == TARGET and _place(each) == _place(target)
+        ]
+        for key in twins:
+            del self._things[key]
 
     def add(self, thing: Thing) -> None:
         """Let something exist."""
@@ -92,3 +105,7 @@ class World:
     def __iter__(self) -> Iterator[Thing]:
         """Go through everything, what is being created included."""
         return iter([*self._things.values(), *self.begun])
+
+
+def _place(target: Thing) -> tuple[Any, ...]:
+    return tuple(target.inputs.get(key) for key in ("targetGroupArn", "targetId", "port"))
