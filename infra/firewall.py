@@ -1,13 +1,14 @@
 """Security groups, with exactly the rules that the flow table asks for.
 
-Every rule is a resource of its own, named by what it opens: AWS refuses a rule that exists already, and the engine
-creates before it deletes. So no rule is named by its position in a list. Machines in the same VPC are named by
-security group, machines across the peering by address: on-premises machines have no security group.
+Every rule is a resource of its own, named by what makes it another one for AWS and by nothing else: group, direction,
+protocol, port, peer. AWS refuses a rule that exists already, and the engine creates before it deletes. Machines in the
+same VPC are named by security group, machines across the peering by address: on-premises machines have no security
+group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -16,6 +17,7 @@ import pulumi_aws as aws
 from infra.account import Account
 from infra.flows import GROUPS, Place, Rule, flows, rules
 from infra.network import Vpc
+from infra.rule_limit import RuleLimit
 from infra.shapes import NetworksShape
 from infra.site import Site
 from infra.systems import SYSTEMS
@@ -39,6 +41,21 @@ class FirewallArgs:
     shape: NetworksShape
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Opening:
+    """One rule of one group: from or to a range, or where `cidr` is None the group of the rule's peer."""
+
+    rule: Rule
+    cidr: str | None
+    former_names: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """All that makes it another rule for AWS."""
+        rule = self.rule
+        return f"{rule.group}-{rule.direction}-{rule.protocol}-{rule.port}-{self.cidr or rule.peer}"
+
+
 class Firewall(pulumi.ComponentResource):
     """Security groups: control plane, managed nodes, load balancer, and hybrid nodes where those are instances.
 
@@ -58,16 +75,21 @@ class Firewall(pulumi.ComponentResource):
             "control-plane": args.vpc.private_cidrs,
             "load-balancer": args.vpc.public_cidrs,
         }
-        self._opened: set[tuple[str, ...]] = set()
         table = flows(
             node_port=args.shape.alb.node_port,
             plain_http=any(SYSTEMS[name].plain_http for name in args.shape.operating_systems),
             https=args.shape.alb.certificate_arn is not None,
             webhook_ports=args.shape.webhook_ports,
         )
+        openings: dict[str, _Opening] = {}
         for rule in rules(table):
             if rule.group in self._groups:
-                self._open(rule)
+                for opening in self._openings(rule):
+                    # The control plane and the managed nodes have the same addresses, and AWS refuses a rule twice.
+                    openings.setdefault(opening.name, opening)
+        self._limit = RuleLimit(name, rules=_by_group(openings.values()), opts=self._child)
+        for opening in openings.values():
+            self._create(opening)
         self.control_plane = self._groups["control-plane"]
         self.managed_nodes = self._groups["managed"]
         hybrid = self._groups.get("hybrid")
@@ -87,31 +109,18 @@ class Firewall(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _open(self, rule: Rule) -> None:
+    def _openings(self, rule: Rule) -> Iterator[_Opening]:
         same_vpc = rule.peer in self._groups and (rule.group == "hybrid") == (rule.peer == "hybrid")
         if same_vpc:
-            self._create(
-                rule, rule.name, rule.former_name, referenced_security_group_id=self._groups[rule.peer].id
-            )
+            yield _Opening(rule=rule, cidr=None, former_names=(rule.name, rule.former_name))
             return
         cidrs = self._cidrs[rule.peer]
         for number, cidr in enumerate(cidrs, start=1):
-            former = rule.former_name if len(cidrs) == 1 else f"{rule.former_name}-{number}"
-            # The control plane and the managed nodes have the same addresses, and AWS refuses a rule twice.
-            opens = (rule.group, rule.direction, rule.protocol, str(rule.port), cidr)
-            if opens not in self._opened:
-                self._opened.add(opens)
-                self._create(rule, f"{rule.name}-{cidr}", former, cidr_ipv4=cidr)
+            by_position = rule.former_name if len(cidrs) == 1 else f"{rule.former_name}-{number}"
+            yield _Opening(rule=rule, cidr=cidr, former_names=(f"{rule.name}-{cidr}", by_position))
 
-    def _create(
-        self,
-        rule: Rule,
-        name: str,
-        former_name: str,
-        *,
-        cidr_ipv4: str | None = None,
-        referenced_security_group_id: pulumi.Input[str] | None = None,
-    ) -> None:
+    def _create(self, opening: _Opening) -> None:
+        rule, name, cidr = opening.rule, opening.name, opening.cidr
         kind = (
             aws.vpc.SecurityGroupIngressRule
             if rule.direction == "ingress"
@@ -123,13 +132,24 @@ class Firewall(pulumi.ComponentResource):
             ip_protocol=rule.protocol,
             from_port=rule.port,
             to_port=rule.port,
-            cidr_ipv4=cidr_ipv4,
-            referenced_security_group_id=referenced_security_group_id,
+            cidr_ipv4=cidr,
+            referenced_security_group_id=None if cidr else self._groups[rule.peer].id,
             description=rule.description,
             tags=self._args.account.named(name),
             opts=pulumi.ResourceOptions.merge(
                 self._child,
-                # A stack that an earlier release of this program made keeps its rules.
-                pulumi.ResourceOptions(aliases=[pulumi.Alias(name=former_name)]),
+                pulumi.ResourceOptions(
+                    depends_on=[self._limit],
+                    # A stack that an earlier release of this program made keeps its rules.
+                    aliases=[pulumi.Alias(name=before) for before in opening.former_names],
+                ),
             ),
         )
+
+
+def _by_group(openings: Iterable[_Opening]) -> dict[str, list[str]]:
+    """The names of the rules of each group in each direction, as the limit counts them."""
+    places: dict[str, list[str]] = {}
+    for opening in openings:
+        places.setdefault(f"{opening.rule.group} {opening.rule.direction}", []).append(opening.name)
+    return {place: sorted(names) for place, names in places.items()}

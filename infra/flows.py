@@ -37,8 +37,7 @@ class Flow:
 class Rule:
     """One security-group rule: on `group`, to or from `peer`.
 
-    `name` says all that makes it another rule, but for the addresses of a peer that is named by address.
-    `former_name` is what it was called before the port was in it.
+    Earlier releases called it `name`, and before that `former_name`, which has no port.
     """
 
     name: str

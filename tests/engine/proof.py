@@ -116,7 +116,7 @@ ROWS: dict[str, Row] = {
         effect="In place", step="adjusted", of=("kubernetes:core/v1:Service", "sample-svc")
     ),
     "webhookPorts": Row(
-        effect="In place", step="adjusted_back", of=(INGRESS, "hybrid-ingress-webhook"), kind="Create"
+        effect="In place", step="adjusted_back", of=(INGRESS, "hybrid-ingress-tcp-9443-"), kind="Create"
     ),
     "metricsServer": Row(
         effect="In place",

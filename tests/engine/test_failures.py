@@ -88,15 +88,15 @@ def killed(new_rig):
     """A first `pulumi up` whose engine is killed: while the control plane is made, and once more in Calico."""
     rig = new_rig()
     # As an earlier release of this program named its rules.
-    present, former = "rule.name, rule.former_name,", "rule.former_name, rule.former_name,"
-    by_address, by_position = 'f"{rule.name}-{cidr}", former,', "former, former,"
+    present, former = (
+        "rule, name, cidr = opening.rule, opening.name,",
+        "rule, name, cidr = opening.rule, opening.former_names[1],",
+    )
     rig.stack.edit("infra/firewall.py", present, former)
-    rig.stack.edit("infra/firewall.py", by_address, by_position)
     rig.stack.order(hang=[CLUSTER])
     first = rig.stack.step(lambda: kill(rig.stack, CLUSTER))
     rig.stack.order()
     rig.stack.edit("infra/firewall.py", former, present)
-    rig.stack.edit("infra/firewall.py", by_position, by_address)
     settled = rig.stack.step(lambda: settle(rig.stack))
     # The API server has made this object without the engine's knowledge.
     rig.stack.order(unrecorded=[f"{ACCOUNT}::calico:kube-system/calico-node"])

@@ -86,8 +86,8 @@ def test_clients_of_the_load_balancer_come_and_go_one_by_one(adjusted, adjusted_
     assert clients(adjusted_back, "Create") == {"192.0.2.0/24"}
     gone = {call.name for call in adjusted_back.of("Delete", INGRESS)}
     assert gone == {
-        f"load-balancer-ingress-http-from-clients-80-{CLIENTS}",
-        f"load-balancer-ingress-https-from-clients-443-{CLIENTS}",
+        f"load-balancer-ingress-tcp-80-{CLIENTS}",
+        f"load-balancer-ingress-tcp-443-{CLIENTS}",
     }
 
 
@@ -98,10 +98,10 @@ def test_with_a_certificate_port_443_answers_before_port_80_redirects_to_it(adju
     assert http.details["inputs"]["defaultActions"][0]["type"] == "redirect"
     assert adjusted.of("Delete", LISTENER) == []
     opened = {
-        (each.name.split("-")[3], each.details["inputs"]["cidrIpv4"])
+        (each.details["inputs"]["fromPort"], each.details["inputs"]["cidrIpv4"])
         for each in adjusted.of("Create", INGRESS, "load-balancer-")
     }
-    assert ("https", CLIENTS) in opened
+    assert (443, CLIENTS) in opened
     assert outputs(adjusted)["albDnsName"].startswith("alb-")
 
 
@@ -116,7 +116,7 @@ def test_without_a_certificate_port_80_answers_by_itself_before_port_443_goes(re
     assert (http.name, https.name) == ("alb", "alb-https")
     assert http.details["inputs"]["defaultActions"][0]["type"] == "forward"
     assert http.ended <= https.started
-    closed = {call.name for call in regrouped.of("Delete", INGRESS, "load-balancer-ingress-https-")}
+    closed = {call.name for call in regrouped.of("Delete", INGRESS, "load-balancer-ingress-tcp-443-")}
     assert len(closed) == 2
     assert outputs(regrouped)["albUrl"].startswith("http://alb-")
     assert "albDnsName" not in outputs(regrouped)
@@ -124,8 +124,8 @@ def test_without_a_certificate_port_80_answers_by_itself_before_port_443_goes(re
 
 def test_another_node_port_opens_the_new_one_before_it_closes_the_old_one(adjusted):
     service = adjusted.one("Update", "kubernetes:core/v1:Service", "sample-svc")
-    opened = adjusted.of("Create", INGRESS, "hybrid-ingress-node-port-")
-    closed = adjusted.of("Delete", INGRESS, "hybrid-ingress-node-port-")
+    opened = adjusted.of("Create", INGRESS, "hybrid-ingress-tcp-31000-")
+    closed = adjusted.of("Delete", INGRESS, "hybrid-ingress-tcp-30080-")
     assert opened
     assert closed
     assert max(call.ended for call in opened) <= min(call.started for call in closed)

@@ -63,6 +63,17 @@ OUT = {
 }
 
 
+# Two rules that have these in common are one rule.
+AS_AWS_SEES_IT = (
+    "securityGroupId",
+    "ipProtocol",
+    "fromPort",
+    "toPort",
+    "cidrIpv4",
+    "referencedSecurityGroupId",
+)
+
+
 def opened(recording, type_):
     names = {r.id: r.name for r in recording.of_type("aws:ec2/securityGroup:SecurityGroup")}
     found = [
@@ -179,14 +190,32 @@ def test_a_rule_has_one_name_wherever_it_stands_in_a_list(record, before, after)
     assert len(kept) == len(set(before) & set(after))
 
 
-def test_rules_that_open_different_ports_have_different_names(record):
-    one, other = (named_rules(record(sampleNodePort=port)) for port in (30080, 31000))
-    assert {name for name in one if "node-port" in name}.isdisjoint(other)
+def test_a_rule_has_one_name_whichever_setting_asks_for_it(record):
+    # Both ports are open from the control plane's addresses to the hybrid nodes, before and after.
+    contents = [
+        {
+            (rule.type, *(rule.inputs.get(key) for key in AS_AWS_SEES_IT)): name
+            for name, rule in named_rules(record(sampleNodePort=sample, webhookPorts=[webhook])).items()
+        }
+        for sample, webhook in ((30080, 31000), (31000, 30080))
+    ]
+    first, second = contents
+    both = first.keys() & second.keys()
+    assert {content: first[content] for content in both} == {content: second[content] for content in both}
+    assert any(INGRESS in content and 31000 in content for content in both)
 
 
 def test_every_rule_says_what_it_was_called_before(record):
     recording = record(albAllowedCidrs=["198.51.100.0/24", "203.0.113.0/24"])
     former = {alias for rule in named_rules(recording).values() for alias in rule.options.aliases}
     assert "load-balancer-ingress-http-from-clients-2" in former
+    assert "load-balancer-ingress-http-from-clients-80-203.0.113.0/24" in former
     assert "control-plane-ingress-api-from-hybrid" in former
-    assert len(former) == len(named_rules(recording))
+    assert len(former) == 2 * len(named_rules(recording))
+
+
+def test_every_rule_waits_for_the_count_of_all(dev):
+    (limit,) = dev.of_type("pulumi-python:dynamic/ekshybrid:RuleLimit")
+    counted = [name for names in limit.inputs["rules"].values() for name in names]
+    assert sorted(counted) == sorted(named_rules(dev))
+    assert all(limit.urn in rule.dependencies for rule in named_rules(dev).values())

@@ -139,7 +139,7 @@ def test_a_kind_of_network_resource_that_is_not_known_stops_the_proof(record, co
         ("aws:ec2/route:Route", "eks-public-internet", {"gatewayId": "", "coreNetworkArn": "arn:1"}),
         (
             "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-            "hybrid-egress-https-to-internet-443-0.0.0.0/0",
+            "hybrid-egress-tcp-443-0.0.0.0/0",
             {"cidrIpv4": None, "prefixListId": "pl-1"},
         ),
     ],

@@ -229,7 +229,7 @@ def test_every_required_flow_has_its_number_in_picture_and_legend(record, config
 
 def test_a_closed_flow_is_red_and_says_so(record, config):
     recording = record()
-    closed = "control-plane-ingress-api-from-hybrid-443-10.90.1.0/24"
+    closed = "control-plane-ingress-tcp-443-10.90.1.0/24"
     rest = {u: r for u, r in recording.resources.items() if r.name != closed}
     recording = replace(recording, resources=rest)
     svg = draw(recording, prove(recording, Expectations.from_config(config())))
