@@ -16,6 +16,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
+from infra.active_node_group import ActiveNodeGroup
 from infra.cluster import HybridCluster
 from infra.iam import MANAGED_NODE_POLICIES, ec2_trust
 from infra.instances import Architecture
@@ -111,7 +112,18 @@ class ManagedNodes(pulumi.ComponentResource):
         )
         self.desired, self.min, self.max = shape.desired, shape.min, shape.max
         self.name = self.node_group.node_group_name
-        self.auto_scaling_group = self.node_group.resources[0].autoscaling_groups[0].name
+        active = ActiveNodeGroup(
+            name,
+            account=args.account,
+            cluster_name=args.cluster.name,
+            node_group=self.name,
+            urn=self.node_group.urn,
+            opts=self._child,
+        )
+        # After that: a group that failed has no auto-scaling group.
+        self.auto_scaling_group: pulumi.Output[str] = active.id.apply(
+            lambda _: self.node_group.resources[0].autoscaling_groups[0].name
+        )
         self.register_outputs({"name": self.name})
 
     def _role(self) -> tuple[aws.iam.Role, list[pulumi.Resource]]:

@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
-from tests.engine.standin.world import CLUSTER, World
+from tests.engine.standin.refusals import NODE_GROUP
+from tests.engine.standin.world import CLUSTER, Thing, World
 
 _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
@@ -98,7 +99,7 @@ class HybridApis:
     def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
         operation = (headers.get("X-Amz-Target") or "").removeprefix("AmazonSSM.")
         if path.startswith("/clusters/"):
-            return self._describe_cluster(path.rsplit("/", 1)[1])
+            return self._eks(*path.split("?")[0].split("/")[2:])
         if self.denied == f"ssm:{operation}":
             return 400, {"__type": "AccessDeniedException", "message": "User is not authorized."}
         asked = json.loads(body)
@@ -110,6 +111,27 @@ class HybridApis:
             self._write("Deregister", asked["InstanceId"], self.machines.pop(asked["InstanceId"]))
             return 200, {}
         return 400, {"__type": "InvalidInstanceId", "message": ""}
+
+    def _eks(self, cluster: str, kind: str = "", name: str = "") -> Answer:
+        if not kind:
+            return self._describe_cluster(cluster)
+        with self._reading:
+            self._world.refresh()
+            groups = {each.inputs["nodeGroupName"]: each for each in self._world.of(NODE_GROUP)}
+        return self._describe_node_group(groups.get(name)) if name else (200, {"nodegroups": list(groups)})
+
+    def _describe_node_group(self, made: Thing | None) -> Answer:
+        if made is None:
+            return 404, {"__type": "ResourceNotFoundException", "message": "No node group found."}
+        issues = [{"code": "NodeCreationFailure", "message": "Instances failed to join"}]
+        return 200, {
+            "nodegroup": {
+                "nodegroupName": made.inputs["nodeGroupName"],
+                "status": made.status,
+                "health": {"issues": [] if made.status == "ACTIVE" else issues},
+                "tags": made.inputs["tags"],
+            }
+        }
 
     def _describe_cluster(self, name: str) -> Answer:
         with self._reading:

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import re
+import shlex
 import signal
 import subprocess
 import time
@@ -119,17 +121,53 @@ def half_made(killed):
 def repeated_up(half_made):
     """The next one, which has nothing to change about the node group."""
     rig, _ = half_made
-    step = rig.stack.step(rig.stack.up)
-    rig.join()
+    step = rig.stack.step(lambda: rig.stack.up(succeeds=False))
     return rig, step
 
 
 @pytest.fixture(scope="module")
 def replaced(repeated_up):
-    """`pulumi up --replace` with the exact URN, as docs/changes.md says."""
+    """The command that it says."""
     rig, step = repeated_up
-    (group,) = (resource["urn"] for resource in step.resources if resource["type"] == NODE_GROUP)
-    return rig, rig.stack.step(lambda: rig.stack.pulumi("up", "--yes", "--skip-preview", "--replace", group))
+    return rig, rig.stack.step(lambda: told(rig.stack, step))
+
+
+@pytest.fixture(scope="module")
+def regrouped(replaced):
+    """`pulumi up` with another instance type, whose new group EKS makes and reports failed."""
+    rig, _ = replaced
+    rig.join()
+    rig.stack.configure(managedNodes={"instanceType": "t3.medium"})
+    rig.stack.order(fail_after={f"{NODE_GROUP}::managed": "NodeCreationFailure: Instances failed to join"})
+    step = rig.stack.step(lambda: rig.stack.up(succeeds=False))
+    rig.stack.order()
+    return rig, step
+
+
+@pytest.fixture(scope="module")
+def insisted(regrouped):
+    """What somebody does then who reads nothing: the preview, the same `up` again, and one that refreshes."""
+    rig, _ = regrouped
+    looked = rig.stack.step(lambda: rig.stack.preview(succeeds=False))
+    again = rig.stack.step(lambda: rig.stack.up(succeeds=False))
+    refreshed = rig.stack.step(
+        lambda: rig.stack.pulumi("up", "--yes", "--skip-preview", "--refresh", succeeds=False)
+    )
+    return rig, (looked, again, refreshed)
+
+
+@pytest.fixture(scope="module")
+def mended_group(insisted):
+    """The command that it says, and an `up` after it."""
+    rig, (_, _, last) = insisted
+    step = rig.stack.step(lambda: told(rig.stack, last))
+    return rig, step, rig.stack.step(rig.stack.up)
+
+
+def told(stack, step):
+    """Run the command with which a failed node group is made again, as the message has it."""
+    (command,) = set(re.findall(r"pulumi (up --replace '[^']+')", " ".join(step.run.text.split())))
+    return stack.pulumi(*shlex.split(command), "--yes", "--skip-preview")
 
 
 def interrupt(stack):
@@ -290,13 +328,41 @@ def test_after_a_kill_nothing_is_made_twice_and_nothing_is_lost(killed, half_mad
     assert rig.stack.state().get("pending_operations", []) == []
 
 
-def test_a_node_group_that_failed_stays_failed_and_the_next_up_does_not_notice(half_made, repeated_up):
+def test_a_node_group_that_failed_stays_failed_and_the_next_up_says_so(half_made, repeated_up):
     _, failed = half_made
     assert "NodeCreationFailure: Instances failed to join" in failed.run.text
     assert NODE_GROUP in {resource["type"] for resource in failed.resources}
     _, after = repeated_up
+    text = " ".join(after.run.text.split())
+    assert "is CREATE_FAILED, not ACTIVE. NodeCreationFailure: Instances failed to join." in text
+    assert "Traceback" not in text
     assert after.of("Create", NODE_GROUP) == []
     assert after.of("Delete", NODE_GROUP) == []
+
+
+def test_while_a_new_node_group_has_failed_no_run_deletes_the_old_one(regrouped, insisted):
+    rig, failed = regrouped
+    _, steps = insisted
+    new, (old,) = (
+        failed.one("Create", NODE_GROUP),
+        [each for each in rig.stack.world().of(NODE_GROUP) if each.status == "ACTIVE"],
+    )
+    assert new.details["id"] != old.id
+    for step in (failed, *steps):
+        assert step.of("Delete", NODE_GROUP) == []
+    for step in steps:
+        assert "Until it is, the node group that it replaces stays" in " ".join(step.run.text.split())
+        assert "Traceback" not in step.run.text
+
+
+def test_the_old_node_group_goes_when_the_new_one_is_active(regrouped, mended_group):
+    rig, step, after = mended_group
+    gone = {call.details["id"] for call in step.of("Delete", NODE_GROUP)}
+    assert regrouped[1].one("Create", NODE_GROUP).details["id"] in gone
+    assert len(gone) == 2
+    (left,) = rig.stack.world().of(NODE_GROUP)
+    assert (left.status, left.inputs["instanceTypes"]) == ("ACTIVE", ["t3.medium"])
+    assert after.changes == []
 
 
 def test_a_node_group_that_failed_is_replaced_by_its_exact_urn_and_nothing_else_is(replaced, half_made):

@@ -179,7 +179,7 @@ class StandIn:
             reason = orders.get("fail_after", {}).get(key)
             journal.write({**entry, "status": FAILED} if reason else entry, started)
         if reason:
-            raise CreatedButFailedError(reason, identity, {**outputs, **asked}, asked)
+            raise CreatedButFailedError(reason, identity, {**cloud.failed(token, outputs), **asked}, asked)
         if key in orders.get("unrecorded", []):
             journal.write({**entry, "call": "Hang"}, started)
             self.cancelled.wait(HANG_S)
@@ -211,13 +211,19 @@ class StandIn:
             return self.world.get(token, identity)
 
     def read(self, request: Any) -> Any:
-        """Tell what there is, for a refresh: what is gone has no id, the rest is as it was recorded."""
+        """Tell what there is, for a refresh: what is gone has no id, the rest is as it was recorded.
+
+        Of what was reported failed, only now is everything known.
+        """
         started, (token, _) = time.monotonic(), _type_and_name(request.urn)
         there = self._existing(token, request.id)
         journal.write({"call": "Read", "urn": request.urn, "id": request.id, "there": bool(there)}, started)
         if there is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+        known = request.properties
+        if there.status == FAILED:
+            known = wire.to_struct({**wire.from_struct(known), **there.outputs})
+        return provider_pb2.ReadResponse(id=request.id, properties=known, inputs=request.inputs)
 
     def update(self, request: Any) -> Any:
         """Change a resource in place."""

@@ -1,0 +1,115 @@
+"""Stops an `up` while the managed node group is not ACTIVE, before the one that it replaces is deleted.
+
+For the engine a group that EKS reports as CREATE_FAILED is made, because it has an id (`Create` of
+pulumi-terraform-bridge). The next `pulumi up` has nothing to change about it, and then deletes the healthy group that
+it replaces. It deletes last, and only when nothing has failed: so it is enough that what stands behind the group fails.
+
+The engine unpickles the provider *by reference*: its name must stay importable (see node_cleanup.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
+from pulumi.dynamic.dynamic import PROVIDER_KEY
+from pulumi.output import Unknown
+
+from infra.account import Account
+from infra.credentials import Identity
+from infra.names import STACK_TAG
+
+_INPUTS = ("cluster_name", "node_group", "urn", "stack", "region", "profile", "roles", PROVIDER_KEY)
+
+
+class ActiveNodeGroupProvider(ResourceProvider):
+    """What the engine calls, out of process. Holds no state: it is pickled by reference."""
+
+    serialize_as_secret_always = False
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Ask EKS in every preview and every up, once the group has a name."""
+        if any(isinstance(news[key], Unknown) for key in ("cluster_name", "node_group")):
+            return CheckResult(news, [])
+        # Imported here: boto3 takes a quarter of a second.
+        from infra.node_registration import CleanupError, explained, open_session
+
+        try:
+            session = open_session(Identity.from_state(news))
+            with explained("eks:DescribeNodegroup and eks:ListNodegroups"):
+                reason = _why_not(session, news)
+        except CleanupError as error:
+            reason = str(error)
+        return CheckResult(news, [CheckFailure("node_group", reason)] if reason else [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Follow in place."""
+        return DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in _INPUTS), replaces=[])
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Store the inputs."""
+        return CreateResult(props["stack"], dict(props))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Store the new inputs."""
+        return UpdateResult(dict(_news))
+
+
+def _why_not(session: Any, props: dict[str, Any]) -> str | None:
+    """Tell why nothing may be deleted in favour of this group, with the way out; None when it is as it should be."""
+    from infra.node_registration import CLIENT_CONFIG
+
+    eks = session.client("eks", config=CLIENT_CONFIG)
+    cluster, name = props["cluster_name"], props["node_group"]
+    subject = f"the managed node group {name} of cluster {cluster}"
+    try:
+        group = eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
+    except eks.exceptions.ResourceNotFoundException:
+        return f"{subject} does not exist any more. To have it made again: pulumi up --refresh"
+    status = group["status"]
+    if status in ("ACTIVE", "UPDATING"):
+        return None
+    # It has been ACTIVE, and an `up` may be what mends it, unless another group is there to be deleted.
+    if status == "DEGRADED" and not _others(eks, cluster, name, props["stack"]):
+        return None
+    issues = "".join(f" {issue['code']}: {issue['message']}." for issue in group["health"]["issues"])
+    return (
+        f"{subject} is {status}, not ACTIVE.{issues} Until it is, the node group "
+        "that it replaces stays. Either set managedNodes back to what it was, then pulumi up; or wait until the group "
+        "is ACTIVE, if EKS still works on it; or fix the cause (make doctor names it), then have the group made again: "
+        f"pulumi up --replace '{props['urn']}'"
+    )
+
+
+def _others(eks: Any, cluster: str, name: str, stack: str) -> list[str]:
+    """Names of the stack's other node groups in the cluster."""
+    pages = eks.get_paginator("list_nodegroups").paginate(clusterName=cluster)
+    names = [other for page in pages for other in page["nodegroups"] if other != name]
+    groups = [
+        eks.describe_nodegroup(clusterName=cluster, nodegroupName=other)["nodegroup"] for other in names
+    ]
+    return [group["nodegroupName"] for group in groups if group.get("tags", {}).get(STACK_TAG) == stack]
+
+
+class ActiveNodeGroup(pulumi.dynamic.Resource, module="ekshybrid", name="ActiveNodeGroup"):
+    """The resource itself: it exists when `node_group` is ACTIVE. `urn` is that of the group, for the way out."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        account: Account,
+        cluster_name: pulumi.Input[str],
+        node_group: pulumi.Input[str],
+        urn: pulumi.Input[str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        props = {
+            "cluster_name": cluster_name,
+            "node_group": node_group,
+            "urn": urn,
+            "stack": account.tags[STACK_TAG],
+            **account.identity.stored,
+        }
+        super().__init__(ActiveNodeGroupProvider(), name, props, opts)

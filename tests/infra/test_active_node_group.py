@@ -1,0 +1,116 @@
+"""No node group is deleted in favour of one that EKS does not call ACTIVE; EKS's answers have its API's own shapes."""
+
+import pickle
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from pulumi.output import Unknown
+
+from infra import node_registration
+from infra.active_node_group import ActiveNodeGroupProvider
+
+URN = "urn:pulumi:dev::eks-hybrid-calico::ekshybrid:managed_nodes:ManagedNodes$aws:eks/nodeGroup:NodeGroup::managed"
+STACK = "eks-hybrid-calico/dev"
+ASKED = {
+    "cluster_name": "it",
+    "node_group": "managed-new",
+    "urn": URN,
+    "stack": STACK,
+    "region": "eu-central-1",
+    "profile": None,
+}
+FAILED = [{"code": "NodeCreationFailure", "message": "Instances failed to join", "resourceIds": ["i-1"]}]
+
+
+def group(name, status, *, issues=(), stack=STACK):
+    return {
+        "nodegroup": {
+            "nodegroupName": name,
+            "status": status,
+            "health": {"issues": list(issues)},
+            "tags": {"eks-hybrid-calico:stack": stack},
+        }
+    }
+
+
+@pytest.fixture
+def eks(monkeypatch):
+    """EKS, which answers what a test says, in this order, and refuses to answer anything else."""
+    client = boto3.client(
+        "eks", region_name="eu-central-1", aws_access_key_id="AKIDTEST", aws_secret_access_key="none"
+    )
+
+    class Session:
+        def client(self, service, **_):
+            assert service == "eks"
+            return client
+
+    monkeypatch.setattr(node_registration, "open_session", lambda _identity: Session())
+    with Stubber(client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def described(eks, name, *answer, **more):
+    eks.add_response(
+        "describe_nodegroup", group(name, *answer, **more), {"clusterName": "it", "nodegroupName": name}
+    )
+
+
+def refusal(**changes):
+    failures = ActiveNodeGroupProvider().check({}, {**ASKED, **changes}).failures
+    return failures[0].reason if failures else None
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "UPDATING"])
+def test_a_group_that_works_lets_an_up_go_on(eks, status):
+    described(eks, "managed-new", status)
+    assert refusal() is None
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "CREATING", "DELETING", "DELETE_FAILED"])
+def test_a_group_that_does_not_stops_it_with_the_way_out(eks, status):
+    described(eks, "managed-new", status, issues=FAILED)
+    reason = refusal()
+    assert f"the managed node group managed-new of cluster it is {status}, not ACTIVE" in reason
+    assert "NodeCreationFailure: Instances failed to join." in reason
+    assert f"pulumi up --replace '{URN}'" in reason
+
+
+@pytest.mark.parametrize(
+    ("others", "stops"),
+    [({}, False), ({"managed-old": STACK}, True), ({"theirs": "somebody-elses"}, False)],
+)
+def test_a_degraded_group_stops_it_only_while_there_is_one_to_fall_back_on(eks, others, stops):
+    described(eks, "managed-new", "DEGRADED", issues=FAILED)
+    eks.add_response("list_nodegroups", {"nodegroups": ["managed-new", *others]}, {"clusterName": "it"})
+    for name, stack in others.items():
+        described(eks, name, "ACTIVE", stack=stack)
+    assert bool(refusal()) is stops
+
+
+def test_a_group_that_somebody_has_deleted_is_looked_for(eks):
+    eks.add_client_error("describe_nodegroup", "ResourceNotFoundException")
+    assert refusal().endswith("does not exist any more. To have it made again: pulumi up --refresh")
+
+
+def test_without_the_permission_it_stops_and_says_which(eks):
+    eks.add_client_error("describe_nodegroup", "AccessDeniedException", "not authorized.")
+    assert "Allow eks:DescribeNodegroup and eks:ListNodegroups to the identity that runs pulumi" in refusal()
+
+
+@pytest.mark.usefixtures("eks")
+@pytest.mark.parametrize("key", ["cluster_name", "node_group"])
+def test_a_group_that_is_yet_to_be_made_is_not_asked_for(key):
+    assert refusal(**{key: Unknown()}) is None
+
+
+def test_the_provider_is_kept_by_reference_and_follows_in_place():
+    provider = ActiveNodeGroupProvider()
+    assert b"infra.active_node_group" in pickle.dumps(provider)
+    assert provider.__dict__ == {}
+    assert provider.diff("id", ASKED, ASKED).changes is False
+    changed = provider.diff("id", ASKED, {**ASKED, "node_group": "managed-newer"})
+    assert (changed.changes, changed.replaces) == (True, [])
+    assert provider.create(ASKED).outs == provider.update("id", {}, ASKED).outs == ASKED
