@@ -56,7 +56,7 @@ class HybridCluster(pulumi.ComponentResource):
         self.service_cidr = shape.service_cidr
         self.arn = account.arn("eks", f"cluster/{shape.cluster_name}")
 
-        log_groups = [self._log_group(account)] if shape.log_types else []
+        log_group = self._log_group(account)
         self.control_plane = eks.Cluster(
             name,
             name=shape.cluster_name,
@@ -101,7 +101,7 @@ class HybridCluster(pulumi.ComponentResource):
                 pulumi.ResourceOptions(
                     transforms=[remote_node_networks(site.node_cidrs)],
                     # So the group is also deleted after the cluster inside: children go before their component.
-                    depends_on=log_groups,
+                    depends_on=[log_group],
                 ),
             ),
         )
@@ -145,7 +145,9 @@ class HybridCluster(pulumi.ComponentResource):
         self.register_outputs({"name": self.name})
 
     def _log_group(self, account: Account) -> aws.cloudwatch.LogGroup:
-        # EKS would create it by itself and leave it behind, with logs kept for ever.
+        # EKS would create it by itself and leave it behind, with logs kept for ever. Also without any logs: when they
+        # are switched off, EKS writes the group again while log streams still end, and then it could not be made again.
+        # https://github.com/terraform-aws-modules/terraform-aws-eks/issues/2763
         return aws.cloudwatch.LogGroup(
             "control-plane",
             name=f"/aws/eks/{self.cluster_name}/cluster",
