@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
-from tests.engine.standin.refusals import NODE_GROUP
-from tests.engine.standin.world import CLUSTER, Thing, World
+from tests.engine.standin.world import CLUSTER, NODE_GROUP, Thing, World
 
 _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.engine.standin import refusals
-from tests.engine.standin.world import FAILED, TARGET, Thing, World
+from tests.engine.standin.world import FAILED, LOG_GROUP, TARGET, UPDATING, Thing, World
 
 VPC, OTHER_VPC = "vpc-00000000000000010", "vpc-00000000000000020"
 GROUP, OTHER_GROUP = "sg-00000000000000010", "sg-00000000000000020"
@@ -20,8 +20,8 @@ ADDON = "aws:eks/addon:Addon"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 NAT = "aws:ec2/natGateway:NatGateway"
 IGW = "aws:ec2/internetGateway:InternetGateway"
-LOGS = "aws:cloudwatch/logGroup:LogGroup"
 LISTENER = "aws:lb/listener:Listener"
+INSTANCE = "aws:ec2/instance:Instance"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 
 RULE = {
@@ -41,6 +41,7 @@ NODES = {
     "nodeGroupName": "nodes",
     "subnetIds": [A, B],
     "version": "1.34",
+    "instanceTypes": ["t4g.medium"],
     "scalingConfig": {"minSize": 1, "desiredSize": 2, "maxSize": 3},
 }
 ALB = {"name": "alb", "subnets": [A, B]}
@@ -93,7 +94,7 @@ def world(tmp_path):
         (BALANCER, "arn:alb", ALB),
         (LISTENER, "alb", HTTP),
         (LISTENER, "alb-https", HTTPS),
-        (LOGS, "/aws/eks/it/cluster", {"name": "/aws/eks/it/cluster"}),
+        (LOG_GROUP, "/aws/eks/it/cluster", {"name": "/aws/eks/it/cluster"}),
         (CONFIG_MAP, "kube-system/calico-config", OBJECT),
     ]:
         made.add(Thing(token=token, id=identity, inputs=inputs))
@@ -128,7 +129,7 @@ def world(tmp_path):
             },
             "not in the VPC",
         ),
-        (LOGS, {"name": "/aws/eks/it/cluster"}, "ResourceAlreadyExistsException"),
+        (LOG_GROUP, {"name": "/aws/eks/it/cluster"}, "ResourceAlreadyExistsException"),
         (NODE_GROUP, NODES, "NodeGroup already exists"),
         (
             NODE_GROUP,
@@ -173,6 +174,9 @@ def world(tmp_path):
             "CIDRs of the two VPCs overlap",
         ),
         (CONFIG_MAP, OBJECT, 'configmap "calico-config" already exists'),
+        ("aws:ec2/vpc:Vpc", {"tagsAll": {f"key-{n}": "" for n in range(51)}}, "TagLimitExceeded"),
+        ("aws:ec2/vpc:Vpc", {"tags": {"AWS:owner": "me"}}, "Tag keys starting with 'aws:' are reserved"),
+        ("aws:iam/role:Role", {"tagsAll": {"Team": "a", "team": "b"}}, "Tag keys are case insensitive"),
     ],
 )
 def test_a_creation_that_aws_refuses_is_refused(world, token, inputs, words):
@@ -189,6 +193,7 @@ def test_a_creation_that_aws_refuses_is_refused(world, token, inputs, words):
         (CLUSTER, "it", {"vpcConfig": {"subnetIds": [A, B, C]}}, "exact set of AZs"),
         (CLUSTER, "it", {"vpcConfig": {"subnetIds": [A, C]}}, "exact set of AZs"),
         (CLUSTER, "it", {"vpcConfig": {"subnetIds": [ELSEWHERE, THERE]}}, "different VPC"),
+        (IGW, GATEWAY, {"tagsAll": {f"key-{n}": "" for n in range(51)}}, "TagLimitExceeded"),
         (NODE_GROUP, "it:nodes", {"version": "1.35"}, "newer than the cluster's"),
         (NODE_GROUP, "it:nodes", {"version": "1.33"}, "cannot go down"),
         (ADDON, "it:coredns", {"addonVersion": "v1.35.4-eksbuild.2"}, "Addon version specified"),
@@ -224,6 +229,8 @@ def test_the_deletion_of_what_is_in_use_is_refused(world, token, identity, words
     ("token", "identity", "change"),
     [
         (INGRESS, "sgr-1", {"cidrIpv4": "192.0.2.0/24"}),
+        (INGRESS, "sgr-1", {"tagsAll": {"Team": "a", "team": "b", **{f"key-{n}": "" for n in range(48)}}}),
+        (CLUSTER, "it", {"upgradePolicy": {"supportType": "STANDARD"}}),
         (CLUSTER, "it", {"version": "1.35"}),
         (CLUSTER, "it", {"vpcConfig": {"subnetIds": [B, A], "securityGroupIds": [GROUP]}}),
         (BALANCER, "arn:alb", {"tags": {"a": "b"}}),
@@ -299,3 +306,62 @@ def test_a_target_that_was_registered_twice_is_one_target(world):
         world.add(Thing(token=TARGET, id=identity, inputs=inputs))
     world.apply({"call": "Delete", "urn": f"urn:pulumi:test::it::{TARGET}::hybrid", "id": "first"})
     assert {each.id for each in world.of(TARGET)} == {"other"}
+
+
+def test_eks_makes_the_log_group_of_a_living_control_plane_again(world):
+    group = {"name": "/aws/eks/it/cluster"}
+    (made,) = world.of(LOG_GROUP)
+    world.apply({"call": "Delete", "urn": f"urn:pulumi:test::it::{LOG_GROUP}::logs", "id": made.id})
+    assert "ResourceAlreadyExistsException" in (refusals.creation(world, LOG_GROUP, group) or "")
+    (again,) = world.of(LOG_GROUP)
+    world.apply({"call": "Delete", "urn": f"urn:pulumi:test::it::{CLUSTER}::eks", "id": "it"})
+    world.apply({"call": "Delete", "urn": f"urn:pulumi:test::it::{LOG_GROUP}::logs", "id": again.id})
+    assert refusals.creation(world, LOG_GROUP, group) is None
+
+
+def test_eks_takes_no_update_to_the_version_that_it_has_reached_by_itself(world):
+    asked = {**CONTROL_PLANE, "version": "1.35"}
+    world.add(Thing(token=CLUSTER, id="it", inputs=asked))
+    refused = refusals.update(world, world.get(CLUSTER, "it"), asked, CONTROL_PLANE)
+    assert "Unsupported Kubernetes minor version update from 1.35 to 1.35" in (refused or "")
+    assert refusals.update(world, world.get(CLUSTER, "it"), asked, asked) is None
+
+
+def test_standard_support_is_for_versions_that_are_in_it(world):
+    cluster, standard = (
+        world.get(CLUSTER, "it"),
+        {**CONTROL_PLANE, "upgradePolicy": {"supportType": "STANDARD"}},
+    )
+    world.orders = {"extended": ["1.34"]}
+    assert "in extended support" in (refusals.update(world, cluster, standard) or "")
+    assert refusals.update(world, cluster, {**standard, "upgradePolicy": {"supportType": "EXTENDED"}}) is None
+    world.add(Thing(token=CLUSTER, id="it", inputs=standard))
+    assert refusals.update(world, world.get(CLUSTER, "it"), standard) is None
+
+
+def test_a_control_plane_takes_one_update_at_a_time(world):
+    cluster = world.get(CLUSTER, "it")
+    cluster.status = UPDATING
+    assert "update in progress" in (
+        refusals.update(world, cluster, {**CONTROL_PLANE, "version": "1.35"}) or ""
+    )
+
+
+def test_quotas_are_those_that_a_test_sets(world):
+    address, vpc, instance = {"domain": "vpc"}, {"cidrBlock": "10.30.0.0/16"}, {"instanceType": "t4g.xlarge"}
+    asked = [("aws:ec2/eip:Eip", address), ("aws:ec2/vpc:Vpc", vpc), (INSTANCE, instance)]
+    assert [refusals.creation(world, *each) for each in asked] == [None] * 3
+    # Two managed nodes of 2 vCPUs run, and the new instance has 4.
+    world.orders = {"quotas": {"aws:ec2/eip:Eip": 1, "aws:ec2/vpc:Vpc": 2, "vcpus": 7}}
+    words = ("AddressLimitExceeded", "VpcLimitExceeded", "VcpuLimitExceeded")
+    for each, word in zip(asked, words, strict=True):
+        assert (refusals.creation(world, *each) or "").startswith(word)
+    world.orders = {"quotas": {"aws:ec2/eip:Eip": 2, "aws:ec2/vpc:Vpc": 3, "vcpus": 8}}
+    assert [refusals.creation(world, *each) for each in asked] == [None] * 3
+
+
+def test_a_launch_template_that_is_in_use_can_be_deleted(world):
+    template = Thing(token="aws:ec2/launchTemplate:LaunchTemplate", id="lt-00000000000000010", inputs={})
+    world.add(template)
+    world.add(Thing(token=NODE_GROUP, id="it:b", inputs={**NODES, "launchTemplate": {"id": template.id}}))
+    assert refusals.deletion(world, template) is None

@@ -11,6 +11,8 @@ the call ends) and `control.json`, read again at every call:
      "delay": {"TYPE": seconds},              create and delete take that long
      "until": {"TYPE": ["TYPE::NAME"]},       create does not return before these are created (names may be cut short)
      "parameters": {"*": "value"},            what every SSM parameter holds
+     "quotas": {"TYPE": number, "vcpus": number},  how many of a type there may be, and vCPUs of all instances
+     "extended": ["1.34"],                    Kubernetes versions that have left standard support
      "account": "ID",                         whose credentials are in use
      "zones": ["NAME"]}                       the availability zones that the account sees
 """

@@ -19,7 +19,7 @@ from google.protobuf import any_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from tests.engine.standin import cloud, components, journal, monitor, refusals, schema, wire
-from tests.engine.standin.world import FAILED, PENDING, Thing, World
+from tests.engine.standin.world import CLUSTER, FAILED, PENDING, UPDATING, Thing, World
 
 HANG_S = 300.0
 _SOME, _NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
@@ -189,10 +189,9 @@ class StandIn:
     def _begun(self, thing: Thing, entry: dict[str, Any], started: float) -> Generator[None]:
         """Refuse what AWS refuses; while the creation lasts, a second one like it is refused too."""
         with self.one_at_a_time:
-            self.world.refresh()
-            self._refuse(
-                refusals.creation(self.world, thing.token, thing.inputs, upsert=self.upsert), entry, started
-            )
+            self._look()
+            if reason := refusals.creation(self.world, thing.token, thing.inputs, upsert=self.upsert):
+                raise self._refused(reason, entry, started)
             self.world.begun.append(thing)
         try:
             yield
@@ -200,14 +199,17 @@ class StandIn:
             with self.one_at_a_time:
                 self.world.begun.remove(thing)
 
-    def _refuse(self, reason: str | None, entry: dict[str, Any], started: float) -> None:
-        if reason:
-            journal.write({**entry, "error": reason}, started)
-            raise RefusedError(reason)
+    def _refused(self, reason: str, entry: dict[str, Any], started: float) -> RefusedError:
+        journal.write({**entry, "error": reason}, started)
+        return RefusedError(reason)
+
+    def _look(self) -> None:
+        self.world.refresh()
+        self.world.orders = journal.control()
 
     def _existing(self, token: str, identity: str) -> Thing | None:
         with self.one_at_a_time:
-            self.world.refresh()
+            self._look()
             return self.world.get(token, identity)
 
     def read(self, request: Any) -> Any:
@@ -234,10 +236,11 @@ class StandIn:
         if not request.preview:
             thing = self._existing(token, request.id)
             if thing is None:
-                self._refuse(f"NotFound: {request.id} does not exist", entry, started)
-            else:
-                self._refuse(refusals.update(self.world, thing, wire.plain(asked)), entry, started)
-            self._take_time(token, name, "fail", entry, started)
+                raise self._refused(f"NotFound: {request.id} does not exist", entry, started)
+            if reason := refusals.update(self.world, thing, wire.plain(asked), wire.plain(olds)):
+                raise self._refused(reason, entry, started)
+            with _updating(thing):
+                self._take_time(token, name, "fail", entry, started)
             journal.write({**entry, "outputs": wire.plain(outputs)}, started)
         return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
 
@@ -246,8 +249,9 @@ class StandIn:
         started, (token, name) = time.monotonic(), _type_and_name(request.urn)
         entry = {"call": "Delete", "urn": request.urn, "id": request.id}
         # What is gone already is deleted without a word, as the providers do.
-        if thing := self._existing(token, request.id):
-            self._refuse(refusals.deletion(self.world, thing), entry, started)
+        thing = self._existing(token, request.id)
+        if thing and (reason := refusals.deletion(self.world, thing)):
+            raise self._refused(reason, entry, started)
         self._take_time(token, name, "fail_delete", entry, started)
         journal.write(entry, started)
         return wire.Empty()
@@ -283,6 +287,17 @@ class StandIn:
         time.sleep(orders.get("delay", {}).get(token, journal.DELAY_S))
         if failing == "fail":
             journal.wait_for_creation(orders.get("until", {}).get(token, []))
+
+
+@contextmanager
+def _updating(thing: Thing) -> Generator[None]:
+    """Let a control plane have an update in progress: EKS takes no second one."""
+    before = thing.status
+    thing.status = UPDATING if thing.token == CLUSTER else before
+    try:
+        yield
+    finally:
+        thing.status = before
 
 
 def _type_and_name(urn: str) -> tuple[str, str]:

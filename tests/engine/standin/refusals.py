@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
-from tests.engine.standin import gateways
-from tests.engine.standin.world import CLUSTER, FAILED, Thing, World
+from tests.engine.standin import gateways, limits
+from tests.engine.standin.world import CLUSTER, FAILED, NODE_GROUP, Thing, World
 
-NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 _ADDON = "aws:eks/addon:Addon"
 _BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 _EIP = "aws:ec2/eip:Eip"
@@ -115,18 +114,26 @@ def creation(world: World, token: str, inputs: dict[str, Any], *, upsert: bool =
     if token.startswith("kubernetes:"):
         return _object_exists(world, token, inputs, upsert)
     return _first(
-        _missing(world, inputs), _duplicate(world, token, inputs), *_special(world, token, None, inputs)
+        _missing(world, inputs),
+        *limits.tags(token, inputs),
+        _duplicate(world, token, inputs),
+        *limits.quota(world, token, inputs),
+        *_special(world, token, None, inputs),
     )
 
 
-def update(world: World, thing: Thing, inputs: dict[str, Any]) -> str | None:
-    """Tell why a resource cannot be changed in place."""
+def update(
+    world: World, thing: Thing, inputs: dict[str, Any], asked_before: dict[str, Any] | None = None
+) -> str | None:
+    """Tell why a resource cannot be changed in place. `asked_before`: what the caller takes it to be."""
     if thing.token.startswith("kubernetes:"):
         return None
     if thing.status == FAILED and inputs != thing.inputs:
         return "InvalidRequestException: Nodegroup is in CREATE_FAILED state and cannot be updated"
     return _first(
         _missing(world, inputs),
+        *limits.tags(thing.token, inputs),
+        *limits.cluster(world, thing, asked_before or thing.inputs, inputs),
         _duplicate(world, thing.token, inputs, but=thing),
         *_special(world, thing.token, thing, inputs),
     )
@@ -134,7 +141,8 @@ def update(world: World, thing: Thing, inputs: dict[str, Any]) -> str | None:
 
 def deletion(world: World, thing: Thing) -> str | None:
     """Tell why a resource cannot be deleted."""
-    if thing.token.startswith("kubernetes:"):
+    # EC2 deletes a launch template that an auto-scaling group uses, without a word.
+    if thing.token.startswith(("kubernetes:", "aws:ec2/launchTemplate:")):
         return None
     others = [each for each in world if each is not thing and not each.token.startswith("kubernetes:")]
     if thing.token == CLUSTER:

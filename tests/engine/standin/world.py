@@ -14,8 +14,11 @@ from typing import Any
 
 CLUSTER = "aws:eks/cluster:Cluster"
 FAILED = "CREATE_FAILED"
+UPDATING = "UPDATING"
 # Of what is being created: it counts, and nothing can use it yet.
 PENDING = "PENDING"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 TARGET = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 # What EKS removes with the cluster, and what lives inside it.
 _WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:", "aws:eks/accessEntry:")
@@ -33,12 +36,16 @@ class Thing:
 
 
 class World:
-    """Everything that exists, by type and id. `begun` is what is being created at this moment."""
+    """Everything that exists, by type and id.
+
+    `begun` is what is being created at this moment; `orders` are those of journal.py.
+    """
 
     def __init__(self, journal: Path) -> None:
         self._journal, self._read = journal, 0
         self._things: dict[tuple[str, str], Thing] = {}
         self.begun: list[Thing] = []
+        self.orders: dict[str, Any] = {}
 
     def refresh(self) -> None:
         """Read what the journal has got since the last time."""
@@ -66,6 +73,8 @@ class World:
             gone = self._things.pop(key, None)
             if gone and token == TARGET:
                 self._deregister(gone)
+            if gone and token == LOG_GROUP:
+                self._write_again(gone)
             if token == CLUSTER:
                 inside = [each for each in self._things if each[0].startswith(_WITH_THE_CLUSTER)]
                 for each in inside:
@@ -89,6 +98,13 @@ class World:
         ]
         for key in twins:
             del self._things[key]
+
+    def _write_again(self, group: Thing) -> None:
+        """Let EKS make the log group of a control plane again: its log streams end some time after it is gone."""
+        if group.inputs["name"] in [
+            f"/aws/eks/{cluster.inputs['name']}/cluster" for cluster in self.of(CLUSTER)
+        ]:
+            self.add(Thing(token=LOG_GROUP, id="made-by-eks", inputs={"name": group.inputs["name"]}))
 
     def add(self, thing: Thing) -> None:
         """Let something exist."""
