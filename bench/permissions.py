@@ -16,7 +16,7 @@ _TABLE = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="
 ACTIONS: Mapping[str, Sequence[str]] = _TABLE["actions"]
 # They call nothing in AWS.
 _NO_CALLS = re.compile(
-    r"kubernetes:|pulumi:|ekshybrid:|aws:index/getPartition:|pulumi-python:dynamic/ekshybrid:FixedSettings$"
+    r"kubernetes:|pulumi:|ekshybrid:|aws:index/getPartition:|pulumi-python:dynamic/ekshybrid:(FixedSettings|RuleLimit)$"
 )
 
 _LINKED = "arn:aws:iam::ACCOUNT:role/aws-service-role/*"
