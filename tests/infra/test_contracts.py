@@ -177,8 +177,13 @@ def test_two_stacks_share_no_physical_name(dev):
         for key in ("name", "namePrefix", "nodeGroupName", "bucket")
         if key in r.inputs
     }
-    # An activation's name is a label, not an identity. The cluster's is the setting clusterName.
-    assert fixed == {("aws:ssm/activation:Activation", "name"), ("eks:index:Cluster", "name")}
+    # An activation's name is a label, not an identity. The cluster's is the setting clusterName, and EKS writes the logs
+    # to a group that it names after the cluster.
+    assert fixed == {
+        ("aws:ssm/activation:Activation", "name"),
+        ("eks:index:Cluster", "name"),
+        ("aws:cloudwatch/logGroup:LogGroup", "name"),
+    }
 
 
 def test_names_that_aws_limits_leave_room_for_pulumis_suffix(dev):
