@@ -177,8 +177,8 @@ def test_two_stacks_share_no_physical_name(dev):
         for key in ("name", "namePrefix", "nodeGroupName", "bucket")
         if key in r.inputs
     }
-    # An activation's name is a label, not an identity. The cluster's is the setting clusterName, and EKS names the group
-    # of its logs after it.
+    # An activation's name is a label, not an identity. The cluster's is the setting clusterName, and the group of its
+    # logs has its name from EKS.
     assert fixed == {
         ("aws:ssm/activation:Activation", "name"),
         ("eks:index:Cluster", "name"),
