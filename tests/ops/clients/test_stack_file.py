@@ -1,13 +1,15 @@
 """The reader of stack files. tests/engine/test_stack_files.py holds the same files against the real CLI."""
 
+import importlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from ops.clients import stack_file
 from ops.clients.stack_file import StackFile, StackFileError
-from tests.stack_files import SCALARS, WHOLE, of_scalar
+from tests.stack_files import ODD, SCALARS, WHOLE, of_scalar
 
 
 @pytest.fixture
@@ -28,20 +30,11 @@ def read(tmp_path):
         ("True", "true", True),
         ("~", "", None),
         ("2026-11-25", "2026-11-25 00:00:00 +0000 UTC", "2026-11-25 00:00:00 +0000 UTC"),
-        ("2026-11-25T10:00:00", "2026-11-25T10:00:00", "2026-11-25T10:00:00"),
         ("1:30", "1:30", "1:30"),
-        ("0o17", "15", 15),
-        ("017", "15", 15),
-        ("08", "8", 8),
-        ("1_000", "1000", 1000),
         ("1.0", "1", 1),
         ("1.50", "1.5", 1.5),
-        ("1e3", "1000", 1000),
-        ("1e-7", "1e-7", 1e-7),
-        ("18446744073709551616", "18446744073709552000", 18446744073709552000),
         ("'on'", "on", "on"),
         ("!!str 1", "1", "1"),
-        ("!mine 5", "5", "5"),
         ("10.10.0.0/16", "10.10.0.0/16", "10.10.0.0/16"),
     ],
 )
@@ -49,6 +42,12 @@ def test_a_scalar_is_what_yaml_1_2_and_the_cli_make_of_it(read, written, value, 
     found = read(of_scalar(written)).values
     assert found["a:x"] == value
     assert json.loads(found["a:y"]) == [inside]
+
+
+@pytest.mark.parametrize("written", ODD)
+def test_what_programs_read_in_different_ways_is_refused(read, written):
+    with pytest.raises(StackFileError, match=r"line 2: .*(write it in quotes|a value with a tag)"):
+        read(of_scalar(written))
 
 
 def test_a_key_without_a_namespace_is_the_projects(read):
@@ -86,18 +85,21 @@ def test_environments_are_named(read, written, names):
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        ("config:\n\ta:x: 1\n", "line 2: it is not YAML"),
+        ("config:\n\ta:x: 1\n", "line 2: found character"),
         ("config:\n  a:x: 1\n  a:x: 2\n", "line 3: a:x is there twice"),
         ("[]", "it is not a map with the key config"),
         ("config: []", "config is not a map of settings"),
         ("config: {a:b:c: 1}", "a:b:c is not the name of a setting; the form is namespace:name"),
-        ("config: {5: 1}", "5 is not the name of a setting; write it as a text"),
-        ("config: {a:x: *q}", "there is no anchor q|undefined alias"),
-        ("config: &c {a:x: [*c]}", "the anchor c contains itself"),
-        ("config: {a:x: .inf}", "inf is not a value that a setting can have"),
-        ("config: {a:x: !!int x}", "x is not a !!int"),
-        ("config: {a:x: {<<: 5}}", "<< takes a map"),
-        ("config: " + "[" * 20_000, "nested too deeply|it is not YAML"),
+        ("config: {5: 1}", "5 is not a name; write it as a text"),
+        ("config: {a:x: *q}", "undefined alias"),
+        ("config: &c {a:x: [*c]}", "too many values"),
+        ("config: {a:x: {<<: 5}}", "expected a mapping"),
+        ("config: {a:x: {<<: {a: 1}, <<: {b: 1}}}", "<< is there twice"),
+        (
+            "config: {a:x: [012345678901]}",
+            "012345678901 is a number, a time or a text, by who reads it; write it in",
+        ),
+        ("config: " + "[" * 20_000, "nested too deeply|did not find expected"),
     ],
 )
 def test_what_the_cli_refuses_is_refused_with_the_place_and_the_reason(read, written, says):
@@ -116,12 +118,15 @@ def test_no_file_ends_in_a_traceback(read, text):
     assert found is None or all(isinstance(value, str) for value in found.values.values())
 
 
-def test_it_reads_the_same_where_pyyaml_has_no_libyaml(read, monkeypatch):
-    import yaml
-
-    before = [read(of_scalar(text)) for text in SCALARS[:60]]
-    monkeypatch.setattr(stack_file, "_Parser", yaml.SafeLoader)
-    assert [read(of_scalar(text)) for text in SCALARS[:60]] == before
+def test_it_reads_the_same_where_pyyaml_has_no_libyaml(monkeypatch, tmp_path):
+    monkeypatch.delattr("yaml.CSafeLoader", raising=False)
+    monkeypatch.delitem(sys.modules, stack_file.__name__)
+    without = importlib.import_module(stack_file.__name__)
+    assert without is not stack_file
+    path = tmp_path / "Pulumi.dev.yaml"
+    for text in SCALARS[:50]:
+        path.write_text(of_scalar(text))
+        assert without.read(path, project="p").values == stack_file.read(path, project="p").values
 
 
 def test_a_folder_in_the_files_place_is_an_error_in_words(tmp_path: Path):
