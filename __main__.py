@@ -22,7 +22,7 @@ from k8s.sample_app import SampleApp, SampleAppArgs
 
 # Settings and the Calico manifest are checked before anything is created.
 config = settings.load()
-for warning in settings.warnings(config, date.today()):
+for warning in settings.warnings(config, date.today(), pulumi.get_project()):
     pulumi.log.warn(warning)
 calico_objects = manifest(config.calico_source, config.pod_network)
 account = look_up(config.account)

@@ -92,6 +92,6 @@ def enough_zones(seen: Sequence[str], *, wanted: int, region: str) -> tuple[str,
     if len(seen) >= _FEWEST_ZONES:
         advice = f"Set no more than there are, e.g. pulumi config set availabilityZones {len(seen)}"
     raise pulumi.RunError(
-        f"eks-hybrid-calico:availabilityZones {wanted} is more than this account has in {region} for a control plane: "
+        f"availabilityZones {wanted} is more than this account has in {region} for a control plane: "
         f"{there}. {advice}"
     )

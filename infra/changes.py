@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-_PROJECT: Final = "eks-hybrid-calico"
 _DESTROY: Final = "destroy this stack first (pulumi destroy, then pulumi up)"
 _BESIDE: Final = "build a second stack beside it (pulumi stack init NAME, with a clusterName of its own)"
 
@@ -81,16 +80,27 @@ FIXED: Final = MappingProxyType(
     }
 )
 
+# What is no setting of this project's: Pulumi's own, and who signs in.
+_OUTSIDE: Final = ("region", "account_id")
+
 # What else is remembered, because only some changes of it are possible.
 REMEMBERED: Final = (*FIXED, "kubernetesVersion", "calicoVersion")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """One change that cannot be made: `setting` as the keys above, `reason` in full sentences."""
+    """One change that cannot be made: `setting` as the keys above, `reason` in full sentences.
+
+    The first word of `reason` is the setting; `text` puts its namespace before it, the project's name.
+    """
 
     setting: str
     reason: str
+
+    def text(self, project: str) -> str:
+        """Give the reason with the setting's full name."""
+        own = self.setting not in _OUTSIDE
+        return f"{project}:{self.reason}" if own else self.reason
 
 
 def refusals(
@@ -154,15 +164,14 @@ def _fixed(key: str, old: object, new: object) -> Refusal:
         )
         return Refusal(
             setting=key,
-            reason=f"{_PROJECT}:site cannot change from {_kind(old)} to {_kind(new)} while this stack is up: "
+            reason=f"site cannot change from {_kind(old)} to {_kind(new)} while this stack is up: "
             f"{fixed.why}. Keep it: {back}. To change it all the same, {_DESTROY}, or {_BESIDE}.",
         )
     again = f"Sign in to account {old} again"
     keep = again if key == "account_id" else f"Keep it: pulumi config set {fixed.key} {old}"
-    name = fixed.key if ":" in fixed.key or " " in fixed.key else f"{_PROJECT}:{fixed.key}"
     return Refusal(
         setting=key,
-        reason=f"{name} cannot change from {old} to {new} while this stack is up: {fixed.why}. {keep}. "
+        reason=f"{fixed.key} cannot change from {old} to {new} while this stack is up: {fixed.why}. {keep}. "
         f"To change it all the same, {_DESTROY}, or {_BESIDE}.",
     )
 
@@ -171,7 +180,7 @@ def _kubernetes(present: str, new: str) -> Iterator[Refusal]:
     step = _minor(new) - _minor(present)
     if step in (0, 1):
         return
-    name = f"{_PROJECT}:kubernetesVersion cannot change from {present} to {new}"
+    name = f"kubernetesVersion cannot change from {present} to {new}"
     if step < 0:
         reason = (
             f"{name}: EKS takes no Kubernetes version back. Keep it: pulumi config set kubernetesVersion {present}. "
@@ -194,7 +203,7 @@ def _calico(old: str, new: str) -> Iterator[Refusal]:
     if [int(part) for part in new.split(".")] < [int(part) for part in old.split(".")]:
         yield Refusal(
             setting="calicoVersion",
-            reason=f"{_PROJECT}:calicoVersion cannot change from {old} to {new}: the Calico project describes upgrades "
+            reason=f"calicoVersion cannot change from {old} to {new}: the Calico project describes upgrades "
             "only, and an older release may not understand what a newer one has written. Keep it: "
             f"pulumi config set calicoVersion {old}. To have {new}, {_BESIDE}, or {_DESTROY}.",
         )

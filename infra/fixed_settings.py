@@ -44,7 +44,8 @@ class FixedSettingsProvider(ResourceProvider):
             )
 
         found = refusals(_olds, news, version_of_cluster)
-        return CheckResult(news, [CheckFailure(each.setting, each.reason) for each in found])
+        project = news["stack"].partition("/")[0]
+        return CheckResult(news, [CheckFailure(each.setting, each.text(project)) for each in found])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Remember in place what was allowed to change; replace never."""

@@ -218,7 +218,7 @@ def _without_nulls(value: Any) -> Any:
 
 def _other_structure(version: str, different: Sequence[str]) -> CalicoManifestContentError:
     return CalicoManifestContentError(
-        f"eks-hybrid-calico:calicoVersion {version}: this manifest is built in another way than the ones that this "
+        f"calicoVersion {version}: this manifest is built in another way than the ones that this "
         f"program can set up: {'; '.join(different)}. Allowed: {', '.join(versions.CALICO_SHA256)}, and what has the "
         f"same structure. pulumi config set calicoVersion {versions.CALICO_DEFAULT}"
     )

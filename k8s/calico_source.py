@@ -102,7 +102,7 @@ def fetch(
     digest = sha256 or versions.CALICO_SHA256.get(version)
     if digest is None:
         raise CalicoManifestError(
-            f"eks-hybrid-calico:calicoVersion {version} has no known digest. Allowed without calicoManifestSha256: "
+            f"calicoVersion {version} has no known digest. Allowed without calicoManifestSha256: "
             f"{', '.join(versions.CALICO_SHA256)}. pulumi config set calicoVersion {versions.CALICO_DEFAULT}"
         )
     expected = digest.lower()
@@ -113,7 +113,7 @@ def fetch(
         return _verified(_read_file(Path(location)), expected, version, location, own=own)
     if scheme != "https":
         raise CalicoManifestError(
-            f"eks-hybrid-calico:calicoManifest {location} is a {scheme} address. Allowed: an https:// URL or the "
+            f"calicoManifest {location} is a {scheme} address. Allowed: an https:// URL or the "
             "path of a file. pulumi config set calicoManifest <https URL or path>"
         )
 

@@ -5,11 +5,10 @@ Pure: importing this package imports no pulumi package; `load` does so when call
 
 from settings.advice import warnings
 from settings.model import HybridNode, ManagedNodes, NodeadmSha256, Settings
-from settings.problems import PROJECT, SettingsError
+from settings.problems import SettingsError
 from settings.reading import load, parse, roles, schema_defaults
 
 __all__ = [
-    "PROJECT",
     "HybridNode",
     "ManagedNodes",
     "NodeadmSha256",

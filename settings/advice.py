@@ -19,9 +19,12 @@ _POD_MTU_OF_A_VPN: Final = 1396
 _SUPPORT_NOTICE: Final = timedelta(days=60)
 
 
-def warnings(settings: Settings, today: date) -> list[str]:
-    """Say what a person should know about these settings today; each text names its setting and what to do."""
-    return [
+def warnings(settings: Settings, today: date, project: str) -> list[str]:
+    """Say what a person should know about these settings today; each text names its setting and what to do.
+
+    `project` is the name in Pulumi.yaml, the namespace of the settings.
+    """
+    texts = (
         *_open_to_the_world(settings),
         *_no_name_for_the_certificate(settings),
         *_other_partition(settings),
@@ -31,7 +34,8 @@ def warnings(settings: Settings, today: date) -> list[str]:
         *_nodeadm(settings, today),
         *_standard_support(settings, today),
         *_calico_support(settings, today),
-    ]
+    )
+    return [full_key(text, project) for text in texts]
 
 
 def _open_to_the_world(settings: Settings) -> Iterator[str]:
@@ -46,7 +50,7 @@ def _open_to_the_world(settings: Settings) -> Iterator[str]:
         if EVERYWHERE in cidrs:
             path = f"{name}[{cidrs.index(EVERYWHERE)}]"
             yield (
-                f"{full_key(path)} {EVERYWHERE} lets the whole internet reach {what}."
+                f"{path} {EVERYWHERE} lets the whole internet reach {what}."
                 f" Narrow it, e.g. {set_command(path, EXAMPLE_PUBLIC)}"
             )
 
@@ -54,7 +58,7 @@ def _open_to_the_world(settings: Settings) -> Iterator[str]:
 def _no_name_for_the_certificate(settings: Settings) -> Iterator[str]:
     if settings.alb_certificate_arn and not settings.alb_host_name:
         yield (
-            f"{full_key('albCertificateArn')} is set and albHostName is not: albUrl then has the load balancer's own"
+            "albCertificateArn is set and albHostName is not: albUrl then has the load balancer's own"
             " name, which is in no certificate of yours, so clients refuse it. Make a DNS record for a name that the"
             f" certificate has, and set that name, e.g. {set_command('albHostName', EXAMPLE_HOST)}"
         )
@@ -80,7 +84,7 @@ def _too_many_nodes(settings: Settings) -> Iterator[str]:
     managed, hybrid = settings.managed_nodes.max, len(settings.hybrid_nodes)
     if managed + hybrid > _NODES_WITHOUT_TYPHA:
         yield (
-            f"{full_key('managedNodes.max')} {managed} and {hybrid} hybrid nodes make {managed + hybrid} nodes."
+            f"managedNodes.max {managed} and {hybrid} hybrid nodes make {managed + hybrid} nodes."
             f" Above {_NODES_WITHOUT_TYPHA} Calico wants Typha, which its manifest does not have:"
             " each node then watches the API server on its own"
         )
@@ -90,7 +94,7 @@ def _the_site_reaches_the_api(settings: Settings) -> Iterator[str]:
     if settings.site.is_own and EVERYWHERE not in settings.api_allowed_cidrs:
         path = f"apiAllowedCidrs[{len(settings.api_allowed_cidrs)}]"
         yield (
-            f"{full_key('apiAllowedCidrs')} {', '.join(settings.api_allowed_cidrs)} must hold the public address from"
+            f"apiAllowedCidrs {', '.join(settings.api_allowed_cidrs)} must hold the public address from"
             " which your data centre reaches the internet (of its NAT or its proxy): kubelets there use the public"
             f" endpoint, and the program does not know that address. If it is missing, "
             f"{set_command(path, EXAMPLE_PUBLIC)}"
@@ -100,7 +104,7 @@ def _the_site_reaches_the_api(settings: Settings) -> Iterator[str]:
 def _the_link_carries_the_pods(settings: Settings) -> Iterator[str]:
     if settings.site.vpn_gateway_id and settings.calico_mtu > _POD_MTU_OF_A_VPN:
         yield (
-            f"{full_key('podMtu')} {settings.pod_mtu} is more than a site-to-site VPN carries ({_POD_MTU_OF_A_VPN}):"
+            f"podMtu {settings.pod_mtu} is more than a site-to-site VPN carries ({_POD_MTU_OF_A_VPN}):"
             " large answers would hang. It is right where Direct Connect carries jumbo frames: ask what the "
             "link carries,"
             " and take 50 less for VXLAN; ops verify sends full-size packets between pods. For a VPN:"
@@ -112,13 +116,13 @@ def _nodeadm(settings: Settings, today: date) -> Iterator[str]:
     version, expires = settings.nodeadm_version, versions.NODEADM_SIGNING_KEY_EXPIRES
     if version == "latest":
         yield (
-            f"{full_key('nodeadmVersion')} latest is a different program after each release, so two nodes may differ."
+            "nodeadmVersion latest is a different program after each release, so two nodes may differ."
             f" Pin it, e.g. {set_command('nodeadmVersion', versions.NODEADM_DEFAULT)}"
         )
     elif today > expires and nodeadm_release(version) <= nodeadm_release(versions.NODEADM_DEFAULT):
         # A release newer than the ones known here may have a newer key.
         yield (
-            f"{full_key('nodeadmVersion')} {version} carries an SSM signing key that expired on {expires}:"
+            f"nodeadmVersion {version} carries an SSM signing key that expired on {expires}:"
             " new hybrid nodes will not join. Choose a newer release of https://github.com/aws/eks-hybrid,"
             f" e.g. {set_command('nodeadmVersion', 'latest')}"
         )
@@ -138,7 +142,7 @@ def _standard_support(settings: Settings, today: date) -> Iterator[str]:
             "is upgraded by EKS itself, without the nodes (supportType STANDARD; at six times the price it keeps"
             f" {version}: {set_command('supportType', 'EXTENDED')})"
         )
-    yield f"{full_key('kubernetesVersion')} {version} {when}; after it the control plane {after}. {_newer(settings)}"
+    yield f"kubernetesVersion {version} {when}; after it the control plane {after}. {_newer(settings)}"
 
 
 def _newer(settings: Settings) -> str:
@@ -183,6 +187,6 @@ def _calico_support(settings: Settings, today: date) -> Iterator[str]:
         )
         upgrade = f"No supported Calico is tested with kubernetesVersion {minor}: {step}"
     yield (
-        f"{full_key('calicoVersion')} {release.version} is out of support: the Calico project has fixed nothing in"
+        f"calicoVersion {release.version} is out of support: the Calico project has fixed nothing in"
         f" its line since {since}. {upgrade}"
     )

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# The namespace of the settings: the project's name in Pulumi.yaml.
-PROJECT: Final = "eks-hybrid-calico"
-
 _LONGEST_SHOWN: Final = 80
 
 
@@ -23,7 +20,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One thing that is wrong with one setting.
+    """One thing that is wrong with one setting; its text begins with the setting's path.
 
     `path` is written as Pulumi writes it (`hybridNodes[0].os`, or `aws:region`), `wrong` continues the
     sentence "setting, value", `advice` says what is allowed and ends with `command`.
@@ -37,12 +34,12 @@ class Problem:
 
     def __str__(self) -> str:
         """The whole sentence."""
-        return f"{full_key(self.path)} {shown(self.seen)} {self.wrong}. {self.advice}, e.g. {self.command}"
+        return f"{self.path} {shown(self.seen)} {self.wrong}. {self.advice}, e.g. {self.command}"
 
 
-def full_key(path: str) -> str:
-    """Name a setting with its namespace; `aws:region` and `aws:profile` have theirs already."""
-    return path if path.startswith("aws:") else f"{PROJECT}:{path}"
+def full_key(path: str, project: str) -> str:
+    """Name a setting, or begin a text with its name, in the namespace of a project; `aws:region` has its own."""
+    return path if path.startswith("aws:") else f"{project}:{path}"
 
 
 def path_of(location: Iterable[str | int]) -> str:

@@ -1,7 +1,8 @@
 """From raw Pulumi configuration to `Settings`, or to one error that lists everything that is wrong."""
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,6 @@ from settings.checks import problems_between
 from settings.credentials import unsupported_credentials
 from settings.model import AssumeRole, DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings, Site
 from settings.problems import (
-    PROJECT,
     Problem,
     SettingsError,
     full_key,
@@ -26,6 +26,9 @@ from settings.values import REJECTED
 
 # Pulumi's own settings that the program needs.
 _FOREIGN: Final = ("aws:region", "aws:profile", "aws:allowedAccountIds", "aws:defaultTags", "aws:assumeRoles")
+
+# The namespaces of the providers' own settings.
+_PROVIDERS: Final = ("aws", "eks", "kubernetes", "pulumi")
 
 # Stands in for a region that was rejected, so that what else is wrong is found in the same run.
 _ANY_REGION: Final = {"aws:region": "ap-northeast-1"}
@@ -57,37 +60,40 @@ def load() -> Settings:
     # The CLI passes all configuration of the stack in an environment variable; an inline program of the
     # automation API, and the mocks of the tests, set it in the process.
     try:
-        return parse({**config.get_config_env(), **config.CONFIG.get()})
+        return parse({**config.get_config_env(), **config.CONFIG.get()}, project=pulumi.get_project())
     except SettingsError as error:
         raise ReportedSettingsError(error.problems) from None
 
 
-def parse(raw: Mapping[str, str]) -> Settings:
+def parse(raw: Mapping[str, str], *, project: str) -> Settings:
     """Make the settings out of raw configuration.
 
     Args:
-        raw: values by full name (`eks-hybrid-calico:podCidr`, `aws:region`), as Pulumi passes them: lists and
-            maps as JSON. Other namespaces are not looked at.
+        raw: values by full name (`PROJECT:podCidr`, `aws:region`), as Pulumi passes them: lists and maps as JSON.
+        project: the project's name in Pulumi.yaml, which is the namespace of its settings. In another namespace,
+            the name of one of these settings is an error: it was meant, and nothing would read it.
 
     Raises:
         SettingsError: something is wrong; the message lists all of it.
 
     """
-    own = f"{PROJECT}:"
+    own = f"{project}:"
     given = {
         key.removeprefix(own): value for key, value in raw.items() if key.startswith(own) or key in _FOREIGN
     }
-    problems = list(unsupported_credentials(raw))
+    problems = [*unsupported_credentials(raw), *_of_another_project(raw, project)]
     unusable: set[str] = set()
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
         for each in error.errors():
-            problems.append(_render(each))
+            problems.append(full_key(_render(each), project))
             unusable.add(str(each["loc"][0]))
         usable = {key: value for key, value in given.items() if key not in unusable}
         settings = Settings.model_validate({**_ANY_REGION, **usable})
-    problems += [str(problem) for problem in problems_between(settings, frozenset(unusable))]
+    problems += [
+        full_key(str(problem), project) for problem in problems_between(settings, frozenset(unusable))
+    ]
     if problems:
         raise SettingsError(problems)
     return settings
@@ -114,7 +120,7 @@ def schema_defaults(pulumi_yaml: Path) -> dict[str, str]:
     """
     project = yaml.safe_load(pulumi_yaml.read_text(encoding="utf-8"))
     return {
-        full_key(name): _raw(declared["default"])
+        full_key(name, project["name"]): _raw(declared["default"])
         for name, declared in project["config"].items()
         if "default" in declared
     }
@@ -126,7 +132,7 @@ def _raw(value: object) -> str:
 
 
 def _render(error: ErrorDetails) -> str:
-    """Write what pydantic found the way this project writes errors."""
+    """Write what pydantic found the way this project writes errors; the text begins with the setting's path."""
     location, kind = error["loc"], error["type"]
     path, seen, context = path_of(location), error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
@@ -134,7 +140,7 @@ def _render(error: ErrorDetails) -> str:
     field = _field(location)
     description, example = field.description, _example(field, location)
     if kind == "missing":
-        return f"{full_key(path)} is not set. Set {description}, e.g. {set_command(path, example)}"
+        return f"{path} is not set. Set {description}, e.g. {set_command(path, example)}"
     if kind == REJECTED:
         return str(_rejected(path, seen, context, location))
     if isinstance(location[-1], int):
@@ -145,6 +151,26 @@ def _render(error: ErrorDetails) -> str:
             # A path below a value that is neither list nor map cannot be set.
             command = f"{remove_command(path)} && {command}"
     return str(Problem(path=path, seen=seen, wrong=wrong, advice=advice, command=command))
+
+
+def _of_another_project(raw: Mapping[str, str], project: str) -> Iterator[str]:
+    """Say of settings that are written under another project's name what they are called here.
+
+    A project that was renamed, or a command copied from a text, would otherwise leave a door open that was closed.
+    """
+    ours = {name.casefold() for name in _names(Settings)}
+    elsewhere: dict[str, list[str]] = {}
+    for key in raw:
+        namespace, _, name = key.partition(":")
+        if namespace not in (project, *_PROVIDERS) and name.casefold() in ours:
+            elsewhere.setdefault(namespace, []).append(name)
+    for namespace, names in elsewhere.items():
+        written, here = (", ".join(f"{each}:{name}" for name in names) for each in (namespace, project))
+        command = shlex.join(["sed", "-i.bak", rf's/^\([ "]*\){namespace}:/\1{project}:/'])
+        yield (
+            f"{written} is under the name of another project, and nothing reads it: this project is called {project}"
+            f" (Pulumi.yaml), and there it is {here}. Rename it in the stack's file, e.g. {command} Pulumi.*.yaml"
+        )
 
 
 def _rejected(
@@ -167,7 +193,7 @@ def _unknown(location: tuple[str | int, ...]) -> str:
     valid = ", ".join(name for name in _names(model) if name not in _FOREIGN)
     inside = f" of {path_of(parents)}" if parents else ""
     path = path_of(location)
-    return f"{full_key(path)} is not a setting{inside}. Valid are {valid}. Remove it, e.g. {remove_command(path)}"
+    return f"{path} is not a setting{inside}. Valid are {valid}. Remove it, e.g. {remove_command(path)}"
 
 
 def _names(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -305,7 +305,7 @@ def _unreachable(host: str, seen: str) -> AskError:
     return AskError(
         f"no answer from the API server {host}: {seen}",
         why="the cluster is gone, or this machine's address is not in the API endpoint's allow-list",
-        fix="aws eks describe-cluster --name CLUSTER; eks-hybrid-calico:apiAllowedCidrs must hold your address",
+        fix="aws eks describe-cluster --name CLUSTER; the setting apiAllowedCidrs must hold your address",
     )
 
 

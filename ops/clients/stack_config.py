@@ -26,11 +26,14 @@ _STEP = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 _CLI_TIMEOUT_S = 30
 # No list of a setting is longer; an index far beyond it would only fill the memory.
 _LONGEST_LIST = 10_000
+# The clone that this program is of.
+HERE = Path(__file__).resolve().parents[2]
+_TAKE_IT_AGAIN = "Take it from the repository again: git checkout Pulumi.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """A stack's settings.
+    """A stack's settings; `project`, the name in Pulumi.yaml, is the namespace of those that are not Pulumi's own.
 
     `values` are raw texts by full name, structured ones as JSON, schema defaults included. `source` says where they
     are from. `hidden` names settings whose value is a secret that could not be read (they are not among `values`,
@@ -38,11 +41,16 @@ class StackConfig:
     must not be shown.
     """
 
+    project: str
     values: Mapping[str, str]
     source: str
     hidden: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def value(self, name: str) -> str | None:
+        """Give the raw value of one of the project's own settings."""
+        return self.values.get(f"{self.project}:{name}")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -68,22 +76,25 @@ class StackConfig:
 
     def explained(self, problem: str) -> str:
         """Add to a problem with a setting that a value is not known here; then no advice may overwrite it."""
-        unseen = [name for name in self.hidden if re.search(rf"\b{re.escape(_short(name))}\b", problem)]
+        unseen = [name for name in self.hidden if re.search(rf"\b{re.escape(self._short(name))}\b", problem)]
         first = problem.partition(". ")[0]
         if unseen:
             missing = first.endswith(" is not set")
             start = "" if missing else f"{first}. "
             return (
                 f"{start}{unseen[0]} is a secret of this stack, which is not seen here. Leave it as it is; "
-                f"to try a value: ops plan --config {_short(unseen[0])}=VALUE"
+                f"to try a value: ops plan --config {self._short(unseen[0])}=VALUE"
             )
         if self.environments and first.endswith(" is not set"):
-            name = _short(first.removesuffix(" is not set"))
+            name = self._short(first.removesuffix(" is not set"))
             return (
                 f"{first} in {self.source}; environment {', '.join(self.environments)}, which is not opened here, "
                 f"may supply it. To try a value: ops plan --config {name}=VALUE"
             )
         return problem
+
+    def _short(self, name: str) -> str:
+        return name.removeprefix(f"{self.project}:")
 
     def concealed(self, text: str) -> str:
         """Put [secret] in the place of every secret text."""
@@ -104,19 +115,23 @@ def stack_config(
         StackFileError: its file cannot be read.
 
     """
-    found = _from_cli(project_dir, stack) if ask_cli else None
-    found = found or _from_file(project_dir, stack)
+    project = project_name(project_dir)
+    found = _from_cli(project_dir, stack, project) if ask_cli else None
+    found = found or _from_file(project_dir, stack, project)
     values: dict[str, Any] = dict(found.values)
     for key, value in (overrides or {}).items():
         try:
-            _override(values, key if ":" in key else f"{settings.PROJECT}:{key}", value)
+            _override(values, key if ":" in key else f"{project}:{key}", value)
         except (ValueError, TypeError, IndexError, AttributeError):
             raise StackFileError(
                 f"--config {key}={value}: there is no place {key} in the settings, which are of another shape"
             ) from None
     given = {key.partition("[")[0].partition(".")[0] for key in overrides or {}}
-    hidden = tuple(name for name in found.hidden if name not in given and _short(name) not in given)
+    hidden = tuple(
+        name for name in found.hidden if given.isdisjoint((name, name.removeprefix(f"{project}:")))
+    )
     return StackConfig(
+        project=project,
         values={key: stack_file.raw(value) for key, value in values.items()},
         source=found.source,
         hidden=hidden,
@@ -125,24 +140,28 @@ def stack_config(
     )
 
 
-def _short(name: str) -> str:
-    return name.removeprefix(f"{settings.PROJECT}:")
+def project_name(project_dir: Path = HERE) -> str:
+    """Read the project's name from its Pulumi.yaml; in a folder that has none, from the one beside this program.
 
+    Raises:
+        StackFileError: there is a Pulumi.yaml without a name.
 
-def project_name(project_dir: Path) -> str:
-    """Read the project's name from Pulumi.yaml; that of this project where there is none."""
+    """
     try:
         project = stack_file.document(project_dir / "Pulumi.yaml")
-    except (FileNotFoundError, StackFileError):
-        project = None
+    except FileNotFoundError:
+        project = stack_file.document(HERE / "Pulumi.yaml")
     name = project.get("name") if isinstance(project, dict) else None
-    return name if isinstance(name, str) and name else settings.PROJECT
+    if not (isinstance(name, str) and name):
+        raise StackFileError(f"Pulumi.yaml has no name. {_TAKE_IT_AGAIN}")
+    return name
 
 
-def _from_file(project_dir: Path, stack: str) -> StackConfig:
+def _from_file(project_dir: Path, stack: str, project: str) -> StackConfig:
     path = project_dir / f"Pulumi.{stack.rpartition('/')[2]}.yaml"
-    found: StackFile = stack_file.read(path, project=project_name(project_dir))
+    found: StackFile = stack_file.read(path, project=project)
     return StackConfig(
+        project=project,
         values={**defaults(project_dir), **found.values},
         source=path.name,
         hidden=found.secrets,
@@ -156,12 +175,11 @@ def defaults(project_dir: Path) -> dict[str, str]:
         return settings.schema_defaults(project_dir / "Pulumi.yaml")
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise StackFileError(
-            f"Pulumi.yaml cannot be read as this project's ({type(error).__name__}). "
-            "Take it from the repository again: git checkout Pulumi.yaml"
+            f"Pulumi.yaml cannot be read as this project's ({type(error).__name__}). {_TAKE_IT_AGAIN}"
         ) from None
 
 
-def _from_cli(project_dir: Path, stack: str) -> StackConfig | None:
+def _from_cli(project_dir: Path, stack: str, project: str) -> StackConfig | None:
     """Ask the CLI; None where it is not there, has no such stack, or cannot read its settings."""
     if not shutil.which("pulumi"):
         return None
@@ -177,6 +195,7 @@ def _from_cli(project_dir: Path, stack: str) -> StackConfig | None:
     if not settled:
         return None
     return StackConfig(
+        project=project,
         values={key: str(item["value"]) for key, item in settled.items()},
         source=f"pulumi config --stack {stack}",
         secrets=frozenset(

@@ -46,7 +46,7 @@ def look_up(
         return LookedUp(names=names, profile=profile or expected.profile or None, roles=expected.roles)
     full = stack or _selected()
     stack, here = full.rpartition("/")[2], Path.cwd()
-    name, values = project_name(here), _settings(here, full)
+    name, values = _project_and_settings(here, full)
     environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     region = region or values.get("aws:region") or environment
     cluster = cluster or values.get(f"{name}:clusterName")
@@ -64,12 +64,14 @@ def look_up(
     )
 
 
-def _settings(folder: Path, stack: str) -> Mapping[str, str]:
-    """Read what the stack's settings say; empty where there is neither a project nor a stack."""
+def _project_and_settings(folder: Path, stack: str) -> tuple[str, Mapping[str, str]]:
+    """Read the project's name and what the stack's settings say: nothing where there is no project or no stack."""
     try:
-        return stack_config(folder, stack).values
-    except FileNotFoundError:
-        return defaults(folder) if (folder / "Pulumi.yaml").exists() else {}
+        name = project_name(folder)
+        try:
+            return name, stack_config(folder, stack).values
+        except FileNotFoundError:
+            return name, defaults(folder) if (folder / "Pulumi.yaml").exists() else {}
     except StackFileError as error:
         raise AskError(
             str(error),

@@ -120,7 +120,7 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
     if not values and not notes:
         notes.append("the stack has no outputs: pulumi up has not come to its end yet")
     region = _text(checks.get("region")) or config.get("aws:region") or os.environ.get("AWS_REGION", "")
-    project = _text(checks.get("project")) or project_name(project_dir)
+    project = _text(checks.get("project")) or _project(project_dir, notes)
     cluster = _text(values.get("clusterName")) or config.get(f"{project}:clusterName", "")
     if not region or not cluster:
         raise AskError(
@@ -225,6 +225,14 @@ def _selected(project_dir: Path) -> str:
         pass
     found = [path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml")]
     return found[0] if len(found) == 1 else ""
+
+
+def _project(project_dir: Path, notes: list[str]) -> str:
+    try:
+        return project_name(project_dir)
+    except StackFileError as error:
+        notes.append(str(error))
+        return ""
 
 
 def _settings(project_dir: Path, stack: str, notes: list[str]) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import resource_pb2
 
+from ops.clients.stack_config import project_name
 from ops.program import sdk
 from ops.program.closure import closure
 from ops.program.fake_cloud import FakeCloud
@@ -216,7 +217,6 @@ def evaluate(
     stack_name: str,
     config: Mapping[str, str],
     *,
-    project: str = "eks-hybrid-calico",
     cloud: FakeCloud | None = None,
 ) -> Recording:
     """Run `project_dir/__main__.py` for a stack with `config` ("namespace:key" to raw string) and record it.
@@ -226,7 +226,7 @@ def evaluate(
     Errors: whatever the program raises, such as SettingsError.
     """
     return contextvars.copy_context().run(
-        _evaluate, project_dir, stack_name, config, project, cloud or FakeCloud()
+        _evaluate, project_dir, stack_name, config, project_name(project_dir), cloud or FakeCloud()
     )
 
 

@@ -16,7 +16,7 @@ from k8s.calico_source import CalicoManifestError, CalicoManifestUnavailableErro
 from ops.clients.stack_config import StackConfig, stack_config
 from ops.program.fake_cloud import FakeCloud
 from ops.program.recorder import Recording, evaluate
-from settings import PROJECT, SettingsError
+from settings import SettingsError
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
@@ -57,8 +57,8 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
         ) from error
     stack, values = stack.rpartition("/")[2], dict(config.values)
     manifest = os.environ.get("CALICO_MANIFEST")
-    if manifest and not values.get(f"{PROJECT}:calicoManifest"):
-        values[f"{PROJECT}:calicoManifest"] = manifest
+    if manifest and not config.value("calicoManifest"):
+        values[f"{config.project}:calicoManifest"] = manifest
     cloud = FakeCloud(region=values.get("aws:region", ""))
     try:
         with _manifest_optional() as unavailable:

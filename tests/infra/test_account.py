@@ -23,9 +23,7 @@ def test_too_few_zones_are_an_error_that_names_them(seen, wanted, words):
     with pytest.raises(pulumi.RunError) as error:
         enough_zones(seen, wanted=wanted, region="us-west-1")
     assert words in str(error.value)
-    assert f"eks-hybrid-calico:availabilityZones {wanted} is more than this account has in us-west-1" in str(
-        error.value
-    )
+    assert f"availabilityZones {wanted} is more than this account has in us-west-1" in str(error.value)
 
 
 def test_what_a_launch_template_launches_gets_the_default_tags_too_and_ours_win():

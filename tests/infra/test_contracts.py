@@ -129,7 +129,7 @@ def test_what_nodes_are_made_of_is_tagged_too(dev):
     tagged = {s["resourceType"]: s["tags"][STACK_TAG] for s in template["tagSpecifications"]}
     assert tagged == dict.fromkeys(("instance", "volume", "network-interface"), "eks-hybrid-calico/dev")
     # The stack's aws:defaultTags too: the provider adds them to its own resources only.
-    assert {s["tags"]["Project"] for s in template["tagSpecifications"]} == {"eks-hybrid-calico"}
+    assert {s["tags"]["Purpose"] for s in template["tagSpecifications"]} == {"demonstration"}
     for instance in dev.of_type("aws:ec2/instance:Instance"):
         assert instance.inputs["rootBlockDevice"]["tags"][STACK_TAG] == "eks-hybrid-calico/dev"
 

@@ -150,6 +150,8 @@ def test_the_provider_refuses_in_check_and_remembers_in_place(monkeypatch):
     provider = FixedSettingsProvider()
     (failure,) = provider.check(old, new).failures
     assert failure.property == "podCidr"
+    # By the name that it has in this project's stack files.
+    assert failure.reason.startswith("eks-hybrid-calico:podCidr cannot change from ")
     (question,) = asked
     assert question["name"] == "eks-hybrid"
     # Without the roles the answer would come from another account, where there is no such cluster.
@@ -158,6 +160,11 @@ def test_the_provider_refuses_in_check_and_remembers_in_place(monkeypatch):
     )
     assert question["tag"] == ("eks-hybrid-calico:stack", STACK)
     assert provider.check(old, old).failures == []
+    renamed = {"stack": "acme-edge/dev"}
+    (failure,) = provider.check(old | renamed, new | renamed).failures
+    assert failure.reason.startswith("acme-edge:podCidr cannot change from ")
+    (failure,) = provider.check(old, {**old, "region": "eu-west-1"}).failures
+    assert failure.reason.startswith("aws:region cannot change from ")
     assert provider.check({}, new).failures == []
     assert provider.diff("id", old, old).changes is False
     changed = provider.diff("id", old, {**old, "kubernetesVersion": "1.35"})

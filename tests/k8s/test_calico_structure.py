@@ -97,7 +97,5 @@ def test_such_a_manifest_is_refused_before_anything_is_configured(objects, tmp_p
             pod_cidr="192.168.0.0/16",
             cache_dir=tmp_path,
         )
-    assert str(caught.value).startswith(
-        "eks-hybrid-calico:calicoVersion 3.33.1: this manifest is built in another way"
-    )
+    assert str(caught.value).startswith("calicoVersion 3.33.1: this manifest is built in another way")
     assert str(caught.value).endswith("pulumi config set calicoVersion 3.32.1")

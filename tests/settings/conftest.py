@@ -7,13 +7,14 @@ import pytest
 
 import settings
 
+PROJECT = "eks-hybrid-calico"
 REGION = {"aws:region": "ap-northeast-1"}
 
 
 def raw_settings(**given):
     """Raw configuration, as Pulumi passes it: text as it is, everything else as JSON."""
     return REGION | {
-        f"{settings.PROJECT}:{name}": value if isinstance(value, str) else json.dumps(value)
+        f"{PROJECT}:{name}": value if isinstance(value, str) else json.dumps(value)
         for name, value in given.items()
     }
 
@@ -38,7 +39,7 @@ def _change(raw, words):
     _, _, action, *rest = words
     path, *values = (word for word in rest if word != "--path")
     name, *inner = _steps(path) if "--path" in rest else [path]
-    name = name if ":" in name else f"{settings.PROJECT}:{name}"
+    name = name if ":" in name else f"{PROJECT}:{name}"
     if not inner:
         raw.pop(name, None)
         return raw | ({name: values[0]} if action == "set" else {})
@@ -70,7 +71,7 @@ def raw():
 
 @pytest.fixture
 def parse():
-    return lambda **given: settings.parse(raw_settings(**given))
+    return lambda **given: settings.parse(raw_settings(**given), project=PROJECT)
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def problems():
 
     def find(**given):
         with pytest.raises(settings.SettingsError) as caught:
-            settings.parse(raw_settings(**given))
+            settings.parse(raw_settings(**given), project=PROJECT)
         return list(caught.value.problems)
 
     return find
@@ -93,7 +94,7 @@ def advised():
         raw = raw_settings(**given)
         for _ in range(20):
             try:
-                return settings.parse(raw)
+                return settings.parse(raw, project=PROJECT)
             except settings.SettingsError as error:
                 raw = follow(raw, error.problems[0])
         raise AssertionError(f"20 commands later the settings are still rejected: {raw}")
@@ -106,7 +107,7 @@ def rejects(problems, advised):
     """Check the one message that one wrong value gets, and that following it mends the settings."""
 
     def check(name, value, message):
-        assert problems(**{name: value}) == [f"{settings.PROJECT}:{message}"]
+        assert problems(**{name: value}) == [f"{PROJECT}:{message}"]
         assert advised(**{name: value})
 
     return check

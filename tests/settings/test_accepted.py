@@ -12,14 +12,15 @@ from pydantic import ValidationError
 
 import settings
 from infra import versions
+from tests.settings.conftest import PROJECT
 
 DIGEST = "0123456789abcdef" * 4
 
 
 def test_only_the_region_has_to_be_set(raw):
-    assert settings.parse({"aws:region": "eu-west-1"}).region == "eu-west-1"
+    assert settings.parse({"aws:region": "eu-west-1"}, project=PROJECT).region == "eu-west-1"
     with pytest.raises(settings.SettingsError) as caught:
-        settings.parse({key: value for key, value in raw().items() if key != "aws:region"})
+        settings.parse({key: value for key, value in raw().items() if key != "aws:region"}, project=PROJECT)
     assert caught.value.problems == (
         "aws:region is not set. Set the AWS region to build in, e.g. pulumi config set aws:region ap-northeast-1",
     )
@@ -28,7 +29,7 @@ def test_only_the_region_has_to_be_set(raw):
 @pytest.mark.parametrize("region", ["tokyo", "", "ap-northeast-1a", "AP-NORTHEAST-1"])
 def test_a_region_that_is_no_region_is_rejected_together_with_what_else_is_wrong(raw, region):
     with pytest.raises(settings.SettingsError) as caught:
-        settings.parse(raw(podCidr="10.10.0.0/16") | {"aws:region": region})
+        settings.parse(raw(podCidr="10.10.0.0/16") | {"aws:region": region}, project=PROJECT)
     first, second = caught.value.problems
     assert first == (
         f"aws:region {region or json.dumps(region)} is not the name of an AWS region. Set one,"
@@ -41,18 +42,20 @@ def test_a_region_that_is_no_region_is_rejected_together_with_what_else_is_wrong
     "region", ["us-gov-west-1", "cn-northwest-1", "us-iso-east-1", "eusc-de-east-1", "ap-southeast-7"]
 )
 def test_regions_of_every_partition_are_taken(raw, region):
-    assert settings.parse(raw() | {"aws:region": region}).region == region
+    assert settings.parse(raw() | {"aws:region": region}, project=PROJECT).region == region
 
 
 def test_the_profile_is_pulumis_own_setting(raw):
-    assert settings.parse(raw()).profile is None
-    assert settings.parse(raw() | {"aws:profile": ""}).profile is None
-    assert settings.parse(raw() | {"aws:profile": "team a"}).profile == "team a"
+    assert settings.parse(raw(), project=PROJECT).profile is None
+    assert settings.parse(raw() | {"aws:profile": ""}, project=PROJECT).profile is None
+    assert settings.parse(raw() | {"aws:profile": "team a"}, project=PROJECT).profile == "team a"
 
 
 def test_settings_of_other_namespaces_are_not_looked_at(raw):
-    found = settings.parse(raw() | {"aws:defaultTags": "{}", "kubernetes:context": "x", "pulumi:tags": "{}"})
-    assert found == settings.parse(raw())
+    found = settings.parse(
+        raw() | {"aws:defaultTags": "{}", "kubernetes:context": "x", "pulumi:tags": "{}"}, project=PROJECT
+    )
+    assert found == settings.parse(raw(), project=PROJECT)
 
 
 def test_the_defaults_are_the_ones_of_the_design(parse):
@@ -147,6 +150,11 @@ def test_settings_cannot_be_changed(parse):
         found.hybrid_nodes[0].os = "al2023"
 
 
+@pytest.fixture(autouse=True)
+def _called(monkeypatch):
+    monkeypatch.setattr(pulumi, "get_project", lambda: PROJECT)
+
+
 def _in_own_context(function):
     """Pulumi keeps configuration in a context variable: leave the one of the other tests alone."""
     return contextvars.copy_context().run(function)
@@ -162,7 +170,7 @@ def test_settings_that_are_set_in_the_process_win(raw, monkeypatch):
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(raw(clusterName="from-the-cli", podCidr="10.0.0.0/12")))
 
     def load():
-        pulumi.runtime.set_all_config({f"{settings.PROJECT}:clusterName": "from-the-process"})
+        pulumi.runtime.set_all_config({f"{PROJECT}:clusterName": "from-the-process"})
         return settings.load()
 
     with pytest.raises(settings.SettingsError, match="podCidr"):
@@ -211,7 +219,7 @@ def test_nodeadm_has_the_digests_of_the_table_where_the_settings_have_none(parse
 
 def test_the_default_tags_of_the_provider_are_read(parse):
     raw = {"aws:defaultTags": '{"tags": {"Owner": "the network team", "Cost": 12}}'}
-    found = settings.parse({"aws:region": "ap-northeast-1", **raw})
+    found = settings.parse({"aws:region": "ap-northeast-1", **raw}, project=PROJECT)
     assert found.default_tags.tags == {"Owner": "the network team", "Cost": "12"}
     assert parse().default_tags.tags == {}
 
@@ -220,7 +228,9 @@ def test_a_mistake_in_the_default_tags_is_named_by_its_own_key():
     with pytest.raises(
         settings.SettingsError, match=r"aws:defaultTags\.Tags is not a setting of aws:defaultTags"
     ):
-        settings.parse({"aws:region": "ap-northeast-1", "aws:defaultTags": '{"Tags": {"Owner": "me"}}'})
+        settings.parse(
+            {"aws:region": "ap-northeast-1", "aws:defaultTags": '{"Tags": {"Owner": "me"}}'}, project=PROJECT
+        )
 
 
 def test_support_is_standard_unless_somebody_pays_for_more(parse):

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 import settings
-from tests.settings.conftest import follow, raw_settings
+from tests.settings.conftest import PROJECT, follow, raw_settings
 
 NAME = "certificate/01234567-89ab-cdef-0123-456789abcdef"
 HERE = f"arn:aws:acm:ap-northeast-1:123456789012:{NAME}"
@@ -19,9 +19,9 @@ def in_region(region, arn, **more):
 def told(raw):
     """The one thing that is wrong; what the text advises is accepted."""
     with pytest.raises(settings.SettingsError) as caught:
-        settings.parse(raw)
+        settings.parse(raw, project=PROJECT)
     (problem,) = caught.value.problems
-    assert settings.parse(follow(raw, problem))
+    assert settings.parse(follow(raw, problem), project=PROJECT)
     return problem.removeprefix("eks-hybrid-calico:")
 
 
@@ -109,7 +109,7 @@ def test_region_and_partition_must_be_those_of_the_stack(region, arn):
 )
 def test_the_other_partitions_have_their_own_certificates(region, partition):
     arn = f"arn:{partition}:acm:{region}:123456789012:{NAME}"
-    assert settings.parse(in_region(region, arn)).alb_certificate_arn == arn
+    assert settings.parse(in_region(region, arn), project=PROJECT).alb_certificate_arn == arn
 
 
 def test_one_of_an_account_that_the_stack_may_not_be_in_is_rejected():
@@ -122,12 +122,12 @@ def test_one_of_an_account_that_the_stack_may_not_be_in_is_rejected():
         f" {HERE.replace('123456789012', '210987654321')}"
     )
     both = {"aws:allowedAccountIds": '["210987654321", "123456789012"]'}
-    assert settings.parse(in_region("ap-northeast-1", HERE, **both))
+    assert settings.parse(in_region("ap-northeast-1", HERE, **both), project=PROJECT)
 
 
 def test_what_is_no_account_is_named_by_its_own_key():
     with pytest.raises(settings.SettingsError, match=r"aws:allowedAccountIds\[0\] 12 is not an account id"):
-        settings.parse(raw_settings() | {"aws:allowedAccountIds": "[12]"})
+        settings.parse(raw_settings() | {"aws:allowedAccountIds": "[12]"}, project=PROJECT)
 
 
 def test_each_client_takes_two_rules_of_the_sixty_that_a_group_has(parse, problems, advised):
@@ -145,7 +145,9 @@ def test_each_client_takes_two_rules_of_the_sixty_that_a_group_has(parse, proble
 def test_one_without_a_name_is_worth_a_warning(parse):
     def said(**given):
         return [
-            each for each in settings.warnings(parse(**given), date(2026, 11, 25)) if "Certificate" in each
+            each
+            for each in settings.warnings(parse(**given), date(2026, 11, 25), PROJECT)
+            if "Certificate" in each
         ]
 
     assert said() == said(albCertificateArn=HERE, albHostName="app.example.com") == []

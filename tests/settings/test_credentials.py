@@ -6,6 +6,7 @@ import pytest
 
 import settings
 from settings import SettingsError
+from tests.settings.conftest import PROJECT
 
 ROLE = "arn:aws:iam::123456789012:role/deployer"
 
@@ -14,7 +15,7 @@ def parsed(**values):
     given = {
         f"aws:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
     }
-    return settings.parse({"aws:region": "eu-west-1", **given})
+    return settings.parse({"aws:region": "eu-west-1", **given}, project=PROJECT)
 
 
 def test_a_chain_of_roles_becomes_requests_of_sts():

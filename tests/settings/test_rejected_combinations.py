@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import settings
 from settings.checks import problems_between
+from tests.settings.conftest import PROJECT
 
 DIGEST = "0123456789abcdef" * 4
 RANGES = ("vpcCidr", "onPremVpcCidr", "podCidr", "serviceCidr")
@@ -99,9 +100,9 @@ def test_networks_are_accepted_exactly_when_they_are_disjoint(vpc, on_prem, pods
     chosen = dict(zip(RANGES, (vpc, on_prem, pods, services), strict=True))
     networks = [IPv4Network(each) for each in chosen.values()]
     clashes = sum(a.overlaps(b) for index, a in enumerate(networks) for b in networks[index + 1 :])
-    raw = {"aws:region": "eu-west-1"} | {f"{settings.PROJECT}:{name}": cidr for name, cidr in chosen.items()}
+    raw = {"aws:region": "eu-west-1"} | {f"{PROJECT}:{name}": cidr for name, cidr in chosen.items()}
     try:
-        settings.parse(raw)
+        settings.parse(raw, project=PROJECT)
         reported = []
     except settings.SettingsError as error:
         reported = [problem for problem in error.problems if " overlaps " in problem]
@@ -114,9 +115,9 @@ def test_networks_are_accepted_exactly_when_they_are_disjoint(vpc, on_prem, pods
 @hypothesis_settings(max_examples=80)
 def test_the_network_that_a_message_proposes_is_free(vpc, on_prem, pods, services):
     chosen = dict(zip(RANGES, (vpc, on_prem, pods, services), strict=True))
-    raw = {"aws:region": "eu-west-1"} | {f"{settings.PROJECT}:{name}": cidr for name, cidr in chosen.items()}
+    raw = {"aws:region": "eu-west-1"} | {f"{PROJECT}:{name}": cidr for name, cidr in chosen.items()}
     try:
-        settings.parse(raw)
+        settings.parse(raw, project=PROJECT)
         first = None
     except settings.SettingsError as error:
         first = re.search(r"pulumi config set (\w+) (\S+)$", error.problems[0])
@@ -369,7 +370,7 @@ def test_a_value_that_was_rejected_is_not_compared_with_the_others(problems):
 
 def test_the_whole_message_has_one_line_for_each_problem(raw):
     with pytest.raises(settings.SettingsError) as caught:
-        settings.parse(raw(podCidr="10.10.0.0/16", nope="1"))
+        settings.parse(raw(podCidr="10.10.0.0/16", nope="1"), project=PROJECT)
     lines = str(caught.value).splitlines()
     assert lines[0] == "The settings of this stack cannot be used:"
     assert [line.strip() for line in lines[1:]] == list(caught.value.problems)

@@ -8,6 +8,7 @@ import yaml
 
 import settings
 from settings.model import Settings
+from tests.settings.conftest import PROJECT
 
 ROOT = Path(settings.__file__).parents[1]
 PROJECT_FILE = ROOT / "Pulumi.yaml"
@@ -91,29 +92,36 @@ def test_the_raw_defaults_are_what_the_cli_hands_to_a_program(schema):
     assert raw["eks-hybrid-calico:controlPlaneLogs"] == "[]"
     assert json.loads(raw["eks-hybrid-calico:managedNodes"])["spot"] is False
     region = {"aws:region": "ap-northeast-1"}
-    assert settings.parse(region | raw) == settings.parse(region)
+    assert settings.parse(region | raw, project=PROJECT) == settings.parse(region, project=PROJECT)
 
 
 def test_settings_without_a_default_are_left_to_the_stack(tmp_path):
     project = tmp_path / "Pulumi.yaml"
-    project.write_text("config: {a: {type: string}, b: {type: boolean, default: true}}", encoding="utf-8")
-    assert settings.schema_defaults(project) == {"eks-hybrid-calico:b": "true"}
+    project.write_text(
+        "name: acme-edge\nconfig: {a: {type: string}, b: {type: boolean, default: true}}", encoding="utf-8"
+    )
+    assert settings.schema_defaults(project) == {"acme-edge:b": "true"}
 
 
 def test_the_project_runs_in_the_environment_that_make_sets_up():
     project = yaml.safe_load(PROJECT_FILE.read_text(encoding="utf-8"))
-    assert project["name"] == settings.PROJECT
+    assert project["name"] == PROJECT
     assert project["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
 
 
 def test_the_example_stack_shows_two_operating_systems_and_differs_from_the_defaults_in_nothing_else():
     stack = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"]
-    raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in stack.items()}
-    found = settings.parse(settings.schema_defaults(PROJECT_FILE) | raw)
+    raw = {
+        key if ":" in key else f"{PROJECT}:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in stack.items()
+    }
+    found = settings.parse(settings.schema_defaults(PROJECT_FILE) | raw, project=PROJECT)
     assert found.region == "ap-northeast-1"
     assert [(node.name, node.os) for node in found.hybrid_nodes] == [
         ("hybrid-1", "ubuntu-24.04"),
         ("hybrid-2", "al2023"),
     ]
-    assert set(stack) == {"aws:region", "aws:defaultTags", "eks-hybrid-calico:hybridNodes"}
-    assert stack["aws:defaultTags"]["tags"] == {"Project": "eks-hybrid-calico", "Stack": "dev"}
+    # Names without a namespace, so that the file is right in a project of another name; and nothing in it speaks of
+    # this stack, so that it can be copied for another one.
+    assert set(stack) == {"aws:region", "aws:defaultTags", "hybridNodes"}
+    assert stack["aws:defaultTags"]["tags"] == {"Purpose": "demonstration"}

@@ -5,6 +5,7 @@ import pytest
 
 import settings
 from infra import versions
+from tests.settings.conftest import PROJECT
 
 TODAY = date(2026, 11, 23)
 CLOSED = {"apiAllowedCidrs": ["203.0.113.0/24"], "albAllowedCidrs": ["203.0.113.0/24"]}
@@ -15,7 +16,7 @@ def warned(parse):
     """The warnings of a stack that is otherwise closed to the world."""
 
     def warn(today=TODAY, **given):
-        return settings.warnings(parse(**CLOSED | given), today)
+        return settings.warnings(parse(**CLOSED | given), today, PROJECT)
 
     return warn
 
@@ -178,11 +179,11 @@ def test_a_narrow_allow_list_must_hold_the_address_of_the_data_centre(parse):
     found = parse(site=SITE, hybridNodes=MACHINES, apiAllowedCidrs=["203.0.113.0/24"])
     assert any(
         "must hold the public address from which your data centre" in text
-        for text in settings.warnings(found, TODAY)
+        for text in settings.warnings(found, TODAY, PROJECT)
     )
     assert not any(
         "your data centre" in text
-        for text in settings.warnings(parse(apiAllowedCidrs=["203.0.113.0/24"]), TODAY)
+        for text in settings.warnings(parse(apiAllowedCidrs=["203.0.113.0/24"]), TODAY, PROJECT)
     )
 
 
@@ -190,9 +191,9 @@ def test_an_mtu_that_no_vpn_carries_is_told(parse):
     wide, fitting = (parse(site=SITE, hybridNodes=MACHINES, podMtu=mtu) for mtu in (1397, 1396))
     assert any(
         "podMtu 1397 is more than a site-to-site VPN carries" in text
-        for text in settings.warnings(wide, TODAY)
+        for text in settings.warnings(wide, TODAY, PROJECT)
     )
-    assert not any("podMtu" in text for text in settings.warnings(fitting, TODAY))
+    assert not any("podMtu" in text for text in settings.warnings(fitting, TODAY, PROJECT))
 
 
 def test_the_newest_version_whose_only_calico_line_has_ended_is_upgraded_with_the_program(

@@ -15,6 +15,7 @@ from ipaddress import IPv4Network
 
 import settings
 from infra.systems import SYSTEMS
+from ops.clients.stack_config import project_name
 
 # Ends of a flow besides the kinds of machines in `facts.Kind`.
 INTERNET, API_ENDPOINT, CLIENTS = "internet", "API endpoint", "clients"
@@ -57,7 +58,7 @@ class Expectations:
 
         Errors: SettingsError.
         """
-        found = settings.parse(config)
+        found = settings.parse(config, project=project_name())
         return cls(
             node_port=found.sample_node_port,
             alb_allowed=tuple(IPv4Network(cidr) for cidr in found.alb_allowed_cidrs),

@@ -200,7 +200,7 @@ def _own_address(context: Context) -> str:
 
 
 def _list(context: Context, name: str) -> list[str]:
-    value = json.loads(context.evaluated.config.values.get(f"eks-hybrid-calico:{name}") or "[]")
+    value = json.loads(context.evaluated.config.value(name) or "[]")
     return [str(item) for item in value] if isinstance(value, list) else []
 
 

@@ -14,7 +14,7 @@ from ops.verify.context import Context
 # https://docs.aws.amazon.com/acm/latest/userguide/renew-private-cert.html: what has fewer was not renewed.
 _SOON = timedelta(days=30)
 _RENEW = (
-    "aws acm describe-certificate --certificate-arn ARN (eks-hybrid-calico:albCertificateArn) says what hinders its "
+    "aws acm describe-certificate --certificate-arn ARN (the setting albCertificateArn) says what hinders its "
     "renewal; an imported one is never renewed: import it again, or pulumi config set albCertificateArn OTHER"
 )
 _SIGNED = (
@@ -115,5 +115,5 @@ def _no_answer(context: Context, findings: Findings, url: str, error: TransportE
         f"{url} got no answer: {error}",
         why="its name does not lead to the load balancer (yet), or the ALB's security group does not let your address "
         f"in on tcp {port}",
-        fix=f"{record}curl https://checkip.amazonaws.com and compare it with eks-hybrid-calico:albAllowedCidrs",
+        fix=f"{record}curl https://checkip.amazonaws.com and compare it with the setting albAllowedCidrs",
     )

@@ -55,7 +55,7 @@ def answers(context: Context, findings: Findings) -> str:
             f"{len(asked.errors)} of {total} requests to {url} got no answer: {said}",
             why="the name does not resolve yet, or the ALB's security group does not let your address in on tcp "
             f"{443 if url.startswith('https:') else 80}",
-            fix="curl https://checkip.amazonaws.com and compare it with eks-hybrid-calico:albAllowedCidrs",
+            fix="curl https://checkip.amazonaws.com and compare it with the setting albAllowedCidrs",
         )
     statuses = Counter(answer.status for answer in asked.answers if answer.status != 200)
     whys = {

@@ -166,7 +166,7 @@ def version_skew(context: Context, findings: Findings) -> str:
             findings.fail(
                 f"{node} runs kubelet {node.kubelet or '(unknown)'}; the control plane is {server_text}",
                 why="a kubelet may be at most three minor versions older than the control plane, never newer",
-                fix="set eks-hybrid-calico:kubernetesVersion to one version for all, then pulumi up",
+                fix="set kubernetesVersion to one version for all, then pulumi up",
             )
         elif kubelet != server:
             findings.warn(

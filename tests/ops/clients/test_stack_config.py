@@ -124,10 +124,22 @@ def test_an_override_that_fits_nowhere_is_an_error_in_words(project, path):
 def test_a_broken_project_file_is_an_error_in_words(project):
     folder = project("config: {}")
     (folder / "Pulumi.yaml").write_text("name: [\n")
-    with pytest.raises(StackFileError, match=r"Pulumi\.yaml cannot be read"):
+    with pytest.raises(StackFileError, match=r"Pulumi\.yaml, line 2: "):
         stack_config(folder, "dev")
 
 
 def test_a_stack_without_a_file_is_said_to_be_missing(project):
     with pytest.raises(FileNotFoundError):
         stack_config(project("config: {}"), "prod")
+
+
+def test_names_without_a_namespace_are_the_projects_whatever_it_is_called(project):
+    folder = project("config: {aws:region: eu-west-1, podCidr: 10.20.0.0/16}")
+    (folder / "Pulumi.yaml").write_text("name: acme-edge\nconfig: {podCidr: {default: 192.168.0.0/16}}\n")
+    found = stack_config(folder, "dev", {"vpcCidr": "10.30.0.0/16"})
+    assert found.values == {
+        "aws:region": "eu-west-1",
+        "acme-edge:podCidr": "10.20.0.0/16",
+        "acme-edge:vpcCidr": "10.30.0.0/16",
+    }
+    assert (found.project, found.value("podCidr")) == ("acme-edge", "10.20.0.0/16")

@@ -21,7 +21,7 @@ config:
 SETTINGS = """config:
   aws:region: ap-northeast-1
   aws:profile: work
-  eks-hybrid-calico:hybridNodes:
+  hybridNodes:
     - name: hybrid-1
     - name: hybrid-2
 """

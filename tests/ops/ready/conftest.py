@@ -228,7 +228,9 @@ def ready(record: Any, config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         values = config(**(settings or {}))
         evaluated = Evaluated(
             recording=record(**(settings or {})),
-            config=StackConfig(values=values, source="Pulumi.dev.yaml", hidden=hidden),
+            config=StackConfig(
+                project="eks-hybrid-calico", values=values, source="Pulumi.dev.yaml", hidden=hidden
+            ),
             notes=(),
             manifest_missing=manifest_missing,
         )

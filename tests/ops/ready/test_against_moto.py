@@ -53,7 +53,9 @@ def ready(record, config, tmp_path):
             folder=tmp_path,
             program=Evaluated(
                 recording=record(**settings),
-                config=StackConfig(values=config(**settings), source="Pulumi.dev.yaml"),
+                config=StackConfig(
+                    project="eks-hybrid-calico", values=config(**settings), source="Pulumi.dev.yaml"
+                ),
                 notes=(),
             ),
             sign_in=lambda: AwsClient(region=REGION, profile=None, timeout_s=30, retries=1),

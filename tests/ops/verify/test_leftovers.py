@@ -617,6 +617,24 @@ def test_the_settings_files_say_what_the_stack_called_its_things() -> None:
     assert found.profile == "sandbox"
 
 
+def test_the_project_is_called_what_its_file_says(project: Path) -> None:
+    (project / "Pulumi.yaml").write_text("name: acme-edge\nconfig: {clusterName: {default: eks-hybrid}}\n")
+    (project / "Pulumi.dev.yaml").write_text("config: {aws:region: eu-west-1, clusterName: mine}\n")
+    names = look_up(stack="dev").names
+    assert (names.project, names.cluster) == ("acme-edge", "mine")
+
+
+def test_in_a_folder_without_a_project_it_is_the_one_of_this_program(project: Path) -> None:
+    (project / "Pulumi.yaml").unlink()
+    assert look_up(stack="dev", region="eu-west-1", cluster="c").names.project == "eks-hybrid-calico"
+
+
+def test_a_project_file_without_a_name_is_an_error(project: Path) -> None:
+    (project / "Pulumi.yaml").write_text("runtime: python\n")
+    with pytest.raises(AskError, match=r"Pulumi\.yaml has no name\. Take it from the repository again"):
+        look_up(stack="dev")
+
+
 def test_the_selected_stack_is_used_and_its_own_settings_win(project: Path) -> None:
     (project / "pulumi").write_text("#!/bin/sh\necho acme/prod\n")
     (project / "pulumi").chmod(0o755)
