@@ -4,11 +4,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-STACK ?= dev
+STACK ?=
 ARGS ?=
 READY ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# Which stack: STACK=, or the one that Pulumi has selected, in every command.
+NAMED = $(if $(STACK),--stack $(STACK))
 
 .PHONY: help plan test test-engine test-cluster lint format bench up down verify doctor acceptance lock docs clean ready
 
@@ -54,7 +56,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 # --- without an account -------------------------------------------------------------------------
 
 plan: $(VENV)/.runtime ## Show what the program would build: no account, no Pulumi CLI
-	@$(BIN)/python -m ops plan --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m ops plan $(NAMED) $(ARGS)
 
 # A file's tests stay on one core: they share what they have recorded. On one core alone nothing is handed out.
 test: $(VENV)/.dev ## Run the tests: no account
@@ -83,27 +85,30 @@ format: $(VENV)/.dev ## Format the code
 # --- with an account ----------------------------------------------------------------------------
 
 ready: $(VENV)/.runtime ## Say what this machine and the account lack for a deployment
-	@$(BIN)/python -m ops ready --stack $(STACK) $(READY)
+	@$(BIN)/python -m ops ready $(NAMED) $(READY)
 
 # Pulumi writes what it does to a file too, as it does for its Automation API: `make doctor` reads it.
 define run
-  umask 077; mkdir -p .cache/runs; \
-  PULUMI_DEBUG_COMMANDS=true pulumi $(1) --stack $(STACK) --event-log .cache/runs/$(notdir $(STACK)).events $(ARGS) || \
-    { code=$$?; echo "pulumi $(1) did not end well. Why: make doctor STACK=$(STACK)" >&2; exit $$code; }
+  umask 077; mkdir -p .cache/runs; events=.cache/runs/$$(pulumi stack --show-name $(NAMED)).events; \
+  PULUMI_DEBUG_COMMANDS=true pulumi $(1) $(NAMED) --event-log "$$events" $(ARGS) || \
+    { code=$$?; echo "pulumi $(1) did not end well. Why: make doctor$(if $(STACK), STACK=$(STACK))" >&2; exit $$code; }
 endef
 
-up: ready ## Build the stack (asks before it does; READY='--skip RE' leaves checks out)
+up: $(VENV)/.runtime ## Build the stack (asks before it does; READY='--skip RE' leaves checks out)
+	@$(BIN)/python -m ops which $(NAMED)
+	@$(BIN)/python -m ops ready $(NAMED) $(READY)
 	@$(call run,up)
 
 down: $(VENV)/.runtime ## Remove everything that the stack built (asks before it does)
-	@$(BIN)/python -m ops ready --stack $(STACK) --down
+	@$(BIN)/python -m ops which $(NAMED)
+	@$(BIN)/python -m ops ready $(NAMED) --down
 	@$(call run,destroy)
 
 verify: $(VENV)/.runtime ## Prove a deployed network, or say what is wrong with it
-	@$(BIN)/python -m ops verify --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m ops verify $(NAMED) $(ARGS)
 
 doctor: $(VENV)/.runtime ## Explain a deployment that failed, or a node that never joined
-	@$(BIN)/python -m ops doctor --stack $(STACK) $(ARGS)
+	@$(BIN)/python -m ops doctor $(NAMED) $(ARGS)
 
 acceptance: $(VENV)/.dev ## Build, prove, change and remove a stack of its own (asks before it does)
 	@$(BIN)/python -m pytest -m acceptance tests/acceptance --capture=no -q -W default $(ARGS)

@@ -60,7 +60,9 @@ def _outputs(args: OutputsArgs) -> dict[str, Any]:
         **_joins(args.hybrid),
         "kubeconfig": args.cluster.kubeconfig,
         "checks": _checks(args),
-        "readme": pulumi.Output.all(**shown).apply(lambda values: readme(_README.read_text(), values)),
+        "readme": pulumi.Output.all(**shown, stack=pulumi.get_stack()).apply(
+            lambda values: readme(_README.read_text(), values)
+        ),
     }
 
 
@@ -116,6 +118,7 @@ def readme(template: str, values: Mapping[str, Any]) -> str:
     )
     return Template(template).substitute(
         {
+            "stack": values["stack"],
             "clusterName": values["clusterName"],
             "updateKubeconfig": values["updateKubeconfig"],
             "albUrl": values["albUrl"],

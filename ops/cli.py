@@ -10,17 +10,19 @@ from ops.pin.command import pin
 from ops.plan.command import plan
 from ops.ready.command import ready
 from ops.verify.command import verify
+from ops.which.command import which
 
 app = typer.Typer(
     name="ops",
-    help="Commands around a deployment: ready and plan before it, join for machines of your own, verify after it, "
-    "doctor when it fails; pin a new release.",
+    help="Commands around a deployment: which, ready and plan before it, join for machines of your own, verify after "
+    "it, doctor when it fails; pin a new release.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 # One line per command, in the order of use.
+app.command("which")(which)
 app.command("ready")(ready)
 app.command("plan")(plan)
 app.command("join")(join)

@@ -43,7 +43,7 @@ class StackFileError(Exception):
     """The file cannot be read as a stack's settings. The text says where, why, and what to do."""
 
 
-class _RefusedError(Exception):
+class _RefusedError(yaml.MarkedYAMLError):
     """Something in the file that the CLI refuses."""
 
 
@@ -100,13 +100,11 @@ def _read(path: Path, parsing: Callable[[bytes], T]) -> T:
     except yaml.MarkedYAMLError as error:
         if error.problem_mark:
             where += f", line {error.problem_mark.line + 1}"
-        problem = str(error.problem)
+        problem = ("" if isinstance(error, _RefusedError) else "it is not YAML: ") + str(error.problem)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = f"it is not YAML: {str(error).splitlines()[0]}"
     except RecursionError:
         problem = "it is nested too deeply, or an anchor contains itself"
-    except _RefusedError as error:
-        problem = str(error)
     raise StackFileError(f"{where}: {problem}. Correct the file, then run this again") from None
 
 
@@ -141,7 +139,7 @@ class _Loader(_Parser):
 
 
 def _refuse(problem: str, node: yaml.Node) -> NoReturn:
-    raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+    raise _RefusedError(problem=problem, problem_mark=node.start_mark)
 
 
 def _plain(node: yaml.ScalarNode) -> object:
@@ -172,22 +170,22 @@ def _stack_file(top: Any, project: str) -> StackFile:
     if top is None:
         return StackFile()
     if not isinstance(top, dict):
-        raise _RefusedError("it is not a map with the key config")
+        raise _RefusedError(problem="it is not a map with the key config")
     config = top.get("config")
     if config is None:
         config = {}
     if not isinstance(config, dict):
-        raise _RefusedError("config is not a map of settings")
+        raise _RefusedError(problem="config is not a map of settings")
     written: dict[str, str] = {}
     for key in config:
         name = _full_name(key, project)
         if name in written:
             raise _RefusedError(
-                f"{name} is set twice, as {written[name]} and as {key}; the Pulumi CLI takes either, by chance"
+                problem=f"{name} is set twice, as {written[name]} and as {key}; the Pulumi CLI takes either, by chance"
             )
         written[name] = key
     if sum(1 for _ in _inside(config)) > _MOST_VALUES:
-        raise _RefusedError("its anchors make too many values of it")
+        raise _RefusedError(problem="its anchors make too many values of it")
     secrets = tuple(name for name, key in written.items() if any(map(_is_secret, _inside(config[key]))))
     return StackFile(
         values={name: raw(config[key]) for name, key in written.items() if name not in secrets},
@@ -202,7 +200,7 @@ def _full_name(key: str, project: str) -> str:
     if len(parts) == 3 and parts[1] == "config":
         return f"{parts[0]}:{parts[2]}"
     if len(parts) > 2:
-        raise _RefusedError(f"{key} is not the name of a setting; the form is namespace:name")
+        raise _RefusedError(problem=f"{key} is not the name of a setting; the form is namespace:name")
     return key if len(parts) == 2 else f"{project}:{key}"
 
 

@@ -44,7 +44,13 @@ def look_up(
             cluster=cluster or deployed.cluster_name,
         )
         return LookedUp(names=names, profile=profile or expected.profile or None, roles=expected.roles)
-    full = stack or _selected()
+    full = stack or tools.selected_stack()
+    if not full:
+        raise AskError(
+            "no stack is selected",
+            why="the Pulumi CLI is not there, or none was selected (pulumi stack rm deselects it)",
+            fix="pulumi stack select NAME, or name it: ops verify --stack NAME, make ... STACK=NAME",
+        )
     stack, here = full.rpartition("/")[2], Path.cwd()
     name, values = _project_and_settings(here, full)
     environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -78,14 +84,3 @@ def _project_and_settings(folder: Path, stack: str) -> tuple[str, Mapping[str, s
             why="it is not what the Pulumi CLI reads",
             fix="correct it, or name the stack by --stack, --region and --cluster-name in another folder",
         ) from None
-
-
-def _selected() -> str:
-    done = tools.pulumi("stack", "--show-name", install="name the stack: ops verify --destroyed --stack NAME")
-    if done.exit_code or not done.stdout.strip():
-        raise AskError(
-            f"pulumi stack --show-name: {done.stderr.strip() or 'no stack'}",
-            why="no stack is selected; pulumi stack rm deselects it",
-            fix="ops verify --destroyed --stack NAME",
-        )
-    return done.stdout.strip().rpartition("/")[2]

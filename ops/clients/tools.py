@@ -64,6 +64,15 @@ def run(
     return Ran(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
+def selected_stack(folder: Path | None = None) -> str | None:
+    """Name the stack that the Pulumi CLI has selected for the project in a folder; None without one, or without it."""
+    try:
+        done = pulumi("stack", "--show-name", folder=folder)
+    except AskError:
+        return None
+    return None if done.exit_code else done.stdout.strip() or None
+
+
 def pulumi(
     *arguments: str,
     stack: str | None = None,

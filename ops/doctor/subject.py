@@ -217,12 +217,8 @@ def _removing(urns: Sequence[str], updates: Sequence[tuple[str, str]]) -> bool:
 
 def _selected(project_dir: Path) -> str:
     """Name the stack that the CLI has selected, else the only one with settings; empty when that is not clear."""
-    try:
-        done = tools.pulumi("stack", "--show-name")
-        if not done.exit_code and done.stdout.strip():
-            return done.stdout.strip()
-    except AskError:
-        pass
+    if selected := tools.selected_stack():
+        return selected
     found = [path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml")]
     return found[0] if len(found) == 1 else ""
 

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def plan(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack whose settings to use.")] = "dev",
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            "--stack", "-s", help="The stack whose settings to use; default: the selected one, or dev."
+        ),
+    ] = None,
     config: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,12 +52,14 @@ def plan(
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
+    from ops.clients import tools
     from ops.clients.stack_file import StackFileError
     from ops.plan import report
     from ops.plan.evaluation import plan_stack
-    from ops.program.running import UnknownStackError
+    from ops.program.running import PROJECT_DIR, UnknownStackError
     from settings import SettingsError
 
+    stack = stack or tools.selected_stack(PROJECT_DIR) or "dev"
     try:
         # Pulumi is large: this takes seconds. Nothing is written where standard error is no terminal.
         with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(

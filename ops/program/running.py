@@ -53,7 +53,7 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
         stacks = sorted(path.name.split(".")[1] for path in project_dir.glob("Pulumi.*.yaml"))
         raise UnknownStackError(
             f"There is no stack {stack}: {error.filename} does not exist. Stacks here: {', '.join(stacks)}. "
-            f"Make one with: pulumi stack init {stack}"
+            f"Make one: cp Pulumi.dev.yaml Pulumi.{stack.rpartition('/')[2]}.yaml && pulumi stack init {stack}"
         ) from error
     stack, values = stack.rpartition("/")[2], dict(config.values)
     manifest = os.environ.get("CALICO_MANIFEST")

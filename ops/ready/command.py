@@ -21,7 +21,10 @@ from ops.checks.terminal import (
 
 
 def ready(
-    stack: Annotated[str, typer.Option("--stack", "-s", help="The stack that is to be built.")] = "dev",
+    stack: Annotated[
+        str | None,
+        typer.Option("--stack", "-s", help="The stack that is to be built; default: the selected one."),
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Only what needs no account and no network.")
     ] = False,

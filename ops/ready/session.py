@@ -14,7 +14,7 @@ from k8s.calico_source import CalicoManifestError
 from ops.checks import runner
 from ops.checks.model import Check, Run
 from ops.checks.progress import LiveProgress
-from ops.clients import stack_outputs
+from ops.clients import stack_outputs, tools
 from ops.clients.aws import AwsClient
 from ops.clients.http import Http
 from ops.clients.kube import Kube
@@ -23,10 +23,15 @@ from ops.program.running import PROJECT_DIR, Evaluated, UnknownStackError, run_s
 from ops.ready.context import Context
 
 CONCURRENCY = 16
+EXAMPLE = "dev"
 
 
-def check(stack: str, checks: Sequence[Check], *, timeout_s: float, retries: int) -> Run:
-    """Ask all checks about a stack; `timeout_s` and `retries` are for one request, in seconds."""
+def check(stack: str | None, checks: Sequence[Check], *, timeout_s: float, retries: int) -> Run:
+    """Ask all checks about a stack (None: the selected one); `timeout_s` and `retries` are for one request, in seconds.
+
+    Where none is selected, the example stands for the one that is to be made.
+    """
+    stack = stack or tools.selected_stack(PROJECT_DIR) or EXAMPLE
     program = _program(stack)
     subject = {"stack": stack}
     if isinstance(program, Evaluated):

@@ -27,6 +27,8 @@ from tests.engine.standin.world import World
 
 REPOSITORY = Path(__file__).parents[2]
 PROFILE = "team"
+# Another name of the project runs all of it as a team does that has renamed its copy: ENGINE_PROJECT=acme-edge
+PROJECT = os.environ.get("ENGINE_PROJECT", "eks-hybrid-calico")
 _PROGRAM = ("Pulumi.yaml", "Pulumi.README.md", "__main__.py", "infra", "k8s", "settings", "userdata")
 # Deleted with the cluster, by the cluster: the engine only forgets them.
 _WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:Addon::coredns")
@@ -106,6 +108,7 @@ class Stack:
     """
 
     name = "test"
+    called = PROJECT
 
     def __init__(self, folder: Path, cli: Path, *, memory: Path | None = None) -> None:
         self.folder, self.project, self.standin = folder, folder / "project", folder / "standin"
@@ -157,7 +160,9 @@ class Stack:
             plugins.append({"name": package, "path": str(starter.parent)})
         file = self.project / "Pulumi.yaml"
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-        file.write_text(yaml.safe_dump({**settings, "plugins": {"providers": plugins}}), encoding="utf-8")
+        file.write_text(
+            yaml.safe_dump({**settings, "name": PROJECT, "plugins": {"providers": plugins}}), encoding="utf-8"
+        )
 
     # --- what a user does ------------------------------------------------------------------------
 
@@ -168,7 +173,7 @@ class Stack:
         config = content.setdefault("config", {})
         for key, value in values.items():
             aws = key.startswith("aws_")
-            config[f"aws:{key[4:]}" if aws else f"eks-hybrid-calico:{key}"] = value
+            config[f"aws:{key[4:]}" if aws else f"{self.called}:{key}"] = value
         file.write_text(yaml.safe_dump(content), encoding="utf-8")
 
     @property
@@ -313,7 +318,7 @@ class Stack:
     @property
     def state_file(self) -> Path:
         """The file that holds the stack's state."""
-        return self.folder / "state" / ".pulumi" / "stacks" / "eks-hybrid-calico" / f"{self.name}.json"
+        return self.folder / "state" / ".pulumi" / "stacks" / self.called / f"{self.name}.json"
 
     def state(self) -> dict[str, Any]:
         """Return what the state knows: resources, and operations that did not end."""

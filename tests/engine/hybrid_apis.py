@@ -27,6 +27,10 @@ _OPENSSL = (
 
 _ACTIVATION = "aws:ssm/activation:Activation"
 
+_IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/tester</Arn><UserId>AIDATESTER</UserId>
+<Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"""
+
 # HTTP status, and the body: JSON as data, or a text.
 Answer = tuple[int, Any]
 
@@ -101,6 +105,8 @@ class HybridApis:
             return self._eks(*path.split("?")[0].split("/")[2:])
         if self.denied == f"ssm:{operation}":
             return 400, {"__type": "AccessDeniedException", "message": "User is not authorized."}
+        if b"Action=GetCallerIdentity" in body:
+            return 200, _IDENTITY
         asked = json.loads(body)
         if operation == "DescribeInstanceInformation":
             wanted = asked["Filters"][0]["Values"]

@@ -4,6 +4,7 @@ import pytest
 
 from infra.changes import FIXED
 from tests.engine.conftest import CERTIFICATE, CLIENTS, OTHER_CERTIFICATE, OTHER_CLIENTS
+from tests.engine.harness import PROJECT
 from tests.engine.proof import CLUSTER, INGRESS, LISTENER, MACHINES, NODE_GROUP, ROWS
 
 pytestmark = pytest.mark.engine
@@ -60,7 +61,7 @@ def test_every_change_that_cannot_be_made_is_refused_in_one_preview(refused):
 
 def test_a_refusal_says_old_and_new_and_the_way_out(refused):
     assert (
-        "eks-hybrid-calico:podCidr cannot change from 192.168.0.0/16 to 192.168.0.0/17 while this stack is up"
+        f"{PROJECT}:podCidr cannot change from 192.168.0.0/16 to 192.168.0.0/17 while this stack is up"
         in refused.run.text
     )
     assert "Keep it: pulumi config set podCidr 192.168.0.0/16" in refused.run.text

@@ -10,7 +10,7 @@ import pytest
 from ops.clients import stack_file
 from ops.clients.stack_config import stack_config
 from ops.clients.stack_file import StackFileError
-from tests.engine.harness import FREES_LATE, REPOSITORY
+from tests.engine.harness import FREES_LATE, PROJECT, REPOSITORY
 from tests.stack_files import SCALARS, WHOLE, of_scalar
 
 pytestmark = pytest.mark.engine
@@ -112,17 +112,17 @@ def test_the_program_gets_what_the_reader_says(new_rig):
         "import os\nimport pulumi\nprint('GOT', os.environ['PULUMI_CONFIG'])\n",
     )
     file = stack.project / f"Pulumi.{stack.name}.yaml"
-    more = "  other:date: 2026-11-25\n  other:list: [on, 1.50, 0o17, ~]\n  sampleNodePort: 30_081\n"
+    more = "  other:date: 2026-11-25\n  other:list: [on, 1.50, 17, ~]\n  sampleNodePort: 30081\n"
     file.write_text(file.read_text().replace("config:\n", f"config:\n{more}", 1))
     shown = stack.preview(succeeds=None).text
     line = next((line for line in shown.splitlines() if "GOT {" in line), shown)
     got = json.loads(line[line.index("{") :])
-    found = stack_file.read(file, project="eks-hybrid-calico").values
+    found = stack_file.read(file, project=PROJECT).values
     assert {key: readable(got[key]) for key in found} == {
         key: readable(value) for key, value in found.items()
     }
     assert got["other:date"] == "2026-11-25 00:00:00 +0000 UTC"
-    assert got["eks-hybrid-calico:sampleNodePort"] == "30081"
+    assert got[f"{PROJECT}:sampleNodePort"] == "30081"
 
 
 def test_a_secret_is_decrypted_by_the_cli_and_never_shown(new_rig, monkeypatch):
@@ -132,8 +132,8 @@ def test_a_secret_is_decrypted_by_the_cli_and_never_shown(new_rig, monkeypatch):
         monkeypatch.setenv(name, stack.environment[name])
     found = stack_config(stack.project, stack.name)
     assert found.source == f"pulumi config --stack {stack.name}"
-    assert found.values["eks-hybrid-calico:podCidr"] == "192.168.64.0/18"
+    assert found.values[f"{PROJECT}:podCidr"] == "192.168.64.0/18"
     assert found.concealed("pods in 192.168.64.0/18") == "pods in [secret]"
     monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
     found = stack_config(stack.project, stack.name)
-    assert (found.source, found.hidden) == (f"Pulumi.{stack.name}.yaml", ("eks-hybrid-calico:podCidr",))
+    assert (found.source, found.hidden) == (f"Pulumi.{stack.name}.yaml", (f"{PROJECT}:podCidr",))

@@ -150,7 +150,7 @@ def test_the_stacks_page_names_the_nodes_and_the_url(dev):
 
 def test_a_page_with_a_name_that_nobody_fills_in_is_an_error():
     with pytest.raises(KeyError):
-        readme("${nothing}", {"hybridNodes": [], "clusterName": "", "updateKubeconfig": "", "albUrl": "",
+        readme("${nothing}", {"stack": "", "hybridNodes": [], "clusterName": "", "updateKubeconfig": "", "albUrl": "",
                               "managedNodeGroup": {"name": ""}})  # fmt: skip
 
 

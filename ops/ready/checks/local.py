@@ -100,7 +100,8 @@ def stack(context: Context, findings: Findings) -> str:
         findings.fail(
             f"there is no stack {short} in this backend",
             why=there,
-            fix=shlex.join(["pulumi", "stack", "init", context.stack]),
+            fix=f"pulumi stack init {shlex.quote(context.stack)} (its settings are those of Pulumi.{short}.yaml), or "
+            "pulumi stack select another one",
         )
     return f"stack {short} is there"
 

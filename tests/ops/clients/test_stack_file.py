@@ -85,7 +85,7 @@ def test_environments_are_named(read, written, names):
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        ("config:\n\ta:x: 1\n", "line 2: found character"),
+        ("config:\n\ta:x: 1\n", "line 2: it is not YAML"),
         ("config:\n  a:x: 1\n  a:x: 2\n", "line 3: a:x is there twice"),
         ("[]", "it is not a map with the key config"),
         ("config: []", "config is not a map of settings"),
@@ -99,7 +99,7 @@ def test_environments_are_named(read, written, names):
             "config: {a:x: [012345678901]}",
             "012345678901 is a number, a time or a text, by who reads it; write it in",
         ),
-        ("config: " + "[" * 20_000, "nested too deeply|did not find expected"),
+        ("config: " + "[" * 20_000, "nested too deeply|it is not YAML"),
     ],
 )
 def test_what_the_cli_refuses_is_refused_with_the_place_and_the_reason(read, written, says):

@@ -29,6 +29,7 @@ def no_cli():
     """Whatever stacks this machine's Pulumi CLI may know are not asked."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ops.clients.stack_config.shutil.which", lambda _name: None)
+        patch.setattr("ops.clients.tools.selected_stack", lambda _folder: None)
         yield
 
 

@@ -1,0 +1,1 @@
+"""Says which stack a command is about to change."""
