@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from infra import versions
+from ops.clients.stack_config import project_name
 
 _NODE = re.compile(r"hybridNodes\[(\d+)\]\.(\w+)")
 # What makes a data centre of one's own: its machines are joined by a person, with what `ops join` writes.
@@ -22,7 +23,7 @@ def settings_of(pairs: Iterable[str]) -> dict[str, str]:
     settings = {"hybridNodes[0].name": "hybrid-1"}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        key = key.removeprefix("eks-hybrid-calico:")
+        key = key.removeprefix(f"{project_name()}:")
         if not (equals and key):
             raise pytest.UsageError(f"{pair!r} is not KEY=VALUE, e.g. --config availabilityZones=3")
         if key == "clusterName":
