@@ -625,7 +625,8 @@ def test_the_project_is_called_what_its_file_says(project: Path) -> None:
 
 
 def test_in_a_folder_without_a_project_it_is_the_one_of_this_program(project: Path) -> None:
-    (project / "Pulumi.yaml").unlink()
+    for file in project.glob("Pulumi.*"):
+        file.unlink()
     assert look_up(stack="dev", region="eu-west-1", cluster="c").names.project == "eks-hybrid-calico"
 
 
