@@ -35,7 +35,7 @@ fixed = FixedSettings(
 # Two networks, the VPC of the cluster and the site of the hybrid nodes (another VPC plays it, or it is your own),
 # and the firewall of both.
 networks = build_networks(
-    NetworksArgs(account=account, shape=config.networks, own_site=config.site), fixed.before_all
+    NetworksArgs(account=account, shape=config.networks, own_site=config.own_site), fixed.before_all
 )
 
 # The control plane, without aws-node. Calico needs its API only; nodes need Calico.
@@ -53,13 +53,20 @@ calico = Calico(
 managed = ManagedNodes(
     "managed",
     ManagedNodesArgs(
-        account=account, networks=networks, cluster=cluster, calico=calico, shape=config.managed_nodes
+        account=account, networks=networks, cluster=cluster, calico=calico, nodes=config.managed_group
     ),
     fixed.before_all,
 )
 hybrid = HybridNodes(
     "hybrid",
-    HybridNodesArgs(account=account, networks=networks, cluster=cluster, shape=config.hybrid),
+    HybridNodesArgs(
+        account=account,
+        networks=networks,
+        cluster=cluster,
+        nodes=config.hybrid_specs,
+        nodeadm=config.nodeadm,
+        activation_hours=config.activation_hours,
+    ),
     fixed.before_all,
 )
 balancer = LoadBalancer(

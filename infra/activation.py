@@ -15,24 +15,30 @@ from infra.names import CLUSTER_ARN_TAG
 _DEFAULT_HOURS = 24
 
 
-def activation(
-    name: str, *, node: str, account: Account, cluster: HybridCluster, hours: int, parent: pulumi.Resource
+def new_activation(
+    name: str,
+    *,
+    node_name: str,
+    account: Account,
+    cluster: HybridCluster,
+    hours: int,
+    parent: pulumi.Resource,
 ) -> aws.ssm.Activation:
-    """Make an activation. `name` is that of the resource, `node` the one in the settings.
+    """Make an activation. `name` is that of the resource, `node_name` the one in the settings.
 
     It stays as it is: only `pulumi up --replace` or another name makes a new one. Then its hours are those that the
     settings say at that time (the engine does not ignore a change of what it was told to replace).
     """
     return aws.ssm.Activation(
         name,
-        name=node,
-        description=f"Hybrid node {node} of EKS cluster {cluster.cluster_name}",
+        name=node_name,
+        description=f"Hybrid node {node_name} of EKS cluster {cluster.cluster_name}",
         iam_role=cluster.hybrid_role.name,
         # A code that leaks admits nobody: it has been used.
         registration_limit=1,
         expiration_date=_expiry(hours, cluster.hybrid_cluster_name),
         # Passed on to the machine it registers; the role's policy asks for it.
-        tags={**account.named(node), CLUSTER_ARN_TAG: cluster.arn},
+        tags={**account.named(node_name), CLUSTER_ARN_TAG: cluster.arn},
         opts=pulumi.ResourceOptions(
             parent=parent,
             # Its hours begin when the machine can join: not while the control plane is still being built, which may

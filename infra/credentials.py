@@ -1,4 +1,4 @@
-"""Who signs in to AWS: a profile or what the machine has, and on top of it a chain of roles. Pure.
+"""Who signs in to AWS: a profile or what the machine has, and on top of it a chain of roles. No pulumi package.
 
 Four things sign in and must be the same identity: the AWS provider (by Pulumi's own aws:* settings), the Kubernetes
 provider and every kubeconfig (by the AWS CLI), what runs on the delete of a hybrid node, and `ops` (by boto3).

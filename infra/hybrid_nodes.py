@@ -9,36 +9,39 @@ the OS changes.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
-from infra.activation import activation
+from infra.activation import new_activation
 from infra.cluster import HybridCluster
 from infra.network import Vpc
 from infra.networks import Networks
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
 from infra.own_machine import OwnMachine, OwnMachineArgs
-from infra.shapes import HybridNodeSpec, HybridNodesShape
+from infra.shapes import HybridNodeSpec, Nodeadm
 from infra.systems import SYSTEMS
 from userdata.cloud_config import JoinConfig, generation, render
 
 
 @dataclass(frozen=True, kw_only=True)
 class HybridNodesArgs:
-    """Where the nodes are, what they join, and what they are."""
+    """Where the nodes are, what they join, and what they are; an activation admits its machine for so many hours."""
 
     account: Account
     networks: Networks
     cluster: HybridCluster
-    shape: HybridNodesShape
+    nodes: Sequence[HybridNodeSpec]
+    nodeadm: Nodeadm
+    activation_hours: int
 
 
-def _image_parameter(spec: HybridNodeSpec) -> str:
-    return SYSTEMS[spec.os].images[spec.architecture]
+def _image_parameter(node: HybridNodeSpec) -> str:
+    return SYSTEMS[node.os].images[node.architecture]
 
 
 class HybridNodes(pulumi.ComponentResource):
@@ -51,28 +54,28 @@ class HybridNodes(pulumi.ComponentResource):
     def __init__(self, name: str, args: HybridNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:hybrid_nodes:HybridNodes", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        made = [spec for spec in args.shape.nodes if spec.address is None]
+        to_make = [node for node in args.nodes if node.address is None]
         images = {
             parameter: aws.ssm.get_parameter_output(name=parameter).insecure_value
-            for parameter in sorted({_image_parameter(spec) for spec in made})
+            for parameter in sorted({_image_parameter(node) for node in to_make})
         }
         instances = [
-            HybridNode(spec.name, args, spec, images[_image_parameter(spec)], opts=child) for spec in made
+            HybridNode(node.name, args, node, images[_image_parameter(node)], opts=child) for node in to_make
         ]
         machines = [
             OwnMachine(
-                spec.name,
+                node.name,
                 OwnMachineArgs(
                     account=args.account,
                     cluster=args.cluster,
-                    join=_join(args, spec),
-                    address=spec.address,
-                    activation_hours=args.shape.activation_hours,
+                    join=_join(args, node),
+                    address=node.address,
+                    activation_hours=args.activation_hours,
                 ),
                 child,
             )
-            for spec in args.shape.nodes
-            if spec.address is not None
+            for node in args.nodes
+            if node.address is not None
         ]
         self.nodes: list[HybridNode | OwnMachine] = [*instances, *machines]
         self.activation_ids = [node.activation_id for node in self.nodes]
@@ -85,22 +88,22 @@ class HybridNodes(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _join(args: HybridNodesArgs, spec: HybridNodeSpec) -> JoinConfig:
+def _join(args: HybridNodesArgs, node: HybridNodeSpec) -> JoinConfig:
     return JoinConfig(
         cluster_name=args.cluster.cluster_name,
         region=args.account.region,
         kubernetes_version=args.cluster.kubernetes_version,
-        nodeadm_version=args.shape.nodeadm_version,
-        nodeadm_sha256=args.shape.nodeadm_sha256.get(spec.architecture),
-        architecture=spec.architecture,
-        os=spec.os,
-        node_name=spec.name,
+        nodeadm_version=args.nodeadm.version,
+        nodeadm_sha256=args.nodeadm.sha256.get(node.architecture),
+        architecture=node.architecture,
+        os=node.os,
+        node_name=node.name,
         proxy=args.networks.site.proxy,
     )
 
 
 class HybridNode(pulumi.ComponentResource):
-    """One node: its own activation (one registration, 24 hours), its clean-up, its instance, its drain.
+    """One node: its own activation (one registration, within its hours), its clean-up, its instance, its drain.
 
     They go in the opposite order. On destroy of the whole stack there is nowhere to move pods to: no drain.
     """
@@ -109,29 +112,34 @@ class HybridNode(pulumi.ComponentResource):
         self,
         name: str,
         args: HybridNodesArgs,
-        spec: HybridNodeSpec,
+        node: HybridNodeSpec,
         image_id: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("ekshybrid:hybrid_nodes:HybridNode", name, {"os": spec.os}, opts)
+        super().__init__("ekshybrid:hybrid_nodes:HybridNode", name, {"os": node.os}, opts)
         account, cluster = args.account, args.cluster
         child = pulumi.ResourceOptions(parent=self)
-        join = _join(args, spec)
-        shape = generation(
+        join = _join(args, node)
+        digest = generation(
             join,
-            instance_type=spec.instance_type,
-            disk_gib=spec.disk_gib,
+            instance_type=node.instance_type,
+            disk_gib=node.disk_gib,
         )
         # No node's name holds a dot, so that `--replace` or `--target` of edge.* never means edge-2's.
-        this = f"{name}.{shape}"
+        full_name = f"{name}.{digest}"
         self.name = name
-        made = activation(
-            this, node=name, account=account, cluster=cluster, hours=args.shape.activation_hours, parent=self
+        activation = new_activation(
+            full_name,
+            node_name=name,
+            account=account,
+            cluster=cluster,
+            hours=args.activation_hours,
+            parent=self,
         )
         cleanup = NodeCleanup(
-            this,
+            full_name,
             node_name=name,
-            activation_id=made.id,
+            activation_id=activation.id,
             cluster_name=cluster.hybrid_cluster_name,
             identity=account.identity,
             opts=child,
@@ -140,10 +148,10 @@ class HybridNode(pulumi.ComponentResource):
         if args.networks.site.vpc is None:
             raise ValueError(f"{name}: an instance needs the VPC that plays the data centre")
         self.instance = self._instance(
-            this, args, spec, args.networks.site.vpc, image_id, join, made.activation_code
+            full_name, args, node, args.networks.site.vpc, image_id, join, activation.activation_code
         )
         drain = NodeDrain(
-            this,
+            full_name,
             activation_id=self.activation_id,
             address=self.instance.private_ip,
             cluster_name=cluster.hybrid_cluster_name,
@@ -162,22 +170,22 @@ class HybridNode(pulumi.ComponentResource):
 
     def _instance(
         self,
-        this: str,
+        full_name: str,
         args: HybridNodesArgs,
-        spec: HybridNodeSpec,
+        node: HybridNodeSpec,
         vpc: Vpc,
         image_id: pulumi.Input[str],
         join: JoinConfig,
         activation_code: pulumi.Output[str],
     ) -> aws.ec2.Instance:
-        tags = args.account.named(spec.name)
+        tags = args.account.named(node.name)
         user_data = pulumi.Output.all(self.activation_id, activation_code).apply(
-            lambda activation: render(join, activation_id=activation[0], activation_code=activation[1])
+            lambda values: render(join, activation_id=values[0], activation_code=values[1])
         )
         return aws.ec2.Instance(
-            this,
+            full_name,
             ami=image_id,
-            instance_type=spec.instance_type,
+            instance_type=node.instance_type,
             subnet_id=vpc.private_subnet_ids[0],
             vpc_security_group_ids=[group] if (group := args.networks.firewall.hybrid_nodes_id) else None,
             associate_public_ip_address=False,
@@ -189,7 +197,7 @@ class HybridNode(pulumi.ComponentResource):
             root_block_device=aws.ec2.InstanceRootBlockDeviceArgs(
                 encrypted=True,
                 volume_type="gp3",
-                volume_size=spec.disk_gib,
+                volume_size=node.disk_gib,
                 delete_on_termination=True,
                 tags=tags,
             ),

@@ -8,9 +8,7 @@ a plain resource also orders deletion, and its inputs can be seen in a plan.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import pulumi
 import pulumi_aws as aws
@@ -19,50 +17,11 @@ from infra.account import Account
 from infra.active_node_group import ActiveNodeGroup
 from infra.cluster import HybridCluster
 from infra.iam import MANAGED_NODE_POLICIES, ec2_trust
-from infra.instances import Architecture
 from infra.networks import Networks
+from infra.shapes import ManagedNodesShape
 
 _AMI_TYPES = {"arm64": "AL2023_ARM_64_STANDARD", "amd64": "AL2023_x86_64_STANDARD"}
 _TAGGED = ("instance", "volume", "network-interface")
-
-
-class ManagedNodesShape(Protocol):
-    """How many nodes, and of what kind."""
-
-    @property
-    def instance_types(self) -> Sequence[str]:
-        """EC2 instance types of one architecture; EKS takes the first that is to be had."""
-        ...
-
-    @property
-    def architecture(self) -> Architecture:
-        """The architecture that all the types have."""
-        ...
-
-    @property
-    def min(self) -> int:
-        """The fewest nodes."""
-        ...
-
-    @property
-    def max(self) -> int:
-        """The most nodes."""
-        ...
-
-    @property
-    def desired(self) -> int:
-        """The number of nodes to start with."""
-        ...
-
-    @property
-    def spot(self) -> bool:
-        """Whether to use spot capacity."""
-        ...
-
-    @property
-    def disk_gib(self) -> int:
-        """Size of the root volume in GiB."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +32,7 @@ class ManagedNodesArgs:
     networks: Networks
     cluster: HybridCluster
     calico: pulumi.Resource
-    shape: ManagedNodesShape
+    nodes: ManagedNodesShape
 
 
 class ManagedNodes(pulumi.ComponentResource):
@@ -82,7 +41,7 @@ class ManagedNodes(pulumi.ComponentResource):
     def __init__(self, name: str, args: ManagedNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:managed_nodes:ManagedNodes", name, {}, opts)
         self._args = args
-        shape = args.shape
+        nodes = args.nodes
         self._child = pulumi.ResourceOptions(parent=self)
         role, policies = self._role()
         template = self._launch_template(name)
@@ -92,13 +51,13 @@ class ManagedNodes(pulumi.ComponentResource):
             node_role_arn=role.arn,
             subnet_ids=args.networks.vpc.private_subnet_ids,
             # AL2 images ended 2025-11-26.
-            ami_type=_AMI_TYPES[shape.architecture],
+            ami_type=_AMI_TYPES[nodes.architecture],
             # Named, so that a change of the setting upgrades the nodes after the control plane.
             version=args.cluster.kubernetes_version,
-            instance_types=list(shape.instance_types),
-            capacity_type="SPOT" if shape.spot else "ON_DEMAND",
+            instance_types=list(nodes.instance_types),
+            capacity_type="SPOT" if nodes.spot else "ON_DEMAND",
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=shape.min, max_size=shape.max, desired_size=shape.desired
+                min_size=nodes.min, max_size=nodes.max, desired_size=nodes.desired
             ),
             update_config=aws.eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
             launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
@@ -110,7 +69,7 @@ class ManagedNodes(pulumi.ComponentResource):
                 pulumi.ResourceOptions(depends_on=[*policies, args.calico, *args.networks.vpc.egress]),
             ),
         )
-        self.desired, self.min, self.max = shape.desired, shape.min, shape.max
+        self.desired, self.min, self.max = nodes.desired, nodes.min, nodes.max
         self.name = self.node_group.node_group_name
         active = ActiveNodeGroup(
             name,
@@ -158,7 +117,7 @@ class ManagedNodes(pulumi.ComponentResource):
                     ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
                         encrypted="true",
                         volume_type="gp3",
-                        volume_size=args.shape.disk_gib,
+                        volume_size=args.nodes.disk_gib,
                         delete_on_termination="true",
                     ),
                 )

@@ -9,8 +9,8 @@ import pulumi
 from infra.account import Account
 from infra.firewall import Firewall, FirewallArgs
 from infra.network import Vpc, VpcArgs
-from infra.shapes import NetworksShape, PodNetwork
-from infra.site import OwnSite, Site, SiteArgs, build_site
+from infra.shapes import NetworksShape, OwnSite, PodNetwork
+from infra.site import Site, SiteArgs, build_site
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 
 from infra.account import Account
-from infra.activation import activation
+from infra.activation import new_activation
 from infra.cluster import HybridCluster
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
@@ -39,13 +39,13 @@ class OwnMachine(pulumi.ComponentResource):
         account, cluster = args.account, args.cluster
         child = pulumi.ResourceOptions(parent=self)
         self.name = name
-        made = activation(
-            name, node=name, account=account, cluster=cluster, hours=args.activation_hours, parent=self
+        activation = new_activation(
+            name, node_name=name, account=account, cluster=cluster, hours=args.activation_hours, parent=self
         )
         cleanup = NodeCleanup(
             name,
             node_name=name,
-            activation_id=made.id,
+            activation_id=activation.id,
             cluster_name=cluster.hybrid_cluster_name,
             identity=account.identity,
             own_machine=True,
@@ -66,13 +66,13 @@ class OwnMachine(pulumi.ComponentResource):
             "config": asdict(args.join),
             "address": args.address,
             "activation_id": self.activation_id,
-            "activation_code": pulumi.Output.secret(made.activation_code),
-            "expires": made.expiration_date,
+            "activation_code": pulumi.Output.secret(activation.activation_code),
+            "expires": activation.expiration_date,
         }
         self.output = {
             "name": name,
             "privateIp": self.address,
             "activationId": self.activation_id,
-            "activationExpires": made.expiration_date,
+            "activationExpires": activation.expiration_date,
         }
         self.register_outputs(self.output)

@@ -1,13 +1,12 @@
 """What the settings ask of the components, in groups: what one component takes together. Pure.
 
-`settings` makes these, `__main__` hands them on, and nothing here has a default: those are the settings' own.
+`settings` makes these, and `__main__` hands them on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from infra.credentials import Identity
 from infra.instances import Architecture
@@ -89,48 +88,52 @@ class ControlPlaneShape:
     log_types: Sequence[str]
 
 
-class HybridNodeSpec(Protocol):
-    """What one hybrid node is."""
+@dataclass(frozen=True, kw_only=True)
+class ManagedNodesShape:
+    """The managed node group. `instance_types` are of one architecture; EKS takes the first that is to be had."""
 
-    @property
-    def name(self) -> str:
-        """A DNS label, unique in the stack."""
-        ...
-
-    @property
-    def os(self) -> str:
-        """An operating system of the image table."""
-        ...
-
-    @property
-    def instance_type(self) -> str:
-        """An EC2 instance type."""
-        ...
-
-    @property
-    def architecture(self) -> Architecture:
-        """The architecture of the instance type."""
-        ...
-
-    @property
-    def disk_gib(self) -> int:
-        """Size of the root volume in GiB."""
-        ...
-
-    @property
-    def address(self) -> str | None:
-        """The address of a machine of one's own; None makes an instance."""
-        ...
+    instance_types: Sequence[str]
+    architecture: Architecture
+    min: int
+    max: int
+    desired: int
+    spot: bool
+    disk_gib: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class HybridNodesShape:
-    """All hybrid nodes; `nodeadm_sha256` maps an architecture to the pinned digest of nodeadm.
+class HybridNodeSpec:
+    """What one hybrid node is. `name` is a DNS label, `os` a row of infra/systems.py.
 
-    `activation_hours` is how long a new activation admits its machine.
+    `address` is that of a machine of one's own; None makes an instance of `instance_type`.
     """
 
-    nodes: Sequence[HybridNodeSpec]
-    nodeadm_version: str
-    nodeadm_sha256: Mapping[str, str | None]
-    activation_hours: int
+    name: str
+    os: str
+    instance_type: str
+    architecture: Architecture
+    disk_gib: int
+    address: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nodeadm:
+    """The release of nodeadm; `sha256` is its pinned digest by architecture, None to trust the one beside it."""
+
+    version: str
+    sha256: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnSite:
+    """A data centre of one's own; without ranges there is none.
+
+    One of the gateways leads there, or neither: then somebody else makes the routes. `no_proxy` is what its machines
+    reach without the proxy, separated by commas.
+    """
+
+    node_cidrs: Sequence[str]
+    transit_gateway_id: str | None
+    vpn_gateway_id: str | None
+    https_proxy: str | None
+    no_proxy: str | None

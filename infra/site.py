@@ -8,43 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
 from infra.network import Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
+from infra.shapes import OwnSite
 from userdata.join_files import Proxy
-
-
-class OwnSite(Protocol):
-    """What the settings say of a data centre of one's own; without ranges there is none."""
-
-    @property
-    def node_cidrs(self) -> Sequence[str]:
-        """The ranges that its machines have their addresses in."""
-        ...
-
-    @property
-    def transit_gateway_id(self) -> str | None:
-        """The transit gateway that leads there."""
-        ...
-
-    @property
-    def vpn_gateway_id(self) -> str | None:
-        """The virtual private gateway that leads there. With neither, somebody else makes the routes."""
-        ...
-
-    @property
-    def https_proxy(self) -> str | None:
-        """The proxy through which its machines reach the internet."""
-        ...
-
-    @property
-    def no_proxy(self) -> str | None:
-        """What they reach without it, separated by commas."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

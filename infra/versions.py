@@ -1,6 +1,6 @@
 """The one table of pinned versions, and which of them may be combined.
 
-Pure: no pulumi package is imported here. To move to a newer version, change this file and nothing else;
+Pure: no pulumi package is imported here. A default also stands in Pulumi.yaml, which a test names;
 `ops pin calico VERSION --write` and `ops pin nodeadm VERSION --write` add a row to the tables of digests.
 """
 
@@ -99,7 +99,7 @@ ALB_TLS_POLICY: Final = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 # What the test pods run. https://github.com/nicolaka/netshoot/releases, https://github.com/hashicorp/http-echo
 # netshoot is Alpine with ping, curl, ip and much more, for amd64 and arm64. It comes from GitHub's registry: Docker Hub
 # limits anonymous pulls per address, and all hybrid nodes share the one address of their NAT gateway. http-echo is a
-# static binary on distroless, for amd64 and arm64; at most three nodes pull it.
+# static binary on distroless, for amd64 and arm64.
 NETSHOOT_IMAGE: Final = "ghcr.io/nicolaka/netshoot:v0.14"
 HTTP_ECHO_IMAGE: Final = "docker.io/hashicorp/http-echo:1.0.0"
 

@@ -62,9 +62,9 @@ def prepare(
 ) -> CalicoManifest:
     """Fetch, verify, configure and split the manifest in one go.
 
-    `source` is an https URL or a path, None for the release's own URL; `version` one of `versions.CALICO`;
-    `sha256` the hex digest expected of a source of one's own, None for the table's; `pod_mtu` the MTU of the pods in
-    bytes, 0 to let Calico find it. Raises CalicoManifestError.
+    `source` is an https URL or a path, None for the release's own URL; `version` a release of one of
+    `versions.CALICO_LINES`; `sha256` the hex digest expected of a source of one's own, None for the table's; `pod_mtu`
+    the MTU of the pods in bytes, 0 to let Calico find it. Raises CalicoManifestError.
     """
     objects = parse(fetch(source, version, sha256, cache_dir))
     different = differences(objects)

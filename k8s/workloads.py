@@ -105,7 +105,7 @@ def spread_over_hosts(
 def http_echo() -> dict[str, Any]:
     """Return a container that answers every request on `HTTP_ECHO_PORT` with the name of its pod.
 
-    A static binary on distroless, for amd64 and arm64. At most five nodes pull it: Docker Hub's limit is far away.
+    A static binary on distroless, for amd64 and arm64.
     """
     health = {"httpGet": {"path": "/health", "port": "http"}}
     return {

@@ -548,13 +548,49 @@ class Settings(_Model):
         )
 
     @property
-    def hybrid(self) -> shapes.HybridNodesShape:
-        """The hybrid nodes, and how they join."""
-        return shapes.HybridNodesShape(
-            nodes=self.hybrid_nodes,
-            nodeadm_version=self.nodeadm_version,
-            nodeadm_sha256=self.nodeadm_digests,
-            activation_hours=self.activation_hours,
+    def managed_group(self) -> shapes.ManagedNodesShape:
+        """The managed nodes."""
+        nodes = self.managed_nodes
+        return shapes.ManagedNodesShape(
+            instance_types=nodes.instance_types,
+            architecture=nodes.architecture,
+            min=nodes.min,
+            max=nodes.max,
+            desired=nodes.desired,
+            spot=nodes.spot,
+            disk_gib=nodes.disk_gib,
+        )
+
+    @property
+    def hybrid_specs(self) -> tuple[shapes.HybridNodeSpec, ...]:
+        """The hybrid nodes, whether instances or machines of one's own."""
+        return tuple(
+            shapes.HybridNodeSpec(
+                name=node.name,
+                os=node.os,
+                instance_type=node.instance_type,
+                architecture=node.architecture,
+                disk_gib=node.disk_gib,
+                address=node.address,
+            )
+            for node in self.hybrid_nodes
+        )
+
+    @property
+    def nodeadm(self) -> shapes.Nodeadm:
+        """The program that makes a machine join."""
+        return shapes.Nodeadm(version=self.nodeadm_version, sha256=self.nodeadm_digests)
+
+    @property
+    def own_site(self) -> shapes.OwnSite:
+        """A data centre of one's own, if there is one."""
+        site = self.site
+        return shapes.OwnSite(
+            node_cidrs=site.node_cidrs,
+            transit_gateway_id=site.transit_gateway_id,
+            vpn_gateway_id=site.vpn_gateway_id,
+            https_proxy=site.https_proxy,
+            no_proxy=site.no_proxy,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The one place where verify starts another program: the Pulumi CLI, and the kubeconfig's credential plug-in."""
+"""The one place where a command starts another program: the Pulumi CLI, and the kubeconfig's credential plug-in."""
 
 from __future__ import annotations
 

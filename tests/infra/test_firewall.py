@@ -1,4 +1,4 @@
-"""Security groups: the rules are exactly the flow table of FACTS section 4, written out here by hand."""
+"""Security groups: the rules are exactly the flow table of docs/design.md, written out here by hand."""
 
 import pytest
 

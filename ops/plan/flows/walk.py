@@ -182,7 +182,7 @@ def permitted_by(
 ) -> str | None:
     """The name of the rule which lets a first packet pass, or None.
 
-    A rule that names a group matches interfaces of the same VPC only (other VPCs are reached by CIDR, FACTS section 4).
+    A rule that names a group matches interfaces of the same VPC only (other VPCs are reached by CIDR).
     """
     if _vpc_of(facts, interface) in facts.site:
         return GRANTED
