@@ -33,7 +33,7 @@ class ActiveNodeGroupProvider(ResourceProvider):
         if any(isinstance(news[key], Unknown) for key in ("cluster_name", "node_group")):
             return CheckResult(news, [])
         # Imported here: boto3 takes a quarter of a second.
-        from infra.node_registration import CleanupError, explained, open_session
+        from infra.eks_api import CleanupError, explained, open_session
 
         try:
             session = open_session(Identity.from_state(news))
@@ -58,7 +58,7 @@ class ActiveNodeGroupProvider(ResourceProvider):
 
 def _why_not(session: Any, props: dict[str, Any]) -> str | None:
     """Tell why nothing may be deleted in favour of this group, with the way out; None when it is as it should be."""
-    from infra.node_registration import CLIENT_CONFIG
+    from infra.eks_api import CLIENT_CONFIG
 
     eks = session.client("eks", config=CLIENT_CONFIG)
     cluster, name = props["cluster_name"], props["node_group"]

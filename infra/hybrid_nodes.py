@@ -83,7 +83,7 @@ class HybridNodes(pulumi.ComponentResource):
         self.awaited = not machines
         self.joins = {machine.name: machine.join for machine in machines}
         self.addresses = {node.name: node.address for node in self.nodes}
-        self.known_addresses = {spec.name: spec.address for spec in args.shape.nodes if spec.address}
+        self.known_addresses = {node.name: node.address for node in args.nodes if node.address}
         self.outputs = [node.output for node in self.nodes]
         self.register_outputs({})
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 from pulumi.output import Unknown
 
-from infra import node_registration
+from infra import eks_api
 from infra.active_node_group import ActiveNodeGroupProvider
 
 URN = "urn:pulumi:dev::eks-hybrid-calico::ekshybrid:managed_nodes:ManagedNodes$aws:eks/nodeGroup:NodeGroup::managed"
@@ -46,7 +46,7 @@ def eks(monkeypatch):
             assert service == "eks"
             return client
 
-    monkeypatch.setattr(node_registration, "open_session", lambda _identity: Session())
+    monkeypatch.setattr(eks_api, "open_session", lambda _identity: Session())
     with Stubber(client) as stub:
         yield stub
         stub.assert_no_pending_responses()
