@@ -29,7 +29,8 @@ account = look_up(config.account)
 
 # A change that cannot be made is refused here, before anything else is touched.
 fixed = FixedSettings(
-    "fixed-settings", FixedSettingsArgs(account=account, values=config.model_dump(by_alias=True))
+    "fixed-settings",
+    FixedSettingsArgs(account=account, values=config.in_effect, unset=config.left_to_the_release),
 )
 
 # Two networks, the VPC of the cluster and the site of the hybrid nodes (another VPC plays it, or it is your own),

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from bench import permissions
+from infra.changes import DEFAULTED
 from ops.clients.stack_config import stack_config
 from ops.doctor.failures import FAILURES, Failure
 from ops.plan.billing import billed
@@ -18,6 +19,8 @@ from ops.program.fake_cloud import FakeCloud
 from ops.program.recorder import evaluate
 from ops.program.running import run_stack, without_calico_objects
 from ops.verify.catalogue import CHECKS
+from settings.model import Settings
+from settings.values import EXAMPLE_ROLE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,8 +39,11 @@ def cell(text: str) -> str:
 def settings_table() -> str:
     """Every setting of Pulumi.yaml's schema: name, default, description."""
     schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    chosen = {
+        field.alias: field.default for field in Settings.model_fields.values() if field.alias in DEFAULTED
+    }
     rows = (
-        (f"`{name}`", _default(part.get("default")), cell(part["description"]))
+        (f"`{name}`", _default(chosen.get(name, part.get("default"))), cell(part["description"]))
         for name, part in schema.items()
     )
     return table("| setting | default | what it is |", rows)
@@ -130,7 +136,11 @@ def render(text: str, sections: Mapping[str, Callable[[], str]]) -> str:
 
 def policies() -> dict[str, str]:
     """The policy documents, by file: what the dev stack, with every kind of node and logs, needs."""
-    values = dict(stack_config(ROOT, "dev", {"controlPlaneLogs[0]": "audit"}, ask_cli=False).values)
+    values = dict(
+        stack_config(
+            ROOT, "dev", {"controlPlaneLogs[0]": "audit", "clusterAdmins[0]": EXAMPLE_ROLE}, ask_cli=False
+        ).values
+    )
     # Calico's objects ask nothing of AWS, so that nothing has to be fetched.
     with without_calico_objects():
         recording = evaluate(ROOT, "dev", values, cloud=FakeCloud(region=values["aws:region"]))

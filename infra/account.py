@@ -21,12 +21,14 @@ _FEWEST_ZONES = 2
 class Account:
     """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's.
 
-    `zones` are as many as the settings ask for; `default_tags` are those of `aws:defaultTags`.
+    `caller_arn` is who runs it; `zones` are as many as the settings ask for; `default_tags` are those of
+    `aws:defaultTags`.
     """
 
     partition: str
     dns_suffix: str
     account_id: str
+    caller_arn: str
     identity: Identity
     zones: tuple[str, ...]
     tags: Mapping[str, str]
@@ -69,10 +71,12 @@ def look_up(asked: AccountShape) -> Account:
         exclude_zone_ids=ZONES_WITHOUT_EKS,
     )
     partition = aws.get_partition()
+    caller = aws.get_caller_identity()
     return Account(
         partition=partition.partition,
         dns_suffix=partition.dns_suffix,
-        account_id=aws.get_caller_identity().account_id,
+        account_id=caller.account_id,
+        caller_arn=caller.arn,
         identity=asked.identity,
         zones=enough_zones(seen.names, wanted=asked.zones, region=asked.identity.region),
         tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},

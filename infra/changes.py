@@ -5,10 +5,13 @@ Pure: no pulumi package is imported here. docs/changes.md says what a change of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Any, Final, Literal
+
+from infra import versions
 
 _DESTROY: Final = "destroy this stack first (pulumi destroy, then pulumi up)"
 _BESIDE: Final = "build a second stack beside it (pulumi stack init NAME, with a clusterName of its own)"
@@ -80,60 +83,147 @@ FIXED: Final = MappingProxyType(
     }
 )
 
-# What is no setting of this project's: Pulumi's own, and who signs in.
-_OUTSIDE: Final = ("region", "account_id")
+# What a release chooses where the stack sets nothing. A newer release may choose something else, but a stack that is
+# up keeps what it has until somebody says otherwise.
+DEFAULTED: Final = ("kubernetesVersion", "supportType", "calicoVersion", "nodeadmVersion", "podMtu")
 
 # What else is remembered, because only some changes of it are possible.
-REMEMBERED: Final = (*FIXED, "kubernetesVersion", "calicoVersion")
+REMEMBERED: Final = (*FIXED, *DEFAULTED, "clusterAdmins", "release")
+
+# Releases before 0.2 had these defaults and did not remember them. The pods of a site of one's own had 1390.
+_BEFORE_0_2: Final = MappingProxyType({"calicoVersion": "3.32.1", "nodeadmVersion": "v1.0.20"})
+_OWN_SITE_POD_MTU_BEFORE_0_2: Final = "1390"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlane:
+    """What EKS has: the Kubernetes minor version, and STANDARD or EXTENDED."""
+
+    version: str
+    support_type: str
+
+    @classmethod
+    def described(cls, cluster: Mapping[str, Any]) -> ControlPlane:
+        """Read the answer of DescribeCluster; what was never said about support is EXTENDED.
+
+        https://docs.aws.amazon.com/eks/latest/userguide/view-upgrade-policy.html
+        """
+        policy = cluster.get("upgradePolicy") or {}
+        return cls(version=cluster["version"], support_type=policy.get("supportType", "EXTENDED"))
+
+
+class NoAnswerError(Exception):
+    """EKS could not be asked; the text is AWS's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """One change that cannot be made: `setting` as the keys above, `reason` in full sentences.
+    """One change that cannot be made: `setting` as the keys above; the rest are parts of sentences.
 
-    The first word of `reason` is the setting; `text` puts its namespace before it, the project's name.
+    Where `what` begins with the setting, `text` puts its namespace before it, the project's name.
     """
 
     setting: str
-    reason: str
+    what: str
+    why: str
+    fix: str
+
+    @property
+    def reason(self) -> str:
+        """All of it, in full sentences."""
+        return f"{self.what}: {self.why}. {self.fix}."
 
     def text(self, project: str) -> str:
         """Give the reason with the setting's full name."""
-        own = self.setting not in _OUTSIDE
-        return f"{project}:{self.reason}" if own else self.reason
+        return f"{project}:{self.reason}" if self.what.startswith(self.setting) else self.reason
 
 
 def refusals(
-    old: Mapping[str, Any], new: Mapping[str, Any], version_of_cluster: Callable[[], str | None]
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    control_plane: Callable[[], ControlPlane | None],
+    *,
+    unset: Collection[str] = (),
+    today: date,
 ) -> Iterator[Refusal]:
     """Say which changes from `old` to `new` cannot be made.
 
     Args:
-        old: what the stack was last told to be, by the keys of `REMEMBERED`; keys that are missing are not judged,
-            and on a stack that remembers nothing everything is possible.
+        old: what the stack was last told to be, by the keys of `REMEMBERED`. Empty on a stack that remembers nothing:
+            then only what EKS has is judged, and what earlier releases chose.
         new: what it is told to be now.
-        version_of_cluster: asked at most once, and only when it matters: the Kubernetes version that the control
-            plane of `old` has in truth; None when there is none.
+        control_plane: asked at most once: what the control plane of `old` has in truth; None when there is none.
+        unset: those of `DEFAULTED` that the stack leaves to the release.
+        today: decides whether a Kubernetes version is in extended support.
 
     """
-    changed = [key for key in REMEMBERED if _has_changed(key, old, new)]
+    newer = _newer_release(old.get("release", ""), new["release"])
+    if newer:
+        yield newer
+        return
+    changed = [key for key in FIXED if _has_changed(key, old, new)]
     for key in changed:
-        if key in FIXED and FIXED[key].since == "networks":
+        if FIXED[key].since == "networks":
             yield _fixed(key, old.get(key), new.get(key))
-    later = [key for key in changed if key not in FIXED or FIXED[key].since == "cluster"]
-    if not later:
+    present = control_plane()
+    if present is None:
         return
-    version = version_of_cluster()
-    if version is None:
-        return
-    for key in later:
-        if key in FIXED:
+    for key in changed:
+        if FIXED[key].since == "cluster":
             yield _fixed(key, old.get(key), new.get(key))
-        elif key == "kubernetesVersion":
-            # By what EKS has: after an upgrade that failed, what was asked for last is not what there is.
-            yield from _kubernetes(version, new[key])
-        else:
-            yield from _calico(old[key], new[key])
+    yield from control_plane_refusals(present, old, new, unset=unset, today=today)
+    if "calicoVersion" not in unset:
+        yield from _calico(old.get("calicoVersion"), new["calicoVersion"])
+    has = {**_BEFORE_0_2, "podMtu": _OWN_SITE_POD_MTU_BEFORE_0_2 if _is_own(old) else "0", **old}
+    for key in ("calicoVersion", "nodeadmVersion", "podMtu"):
+        if key in unset and has[key] != new[key]:
+            yield _left_to_the_release(key, has[key], new[key])
+
+
+def control_plane_refusals(
+    present: ControlPlane,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    *,
+    unset: Collection[str],
+    today: date,
+) -> Iterator[Refusal]:
+    """Say what of `new` EKS would refuse, or would do although nobody asked for it. `old` as in `refusals`."""
+    yield from _kubernetes(present, old, new, unset)
+    yield from _support(present, new["supportType"], "supportType" in unset, today)
+
+
+def refused_admins(admins: Sequence[str], has_entry: Callable[[str], bool]) -> Iterator[Refusal]:
+    """Say which of `clusterAdmins` EKS would not take: those that have an access entry which is not the stack's."""
+    for index, arn in enumerate(admins):
+        if has_entry(arn):
+            yield Refusal(
+                setting="clusterAdmins",
+                what=f"clusterAdmins[{index}] {arn} has an access entry already, or gets one from EKS",
+                why="whoever makes the cluster is its administrator without being named, and EKS takes no second entry",
+                fix=f"Take it out: pulumi config rm --path 'clusterAdmins[{index}]'. If somebody made the entry by "
+                "hand: aws eks delete-access-entry",
+            )
+
+
+def minor(version: str) -> int:
+    """The 36 of 1.36."""
+    return int(version.split(".")[1])
+
+
+def _newer_release(remembered: str, own: str) -> Refusal | None:
+    if not remembered or _numbers(remembered) <= _numbers(own):
+        return None
+    return Refusal(
+        setting="release",
+        what=f"This stack was last changed by release {remembered} of this program, and this is {own}",
+        why="an older release would take back what a newer one has made",
+        fix=f"Use release {remembered} or a newer one (git pull, or git checkout v{remembered})",
+    )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 def _has_changed(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -155,6 +245,10 @@ def _kind(site: Any) -> str:
     return f"a site of your own ({', '.join(ranges)})" if ranges else "the VPC of this stack that plays one"
 
 
+def _set(key: str, value: object) -> str:
+    return f"pulumi config set {key} {value}"
+
+
 def _fixed(key: str, old: object, new: object) -> Refusal:
     fixed = FIXED[key]
     if key == "site":
@@ -162,48 +256,105 @@ def _fixed(key: str, old: object, new: object) -> Refusal:
         back = (
             f"pulumi config set --path 'site.nodeCidrs[0]' {ranges[0]}" if ranges else "pulumi config rm site"
         )
-        return Refusal(
-            setting=key,
-            reason=f"site cannot change from {_kind(old)} to {_kind(new)} while this stack is up: "
-            f"{fixed.why}. Keep it: {back}. To change it all the same, {_DESTROY}, or {_BESIDE}.",
-        )
-    again = f"Sign in to account {old} again"
-    keep = again if key == "account_id" else f"Keep it: pulumi config set {fixed.key} {old}"
+        change = f"site cannot change from {_kind(old)} to {_kind(new)}"
+        keep = f"Keep it: {back}"
+    else:
+        again = f"Sign in to account {old} again"
+        keep = again if key == "account_id" else f"Keep it: {_set(fixed.key, old)}"
+        change = f"{fixed.key} cannot change from {old} to {new}"
     return Refusal(
         setting=key,
-        reason=f"{fixed.key} cannot change from {old} to {new} while this stack is up: {fixed.why}. {keep}. "
-        f"To change it all the same, {_DESTROY}, or {_BESIDE}.",
+        what=f"{change} while this stack is up",
+        why=fixed.why,
+        fix=f"{keep}. To change it all the same, {_DESTROY}, or {_BESIDE}",
     )
 
 
-def _kubernetes(present: str, new: str) -> Iterator[Refusal]:
-    step = _minor(new) - _minor(present)
-    if step in (0, 1):
+def _left_to_the_release(key: str, has: str, default: str, step: str = "") -> Refusal:
+    """Refuse a default that would change a stack that is up. `step` is the next value where more than one is needed."""
+    return Refusal(
+        setting=key,
+        what=f"{key} is not set, and this release's default {default} is not what this stack has, {has}",
+        why="a stack that is up changes only when somebody says so",
+        fix=f"To keep what it has: {_set(key, has)}. To change it: {_set(key, step or default)}",
+    )
+
+
+def _kubernetes(
+    present: ControlPlane, old: Mapping[str, Any], new: Mapping[str, Any], unset: Collection[str]
+) -> Iterator[Refusal]:
+    has, wanted, remembered = present.version, new["kubernetesVersion"], old.get("kubernetesVersion")
+    if wanted == has:
         return
-    name = f"kubernetesVersion cannot change from {present} to {new}"
-    if step < 0:
-        reason = (
-            f"{name}: EKS takes no Kubernetes version back. Keep it: pulumi config set kubernetesVersion {present}. "
-            f"To have {new}, {_BESIDE}, or {_DESTROY}."
+    step = minor(wanted) - minor(has)
+    following = f"1.{minor(has) + 1}"
+    name = "kubernetesVersion"
+    if (step < 0 and remembered is None) or (remembered is not None and minor(has) > minor(remembered)):
+        # After an upgrade that failed it is the other way round: the stack remembers more than EKS has.
+        yield Refusal(
+            setting="kubernetesVersion",
+            what=f"EKS has Kubernetes {has}, and {name} says {wanted}",
+            why="EKS has upgraded the control plane by itself (supportType STANDARD, at the end of standard support), "
+            "or somebody else did, and it takes no version back",
+            fix=f"{_set('kubernetesVersion', has)}, then pulumi refresh, then make up: it brings the nodes and the "
+            "add-ons after it",
+        )
+    elif step < 0:
+        yield Refusal(
+            setting="kubernetesVersion",
+            what=f"{name} cannot change from {has} to {wanted}",
+            why="EKS takes no Kubernetes version back",
+            fix=f"Keep it: {_set('kubernetesVersion', has)}. To have {wanted}, {_BESIDE}, or {_DESTROY}",
+        )
+    elif "kubernetesVersion" in unset:
+        yield _left_to_the_release("kubernetesVersion", has, wanted, following)
+    elif step > 1:
+        yield Refusal(
+            setting="kubernetesVersion",
+            what=f"{name} cannot change from {has} to {wanted} in one step",
+            why="EKS upgrades one minor version at a time",
+            fix=f"First {_set('kubernetesVersion', following)}, then pulumi up, then go on to {wanted} in the same way",
         )
     else:
-        following = f"1.{_minor(present) + 1}"
-        reason = (
-            f"{name} in one step: EKS upgrades one minor version at a time. First "
-            f"pulumi config set kubernetesVersion {following}, then pulumi up, then go on to {new} in the same way."
+        yield from _calico_goes_first(has, wanted, old.get("calicoVersion"))
+
+
+def _calico_goes_first(has: str, wanted: str, calico: str | None) -> Iterator[Refusal]:
+    line = versions.CALICO_LINES.get(calico.rpartition(".")[0]) if calico else None
+    if line and wanted not in line.kubernetes:
+        yield Refusal(
+            setting="kubernetesVersion",
+            what=f"kubernetesVersion cannot change from {has} to {wanted} while the stack runs Calico "
+            f"{calico}",
+            why=f"its project tests it with {', '.join(line.kubernetes)}, and the control plane is upgraded first",
+            fix=f"Calico first: {_set('kubernetesVersion', has)}, make up, then {_set('kubernetesVersion', wanted)} "
+            "and make up again (docs/upgrade.md)",
         )
-    yield Refusal(setting="kubernetesVersion", reason=reason)
 
 
-def _minor(version: str) -> int:
-    return int(version.split(".")[1])
+def _support(present: ControlPlane, wanted: str, unset: bool, today: date) -> Iterator[Refusal]:
+    if wanted == present.support_type:
+        return
+    ended = versions.STANDARD_SUPPORT_ENDS.get(present.version, date.max)
+    if wanted == "STANDARD" and today > ended:
+        yield Refusal(
+            setting="supportType",
+            what=f"supportType cannot change from {present.support_type} to {wanted}",
+            why=f"Kubernetes {present.version} left standard support on {ended}, and EKS takes STANDARD only for a "
+            "version that is in it",
+            fix=f"Keep it: {_set('supportType', present.support_type)}. Or upgrade Kubernetes until its version is in "
+            f"standard support, then {_set('supportType', wanted)}",
+        )
+    elif unset:
+        yield _left_to_the_release("supportType", present.support_type, wanted)
 
 
-def _calico(old: str, new: str) -> Iterator[Refusal]:
-    if [int(part) for part in new.split(".")] < [int(part) for part in old.split(".")]:
+def _calico(old: str | None, new: str) -> Iterator[Refusal]:
+    if old is not None and _numbers(new) < _numbers(old):
         yield Refusal(
             setting="calicoVersion",
-            reason=f"calicoVersion cannot change from {old} to {new}: the Calico project describes upgrades "
-            "only, and an older release may not understand what a newer one has written. Keep it: "
-            f"pulumi config set calicoVersion {old}. To have {new}, {_BESIDE}, or {_DESTROY}.",
+            what=f"calicoVersion cannot change from {old} to {new}",
+            why="the Calico project describes upgrades only, and an older release may not understand what a newer one "
+            "has written",
+            fix=f"Keep it: {_set('calicoVersion', old)}. To have {new}, {_BESIDE}, or {_DESTROY}",
         )

@@ -131,6 +131,7 @@ class HybridCluster(pulumi.ComponentResource):
             opts=child,
         )
 
+        admins = [self._admin(account, arn) for arn in shape.admins]
         self.hybrid_role, self.hybrid_policies = self._hybrid_role(account)
         entry = aws.eks.AccessEntry(
             "hybrid-nodes",
@@ -138,11 +139,31 @@ class HybridCluster(pulumi.ComponentResource):
             principal_arn=self.hybrid_role.arn,
             type="HYBRID_LINUX",
             tags=account.tags,
-            opts=child,
+            # What removes a hybrid node goes before this entry, and whoever removes it needs the API until then.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=admins),
         )
         self.hybrid_access: pulumi.Resource = entry
         self.hybrid_cluster_name = entry.cluster_name
         self.register_outputs({"name": self.name})
+
+    def _admin(self, account: Account, arn: str) -> aws.eks.AccessPolicyAssociation:
+        # Named by what it is for: an admin less in the list does not touch the others.
+        name = f"admin-{arn.partition(':iam::')[2]}"
+        entry = aws.eks.AccessEntry(
+            name,
+            cluster_name=self.name,
+            principal_arn=arn,
+            tags=account.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return aws.eks.AccessPolicyAssociation(
+            name,
+            cluster_name=self.name,
+            principal_arn=entry.principal_arn,
+            policy_arn=f"arn:{account.partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
 
     def _log_group(self, account: Account) -> aws.cloudwatch.LogGroup:
         # EKS would create it by itself and leave it behind, with logs kept for ever. Also without any logs: when they

@@ -9,6 +9,7 @@ not treat an external id as one.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,18 @@ def session(identity: Identity) -> boto3.Session:
             aws_session_token=keys["SessionToken"],
         )
     return signed_in
+
+
+def principal(caller: str) -> str:
+    """The ARN of the IAM role or user whom sts:GetCallerIdentity names; STS leaves a role's path out."""
+    session = re.fullmatch(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.*", caller)
+    return f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else caller
+
+
+def is_principal(arn: str, caller: str) -> bool:
+    """Whether `arn`, of an IAM role or user, is whom sts:GetCallerIdentity names."""
+    short = principal(caller)
+    return arn == short or (short != caller and re.sub(r":role/.*/", ":role/", arn) == short)
 
 
 def simple_role(roles: Sequence[Role]) -> str | None:

@@ -1,21 +1,18 @@
-"""Asks EKS whether a stack has its control plane, when a change of something fixed is about to be refused."""
+"""Asks EKS what a stack's control plane has, so that a change that it would refuse is refused in the preview."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.changes import ControlPlane, NoAnswerError
 from infra.credentials import Identity
 from infra.eks_api import CLIENT_CONFIG, CleanupError, open_session
 
 
-def kubernetes_version(
-    *,
-    name: str,
-    identity: Identity,
-    tag: tuple[str, str],
-    unknown: str,
-) -> str | None:
-    """Return the Kubernetes version of the stack's control plane; None when it has none.
+def control_plane(*, name: str, identity: Identity, tag: tuple[str, str]) -> ControlPlane | None:
+    """Return what the stack's control plane has; None when the stack has none.
 
     A cluster of that name without the stack's tag is somebody else's: the stack's own was never made.
 
@@ -23,15 +20,35 @@ def kubernetes_version(
         name: of the cluster.
         identity: who asks, and where.
         tag: key and value that everything of the stack carries.
-        unknown: what to return when EKS does not answer. Whoever cannot ask must take it that there is one.
+
+    Raises:
+        NoAnswerError: EKS could not be asked.
 
     """
-    try:
-        session = open_session(identity)
-        cluster = session.client("eks", config=CLIENT_CONFIG).describe_cluster(name=name)["cluster"]
-    except ClientError as error:
-        return None if error.response["Error"]["Code"] == "ResourceNotFoundException" else unknown
-    except (BotoCoreError, CleanupError):
-        return unknown
+    cluster = _ask(identity, "describe_cluster", "cluster", name=name)
     key, value = tag
-    return cluster["version"] if cluster.get("tags", {}).get(key) == value else None
+    if cluster is None or cluster.get("tags", {}).get(key) != value:
+        return None
+    return ControlPlane.described(cluster)
+
+
+def has_foreign_entry(arn: str, *, name: str, identity: Identity, tag: tuple[str, str]) -> bool:
+    """Tell whether a cluster has an access entry for an IAM role or user that is not this stack's.
+
+    The rest as for `control_plane`.
+    """
+    entry = _ask(identity, "describe_access_entry", "accessEntry", clusterName=name, principalArn=arn)
+    key, value = tag
+    return entry is not None and entry.get("tags", {}).get(key) != value
+
+
+def _ask(identity: Identity, operation: str, key: str, **arguments: str) -> dict[str, Any] | None:
+    try:
+        eks = open_session(identity).client("eks", config=CLIENT_CONFIG)
+        return getattr(eks, operation)(**arguments)[key]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise NoAnswerError(str(error)) from None
+    except (BotoCoreError, CleanupError) as error:
+        raise NoAnswerError(str(error)) from None

@@ -17,6 +17,7 @@ from infra.hybrid_nodes import HybridNodes
 from infra.load_balancer import LoadBalancer
 from infra.managed_nodes import ManagedNodes
 from infra.networks import Networks
+from infra.versions import RELEASE
 
 _README = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
 
@@ -59,10 +60,28 @@ def _outputs(args: OutputsArgs) -> dict[str, Any]:
         **({"albDnsName": target} if (target := args.balancer.record_target) else {}),
         **_joins(args.hybrid),
         "kubeconfig": args.cluster.kubeconfig,
-        "checks": _checks(args),
+        **_interface(args),
+        "opsOnly": _checks(args),
         "readme": pulumi.Output.all(**shown, stack=pulumi.get_stack()).apply(
             lambda values: readme(_README.read_text(), values)
         ),
+    }
+
+
+def _interface(args: OutputsArgs) -> dict[str, Any]:
+    """What other stacks build on: docs/outputs.md promises these names and types."""
+    account, cluster, networks = args.account, args.cluster, args.networks
+    return {
+        "release": RELEASE,
+        "region": account.identity.region,
+        "accountId": account.account_id,
+        "clusterArn": cluster.arn,
+        "apiEndpoint": cluster.control_plane.eks_cluster.endpoint,
+        "kubernetesVersion": cluster.kubernetes_version,
+        "vpcId": networks.vpc.id,
+        "privateSubnetIds": networks.vpc.private_subnet_ids,
+        "nodeSecurityGroupId": networks.firewall.managed_nodes.id,
+        "hybridRoleArn": cluster.hybrid_role.arn,
     }
 
 
@@ -80,7 +99,7 @@ def _joins(hybrid: HybridNodes) -> dict[str, Any]:
 
 
 def _checks(args: OutputsArgs) -> dict[str, Any]:
-    """What `ops verify` needs and cannot read from the cluster."""
+    """What `ops` needs and cannot read from the cluster; no interface, it may change with any release."""
     account = args.account
     return {
         "project": pulumi.get_project(),

@@ -77,7 +77,7 @@ class ControlPlaneShape:
 
     `log_types` are EKS's names of control-plane logs; none is sent when it is empty. `support_type` is EKS's word for
     what happens when the version leaves standard support: STANDARD upgrades by itself, EXTENDED keeps it at six times
-    the price.
+    the price. `admins` are ARNs of IAM roles and users.
     """
 
     cluster_name: str
@@ -86,6 +86,7 @@ class ControlPlaneShape:
     service_cidr: str
     allowed_cidrs: Sequence[str]
     log_types: Sequence[str]
+    admins: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)

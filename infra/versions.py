@@ -10,6 +10,9 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
+# This program's own release, X.Y.Z: stacks remember it, and CHANGELOG.md says what each one changes.
+RELEASE: Final = "0.2.0"
+
 # Kubernetes on EKS. The last day of standard support; from then on the control plane costs six times as much.
 # https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html, seen 2026-11-23. Standard support lasts
 # 14 months from a version's release on EKS: that of 1.37 (2026-10-01) is counted, the others are from the page.

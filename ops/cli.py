@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from infra.versions import RELEASE
 from ops.doctor.command import doctor
 from ops.join.command import join
 from ops.pin.command import pin
@@ -20,6 +23,25 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_release(wanted: bool) -> None:
+    if wanted:
+        typer.echo(RELEASE)
+        raise typer.Exit
+
+
+@app.callback()
+def _ops(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_release, is_eager=True, help="Print the release, and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
 
 # One line per command, in the order of use.
 app.command("which")(which)

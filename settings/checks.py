@@ -161,14 +161,20 @@ def _versions_fit(settings: Settings) -> Iterator[Problem]:
     if kubernetes not in calico.line.kubernetes:
         line = next(each for each in versions.CALICO_LINES.values() if kubernetes in each.kubernetes)
         releases = [versions.calico_release(version) for version in versions.CALICO_SHA256]
-        fitting = next((each.version for each in releases if kubernetes in each.line.kubernetes), line.newest)
+        pinned = next((each.version for each in releases if kubernetes in each.line.kubernetes), None)
+        fitting = pinned or line.newest
         yield Problem(
             path="calicoVersion",
             seen=calico.version,
             wrong=f"is not tested with kubernetesVersion {kubernetes}"
             f" but with {', '.join(calico.line.kubernetes)}",
-            advice=f"Choose {fitting}",
-            command=set_command("calicoVersion", fitting),
+            advice=f"Choose {fitting}"
+            if pinned
+            else f"Choose {fitting}, whose digest this command reads and prints with the settings; a stack that is up"
+            " gets Calico first, then Kubernetes in a pulumi up of its own (docs/upgrade.md)",
+            command=set_command("calicoVersion", fitting)
+            if pinned
+            else f".venv/bin/ops pin calico {fitting}",
         )
 
 

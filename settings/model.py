@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from infra import addressing, instances, shapes, versions
+from infra import addressing, changes, instances, shapes, versions
 from infra.credentials import SESSION_NAME, Identity
 from infra.systems import DEFAULT_SYSTEM, SYSTEMS
 from settings.values import (
@@ -19,6 +19,7 @@ from settings.values import (
     EXAMPLE_HOST,
     EXAMPLE_PROXY,
     EXAMPLE_PUBLIC,
+    EXAMPLE_ROLE,
     EXAMPLE_SHA256,
     EXAMPLE_SITE,
     EXAMPLE_TRANSIT_GATEWAY,
@@ -214,9 +215,9 @@ class AssumeRole(_Model):
         matching(
             r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+",
             what="the ARN of a role",
-            example="arn:aws:iam::123456789012:role/deployer",
+            example=EXAMPLE_ROLE,
         ),
-    ] = Field(description="the ARN of a role", examples=["arn:aws:iam::123456789012:role/deployer"])
+    ] = Field(description="the ARN of a role", examples=[EXAMPLE_ROLE])
     # What IAM takes: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     session_name: Annotated[
         str, matching(r"[\w+=,.@-]{2,64}", what="a session name of 2 to 64 characters", example=SESSION_NAME)
@@ -270,7 +271,7 @@ class Settings(_Model):
         (),
         alias="aws:assumeRoles",
         description="a list of roles",
-        examples=["arn:aws:iam::123456789012:role/deployer"],
+        examples=[EXAMPLE_ROLE],
         json_schema_extra={"part": "[0].roleArn"},
     )
     default_tags: Annotated[DefaultTags, structured] = Field(
@@ -387,6 +388,27 @@ class Settings(_Model):
         ACTIVATION_HOURS, ge=1, le=720, description="a number of hours from 1 to 720"
     )
 
+    # https://docs.aws.amazon.com/eks/latest/userguide/creating-access-entries.html: an ARN with its path.
+    cluster_admins: Annotated[
+        tuple[
+            Annotated[
+                str,
+                matching(
+                    r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/[\w+=,.@/-]+",
+                    what="the ARN of an IAM role or user (of a session's role, with its path: aws iam get-role)",
+                    example=EXAMPLE_ROLE,
+                ),
+            ],
+            ...,
+        ],
+        structured,
+        unique,
+    ] = Field(
+        (),
+        description="a list of ARNs of IAM roles and users",
+        examples=[EXAMPLE_ROLE],
+        json_schema_extra={"part": "[0]"},
+    )
     # EKS takes 40 ranges; the program adds the addresses of the two NAT gateways.
     # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
     api_allowed_cidrs: Annotated[
@@ -482,6 +504,19 @@ class Settings(_Model):
     )
 
     @property
+    def left_to_the_release(self) -> tuple[str, ...]:
+        """Those of `infra.changes.DEFAULTED` for which the stack has no value of its own."""
+        own = {self.__class__.model_fields[name].alias for name in self.model_fields_set}
+        return tuple(
+            name for name in changes.DEFAULTED if name not in own or (name == "podMtu" and not self.pod_mtu)
+        )
+
+    @property
+    def in_effect(self) -> dict[str, Any]:
+        """All settings by the names that users write, with what follows where one is left open."""
+        return {**self.model_dump(by_alias=True), "podMtu": self.calico_mtu}
+
+    @property
     def roles(self) -> tuple[dict[str, Any], ...]:
         """The requests of sts:AssumeRole, in the order in which the roles are taken."""
         return tuple(role.request for role in self.assume_roles)
@@ -545,6 +580,7 @@ class Settings(_Model):
             service_cidr=self.service_cidr,
             allowed_cidrs=self.api_allowed_cidrs,
             log_types=self.control_plane_logs,
+            admins=self.cluster_admins,
         )
 
     @property

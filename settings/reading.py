@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from infra.changes import DEFAULTED
 from settings.checks import problems_between
 from settings.credentials import unsupported_credentials
 from settings.model import AssumeRole, DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings, Site
@@ -81,6 +82,8 @@ def parse(raw: Mapping[str, str], *, project: str) -> Settings:
     given = {
         key.removeprefix(own): value for key, value in raw.items() if key.startswith(own) or key in _FOREIGN
     }
+    # The CLI wants a default of every setting of the schema; an empty one leaves the value to the release.
+    given = {key: value for key, value in given.items() if value or key not in DEFAULTED}
     problems = [*unsupported_credentials(raw), *_of_another_project(raw, project)]
     unusable: set[str] = set()
     try:

@@ -77,7 +77,7 @@ class NodeRange(_Output):
 
 
 class Expected(_Output):
-    """The output `checks`: what the program decided and the cluster cannot tell."""
+    """The output `opsOnly`: what the program decided and the cluster cannot tell."""
 
     region: str
     account_id: str
@@ -128,7 +128,8 @@ class Deployment(_Output):
     alb_dns_name: str = ""
     hybrid_nodes: tuple[HybridNode, ...]
     managed_node_group: ManagedNodeGroup
-    checks: Expected
+    # By its own name too: stacks of release 0.1 have it so.
+    checks: Expected = Field(alias="opsOnly")
     joins: Annotated[dict[str, Join], Field(repr=False)] = {}
 
     @property

@@ -113,7 +113,8 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
     """
     notes: list[str] = []
     values = _read(outputs) if outputs else _ask_cli(stack, notes)
-    checks = _mapping(values.get("checks"))
+    # Stacks of release 0.1 call it checks.
+    checks = _mapping(values.get("opsOnly") or values.get("checks"))
     full = stack or _text(checks.get("stack")) or _selected(project_dir)
     short = full.rpartition("/")[2]
     config = _settings(project_dir, full, notes)

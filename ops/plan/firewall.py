@@ -50,7 +50,7 @@ class Opening:
 
 def openings(plan: Plan) -> list[Opening]:
     """Every line, from the flows that the proof knows. None without a data centre of one's own."""
-    checks = plan.recording.stack_outputs["checks"]
+    checks = plan.recording.stack_outputs["opsOnly"]
     if "onPremVpcId" in checks:
         return []
     return [opening for row in plan.flows.rows for opening in _openings(row.flow, checks, plan.recording)]

@@ -93,6 +93,7 @@ class FakeCloud:
             "aws:index/getCallerIdentity:getCallerIdentity": {
                 "id": self.account_id,
                 "accountId": self.account_id,
+                "arn": f"arn:{self.partition}:iam::{self.account_id}:user/nobody",
             },
             "aws:index/getRegion:getRegion": {"id": self.region, "region": self.region},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ops.program.recorder import Recording
 
 _NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 _LISTENER = "aws:lb/listener:Listener"
 _INSTANCE = "aws:ec2/instance:Instance"
+_FIXED_SETTINGS = "pulumi-python:dynamic/ekshybrid:FixedSettings"
 _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
@@ -21,13 +23,18 @@ class Wanted:
     At most one of the gateways is named: what leads to a data centre of one's own.
 
     A managed group may take any of several types; the first stands for its machines. `images` are SSM parameters.
-    `certificate` is an ARN and `host` the name that it must have; empty where there is none.
+    `told` is what fixed-settings is told, and `unset` what of it is this release's choice. `admins` counts the entries
+    of `clusterAdmins`. `certificate` is an ARN and `host` the name that it must have; empty where there is none.
     """
 
     region: str
     stack_tag: str
     cluster: str
     kubernetes: str
+    support_type: str
+    told: Mapping[str, Any]
+    unset: tuple[str, ...]
+    admins: int
     zones: int
     hybrid: Counter[str]
     managed_types: tuple[str, ...]
@@ -55,15 +62,20 @@ class Wanted:
 def wanted(recording: Recording) -> Wanted:
     """Count what a recording asks for."""
     cluster = recording.one("eks:index:Cluster").inputs
+    told = recording.one(_FIXED_SETTINGS).inputs
     groups = recording.of_type(_NODE_GROUP)
     outputs = recording.stack_outputs
-    checks = outputs["checks"]
+    checks = outputs["opsOnly"]
     subnets = [each.inputs for each in recording.of_type("aws:ec2/subnet:Subnet")]
     return Wanted(
         region=checks["region"],
         stack_tag=f"{recording.project}/{recording.stack}",
         cluster=cluster["name"],
         kubernetes=cluster["version"],
+        support_type=cluster["upgradePolicy"]["supportType"],
+        told=told,
+        unset=tuple(told["unset"]),
+        admins=_count(recording, "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"),
         zones=len({each["availabilityZone"] for each in subnets if each["vpcId"] == checks["vpcId"]}),
         hybrid=Counter(each.inputs["instanceType"] for each in recording.of_type(_INSTANCE)),
         managed_types=tuple(type_ for each in groups for type_ in each.inputs["instanceTypes"]),

@@ -27,7 +27,7 @@ READS = re.compile(r"[a-z0-9]+:(Describe|Get|List|Simulate)[A-Za-z]+")
 
 @pytest.fixture(scope="module")
 def plan(record):
-    return record(controlPlaneLogs=["audit"])
+    return record(controlPlaneLogs=["audit"], clusterAdmins=["arn:aws:iam::123456789012:role/ci"])
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ CERTIFICATE, OTHER_CERTIFICATE = (
     f"arn:aws:acm:eu-central-1:123456789012:certificate/{digit * 8}-0000-0000-0000-000000000000"
     for digit in "12"
 )
+COLLEAGUE = "arn:aws:iam::123456789012:role/colleague"
 CLIENTS, OTHER_CLIENTS = "198.51.100.0/24", "203.0.113.0/24"
 
 # Of all states of a run there are some hundred MiB.
@@ -114,6 +115,8 @@ def new_rig(
         stack = Stack(folder / "it", cli, memory=memory and memory / folder.name)
         # SSM's listing is late in AWS; the stand-in's is not.
         stack.edit("infra/leaving.py", "SETTLE_S = 5", "SETTLE_S = 0.1")
+        # Whenever the tests run, the version that the stacks begin with is in standard support.
+        stack.edit("infra/versions.py", '"1.34": date(2026, 12, 2)', '"1.34": date(2999, 12, 2)')
         rig = Rig(stack=stack, apis=HybridApis(stack.standin))
         rigs.append(rig)
         stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url
@@ -228,6 +231,7 @@ def adjusted(rig: Rig, insisted: Step) -> Step:
         albCertificateArn=CERTIFICATE,
         albHostName="app.example.com",
         apiAllowedCidrs=[CLIENTS],
+        clusterAdmins=[COLLEAGUE],
         controlPlaneLogs=["audit", "api"],
         podMtu=1400,
         managedNodes={"min": 2, "desired": 3, "max": 4},

@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
-from tests.engine.standin.world import CLUSTER, NODE_GROUP, Thing, World
+from tests.engine.standin.cloud import CALLER
+from tests.engine.standin.world import ACCESS_ENTRY, CLUSTER, NODE_GROUP, Thing, World
 
 _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
@@ -101,6 +102,8 @@ class HybridApis:
 
     def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
         operation = (headers.get("X-Amz-Target") or "").removeprefix("AmazonSSM.")
+        if "/access-entries/" in path:
+            return self._describe_access_entry(unquote(path.rsplit("/", 1)[1]))
         if path.startswith("/clusters/"):
             return self._eks(*path.split("?")[0].split("/")[2:])
         if self.denied == f"ssm:{operation}":
@@ -138,6 +141,16 @@ class HybridApis:
             }
         }
 
+    def _describe_access_entry(self, arn: str) -> Answer:
+        with self._reading:
+            self._world.refresh()
+            entries = self._world.of(ACCESS_ENTRY)
+        # Whoever made the cluster has one without being asked.
+        tags = {CALLER: {}} | {entry.inputs["principalArn"]: entry.inputs["tags"] for entry in entries}
+        if arn not in tags:
+            return 404, {"__type": "ResourceNotFoundException", "message": f"No access entry for {arn}."}
+        return 200, {"accessEntry": {"principalArn": arn, "tags": tags[arn]}}
+
     def _describe_cluster(self, name: str) -> Answer:
         with self._reading:
             self._world.refresh()
@@ -151,6 +164,8 @@ class HybridApis:
         cluster = {
             "name": name,
             "version": made.inputs["version"],
+            # What was never said is EXTENDED.
+            "upgradePolicy": made.inputs.get("upgradePolicy") or {"supportType": "EXTENDED"},
             "tags": made.inputs["tags"],
             "arn": f"arn:aws:eks:eu-central-1:123456789012:cluster/{name}",
             "status": "ACTIVE",

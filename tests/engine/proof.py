@@ -106,6 +106,12 @@ ROWS: dict[str, Row] = {
     "activationHours": Row(
         effect="In place", step="grown", of=("aws:ssm/activation:Activation", "hybrid-2."), kind="Create"
     ),
+    "clusterAdmins": Row(
+        effect="In place",
+        step="adjusted",
+        of=("aws:eks/accessPolicyAssociation:AccessPolicyAssociation", "admin-"),
+        kind="Create",
+    ),
     "apiAllowedCidrs": Row(effect="In place", step="adjusted", of=(CLUSTER, "")),
     "albAllowedCidrs": Row(
         effect="In place", step="adjusted_back", of=(INGRESS, "load-balancer-"), kind="Create"

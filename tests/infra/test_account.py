@@ -32,6 +32,7 @@ def test_what_a_launch_template_launches_gets_the_default_tags_too_and_ours_win(
         dns_suffix="amazonaws.com",
         identity=Identity(region="ap-northeast-1", profile=None),
         account_id="123456789012",
+        caller_arn="arn:aws:iam::123456789012:user/me",
         zones=("a", "b"),
         tags={"eks-hybrid-calico:stack": "p/s"},
         default_tags={"Owner": "me", "Name": "theirs"},

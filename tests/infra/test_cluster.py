@@ -253,3 +253,22 @@ def test_the_add_ons_have_the_versions_that_belong_to_the_clusters(record):
 def test_the_support_type_reaches_the_control_plane(record, support):
     inputs = record(supportType=support).one("eks:index:Cluster").inputs
     assert inputs["upgradePolicy"] == {"supportType": support}
+
+
+def test_administrators_get_the_policy_and_keep_it_until_the_last_hybrid_node_is_gone(record):
+    admins = ["arn:aws:iam::123456789012:role/ci/pipeline", "arn:aws:iam::123456789012:user/me"]
+    recording = record(clusterAdmins=admins)
+    associations = recording.of_type("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+    assert {each.inputs["principalArn"] for each in associations} == set(admins)
+    assert {each.name for each in associations} == {
+        "admin-123456789012:role/ci/pipeline",
+        "admin-123456789012:user/me",
+    }
+    for association in associations:
+        assert association.inputs["policyArn"] == (
+            "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+        )
+        assert association.inputs["accessScope"] == {"type": "cluster"}
+        # What drains and removes hybrid nodes waits for their entry, so it goes before the administrators do.
+        entry = recording.one("aws:eks/accessEntry:AccessEntry", "hybrid-nodes")
+        assert association.urn in entry.dependencies

@@ -3,7 +3,9 @@
 import json
 import subprocess
 
-from infra.credentials import Identity, simple_role, update_kubeconfig, with_identity
+import pytest
+
+from infra.credentials import Identity, is_principal, simple_role, update_kubeconfig, with_identity
 
 DEPLOYER = {"RoleArn": "arn:aws:iam::123456789012:role/deployer", "RoleSessionName": "eks-hybrid-calico"}
 CHAIN = [{**DEPLOYER, "ExternalId": "a'b"}, DEPLOYER]
@@ -80,3 +82,22 @@ def test_the_command_for_kubectl_carries_the_role_or_leads_to_the_kubeconfig():
     assert update_kubeconfig("r", "c", None, CHAIN).startswith(
         "pulumi stack output kubeconfig --show-secrets"
     )
+
+
+@pytest.mark.parametrize(
+    ("arn", "caller", "same"),
+    [
+        ("arn:aws:iam::1:user/me", "arn:aws:iam::1:user/me", True),
+        ("arn:aws:iam::1:role/x", "arn:aws:sts::1:assumed-role/x/session", True),
+        (
+            "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/x",
+            "arn:aws:sts::1:assumed-role/x/me@example.com",
+            True,
+        ),
+        ("arn:aws:iam::2:role/x", "arn:aws:sts::1:assumed-role/x/session", False),
+        ("arn:aws:iam::1:role/y/z", "arn:aws:sts::1:assumed-role/x/session", False),
+        ("arn:aws:iam::1:user/a/me", "arn:aws:iam::1:user/me", False),
+    ],
+)
+def test_who_signs_in_is_told_by_the_role_behind_the_session(arn, caller, same):
+    assert is_principal(arn, caller) is same

@@ -1,16 +1,18 @@
 """What is fixed once the stack is up: which changes are refused, when, and that nothing comes before the refusal."""
 
 import pickle
+from datetime import date
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 
 from infra import living_cluster
-from infra.changes import FIXED, REMEMBERED, refusals
+from infra.changes import DEFAULTED, FIXED, REMEMBERED, ControlPlane, NoAnswerError, refusals
 from infra.credentials import Identity
 from infra.eks_api import CleanupError
-from infra.fixed_settings import FixedSettingsProvider
+from infra.fixed_settings import CALLER, UNSET, FixedSettingsProvider, NotRefreshedError
+from infra.versions import RELEASE
 
 OLD = {
     "region": "ap-northeast-1",
@@ -23,7 +25,12 @@ OLD = {
     "podCidr": "192.168.0.0/16",
     "serviceCidr": "172.16.0.0/16",
     "kubernetesVersion": "1.34",
+    "supportType": "STANDARD",
     "calicoVersion": "3.32.1",
+    "nodeadmVersion": "v1.0.20",
+    "podMtu": "0",
+    "clusterAdmins": [],
+    "release": "0.2.0",
 }
 NETWORKS = {"region", "account_id", "vpcCidr", "onPremVpcCidr", "site", "availabilityZones"}
 OWN = {"nodeCidrs": ["10.80.0.0/16"], "routes": "none"}
@@ -32,12 +39,14 @@ STACK = "eks-hybrid-calico/dev"
 MEMORY = "pulumi-python:dynamic/ekshybrid:FixedSettings"
 
 
-def refused(change, *, version="1.34", old=OLD):
-    return {each.setting: each.reason for each in refusals(old, {**OLD, **change}, lambda: version)}
+# 1.34 is in standard support until then.
+DAY = date(2026, 12, 2)
 
 
-def never():
-    raise AssertionError("nobody needs to know")
+def refused(change, *, version="1.34", support="STANDARD", old=OLD, unset=(), today=DAY):
+    present = None if version is None else ControlPlane(version=version, support_type=support)
+    found = refusals(old, {**OLD, **change}, lambda: present, unset=unset, today=today)
+    return {each.setting: each.reason for each in found}
 
 
 @pytest.mark.parametrize("setting", sorted(FIXED))
@@ -78,27 +87,137 @@ def test_of_a_site_of_ones_own_the_kind_alone_is_fixed():
     assert "Keep it: pulumi config set --path 'site.nodeCidrs[0]' 10.80.0.0/16" in reason
 
 
-def test_a_stack_made_before_there_was_a_memory_is_not_judged():
-    assert list(refusals({}, OLD, never)) == []
+def test_a_stack_made_before_there_was_a_memory_may_be_what_its_settings_say():
+    assert refused({}, old={}) == {}
+    assert (
+        refused({"podCidr": "10.0.0.0/8", "calicoVersion": "3.31.7", "nodeadmVersion": "v1.0.19"}, old={})
+        == {}
+    )
 
 
 def test_what_an_earlier_release_did_not_remember_is_not_judged():
-    old = {key: value for key, value in OLD.items() if key != "calicoVersion"}
-    assert list(refusals(old, {**OLD, "calicoVersion": "3.31.7"}, never)) == []
+    old = {
+        key: value for key, value in OLD.items() if key not in ("calicoVersion", "nodeadmVersion", "release")
+    }
+    assert refused({"calicoVersion": "3.31.7", "nodeadmVersion": "v1.0.19"}, old=old) == {}
 
 
-def test_eks_is_asked_only_when_it_matters_and_once():
+def test_eks_is_asked_once():
     asked = []
 
-    def version():
+    def ask():
         asked.append(1)
-        return "1.34"
+        return ControlPlane(version="1.34", support_type="STANDARD")
 
-    list(refusals(OLD, OLD, version))
-    list(refusals(OLD, {**OLD, "vpcCidr": "10.20.0.0/16"}, version))
-    assert asked == []
-    list(refusals(OLD, {**OLD, "podCidr": "a", "serviceCidr": "b", "kubernetesVersion": "1.36"}, version))
+    list(
+        refusals(
+            OLD, {**OLD, "podCidr": "a", "serviceCidr": "b", "kubernetesVersion": "1.36"}, ask, today=DAY
+        )
+    )
     assert asked == [1]
+
+
+# What an older release of the program would choose, and a newer one. Both commands: keep, change.
+@pytest.mark.parametrize(
+    ("setting", "has", "default", "step"),
+    [
+        ("kubernetesVersion", "1.34", "1.35", "1.35"),
+        ("kubernetesVersion", "1.34", "1.36", "1.35"),
+        ("supportType", "EXTENDED", "STANDARD", "STANDARD"),
+        ("calicoVersion", "3.31.7", "3.32.1", "3.32.1"),
+        ("nodeadmVersion", "v1.0.19", "v1.0.20", "v1.0.20"),
+        ("podMtu", "1390", "1356", "1356"),
+    ],
+)
+def test_a_default_never_changes_a_stack_that_is_up(setting, has, default, step):
+    support = has if setting == "supportType" else "STANDARD"
+    old = {**OLD, setting: has}
+    reason = refused({setting: default}, support=support, old=old, unset=DEFAULTED)[setting]
+    assert (
+        f"{setting} is not set, and this release's default {default} is not what this stack has, {has}"
+        in reason
+    )
+    assert f"To keep what it has: pulumi config set {setting} {has}. " in reason
+    assert f"To change it: pulumi config set {setting} {step}." in reason
+    assert setting not in refused({setting: default}, version=None, old=old, unset=DEFAULTED)
+    assert setting not in refused({setting: has}, support=support, old=old, unset=DEFAULTED)
+    assert set(refused({setting: default}, support=support, old=old)) <= {"kubernetesVersion"}
+
+
+def test_where_nothing_is_remembered_eks_says_what_there_is():
+    found = refused(
+        {"kubernetesVersion": "1.36"}, version="1.35", support="EXTENDED", old={}, unset=DEFAULTED
+    )
+    assert set(found) == {"kubernetesVersion", "supportType"}
+    assert "pulumi config set kubernetesVersion 1.35" in found["kubernetesVersion"]
+    assert "pulumi config set supportType EXTENDED" in found["supportType"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "had", "site", "default"),
+    [
+        ("calicoVersion", "3.32.1", {}, "3.33.1"),
+        ("nodeadmVersion", "v1.0.20", {}, "v1.0.21"),
+        ("podMtu", "1390", OWN, "1356"),
+    ],
+)
+def test_what_the_first_release_chose_and_did_not_remember_is_known(setting, had, site, default):
+    old = {key: value for key, value in OLD.items() if key not in (setting, "release")} | {"site": site}
+    reason = refused({setting: default, "site": site}, old=old, unset=(setting,))[setting]
+    assert f"To keep what it has: pulumi config set {setting} {had}." in reason
+
+
+@pytest.mark.parametrize(
+    ("remembered", "own", "is_refused"),
+    [
+        ("0.3.0", "0.2.0", True),
+        ("0.10.0", "0.9.0", True),
+        ("0.2.0", "0.2.0", False),
+        ("0.2.0", "0.3.0", False),
+    ],
+)
+def test_an_older_release_refuses_what_a_newer_one_has_made(remembered, own, is_refused):
+    found = refused({"release": own, "podCidr": "new"}, old={**OLD, "release": remembered})
+    if is_refused:
+        (reason,) = found.values()
+        assert f"release {remembered} of this program, and this is {own}" in reason
+        assert f"Use release {remembered} or a newer one" in reason
+    else:
+        assert set(found) == {"podCidr"}
+
+
+@pytest.mark.parametrize("wanted", ["1.33", "1.34", "1.36"])
+def test_when_eks_has_upgraded_by_itself_the_setting_follows_first(wanted):
+    reason = refused({"kubernetesVersion": wanted}, version="1.35")["kubernetesVersion"]
+    assert f"EKS has Kubernetes 1.35, and kubernetesVersion says {wanted}" in reason
+    assert "pulumi config set kubernetesVersion 1.35, then pulumi refresh, then make up" in reason
+    assert refused({"kubernetesVersion": "1.35"}, version="1.35") == {}
+
+
+def test_a_stack_that_remembers_nothing_hears_the_same_when_its_setting_is_behind():
+    reason = refused({"kubernetesVersion": "1.33"}, version="1.34", old={})["kubernetesVersion"]
+    assert "EKS has Kubernetes 1.34" in reason
+
+
+def test_standard_support_cannot_be_chosen_once_it_has_ended():
+    late = {"today": date(2026, 12, 3), "support": "EXTENDED"}
+    reason = refused({}, **late)["supportType"]
+    assert (
+        "supportType cannot change from EXTENDED to STANDARD: Kubernetes 1.34 left standard support" in reason
+    )
+    assert "Keep it: pulumi config set supportType EXTENDED" in reason
+    assert "supportType" in refused({}, unset=DEFAULTED, **late)
+    assert refused({"supportType": "EXTENDED"}, **late) == {}
+    assert refused({}, today=DAY, support="EXTENDED") == {}
+
+
+def test_calico_goes_first_where_it_is_not_tested_with_the_next_kubernetes():
+    old = {**OLD, "kubernetesVersion": "1.36"}
+    both = {"kubernetesVersion": "1.37", "calicoVersion": "3.33.1"}
+    reason = refused(both, version="1.36", old=old)["kubernetesVersion"]
+    assert "Calico first: pulumi config set kubernetesVersion 1.36, make up, then" in reason
+    assert refused({**both, "kubernetesVersion": "1.36"}, version="1.36", old=old) == {}
+    assert refused(both, version="1.36", old={**old, "calicoVersion": "3.33.1"}) == {}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +243,10 @@ def test_an_upgrade_is_judged_by_what_the_control_plane_has(remembered, present,
 
 
 def test_an_upgrade_that_failed_does_not_let_the_next_one_skip_it():
-    assert refused({"kubernetesVersion": "1.36"}, version="1.34", old={**OLD, "kubernetesVersion": "1.35"})
+    old = {**OLD, "kubernetesVersion": "1.35"}
+    assert "one minor version at a time" in str(
+        refused({"kubernetesVersion": "1.36"}, version="1.34", old=old)
+    )
 
 
 def test_calico_goes_up_only():
@@ -142,35 +264,125 @@ def test_the_provider_is_kept_by_reference_and_holds_nothing():
     assert FixedSettingsProvider.serialize_as_secret_always is False
 
 
-def test_the_provider_refuses_in_check_and_remembers_in_place(monkeypatch):
-    asked = []
-    monkeypatch.setattr(living_cluster, "kubernetes_version", lambda **given: asked.append(given) or "1.34")
-    old = {**OLD, "stack": STACK, "profile": None, PROVIDER_KEY: "p"}
-    new = {**old, "podCidr": "10.0.0.0/8", "profile": "team", "roles": [{"RoleArn": "r"}]}
+@pytest.fixture
+def eks(monkeypatch):
+    """What EKS answers, an error or what it has, and what it was asked."""
+
+    class Eks:
+        def __init__(self):
+            self.has, self.asked = ControlPlane(version="1.34", support_type="STANDARD"), []
+
+        def __call__(self, **question):
+            self.asked.append(question)
+            if isinstance(self.has, Exception):
+                raise self.has
+            return self.has
+
+    found = Eks()
+    monkeypatch.setattr(living_cluster, "control_plane", found)
+    return found
+
+
+STORED = {**OLD, "stack": STACK, "profile": None, PROVIDER_KEY: "p"}
+
+
+def test_the_provider_refuses_in_check_and_remembers_in_place(eks):
+    new = {**STORED, "podCidr": "10.0.0.0/8", "profile": "team", "roles": [{"RoleArn": "r"}]}
     provider = FixedSettingsProvider()
-    (failure,) = provider.check(old, new).failures
+    (failure,) = provider.check(STORED, new).failures
     assert failure.property == "podCidr"
     # By the name that it has in this project's stack files.
     assert failure.reason.startswith("eks-hybrid-calico:podCidr cannot change from ")
-    (question,) = asked
+    (question,) = eks.asked
     assert question["name"] == "eks-hybrid"
     # Without the roles the answer would come from another account, where there is no such cluster.
     assert question["identity"] == Identity(
         region="ap-northeast-1", profile="team", roles=({"RoleArn": "r"},)
     )
     assert question["tag"] == ("eks-hybrid-calico:stack", STACK)
-    assert provider.check(old, old).failures == []
+    assert provider.check(STORED, STORED).failures == []
     renamed = {"stack": "acme-edge/dev"}
-    (failure,) = provider.check(old | renamed, new | renamed).failures
+    (failure,) = provider.check(STORED | renamed, new | renamed).failures
     assert failure.reason.startswith("acme-edge:podCidr cannot change from ")
-    (failure,) = provider.check(old, {**old, "region": "eu-west-1"}).failures
+    (failure,) = provider.check(STORED, {**STORED, "region": "eu-west-1"}).failures
     assert failure.reason.startswith("aws:region cannot change from ")
-    assert provider.check({}, new).failures == []
-    assert provider.diff("id", old, old).changes is False
-    changed = provider.diff("id", old, {**old, "kubernetesVersion": "1.35"})
+    assert provider.diff("id", STORED, STORED).changes is False
+    changed = provider.diff("id", STORED, {**STORED, "kubernetesVersion": "1.35"})
     assert (changed.changes, changed.replaces) == (True, [])
-    assert provider.create(old).outs == old
-    assert provider.update("id", old, new).outs == new
+    assert provider.create(STORED).outs == STORED
+    assert provider.update("id", STORED, new).outs == new
+
+
+@pytest.mark.usefixtures("eks")
+def test_what_is_left_to_the_release_reaches_the_check_and_no_state():
+    new = {**STORED, "kubernetesVersion": "1.35", UNSET: ["kubernetesVersion"], CALLER: "me"}
+    done = FixedSettingsProvider().check(STORED, new)
+    assert not {UNSET, CALLER} & done.inputs.keys()
+    assert [failure.property for failure in done.failures] == ["kubernetesVersion"]
+
+
+COLLEAGUE, PIPELINE = (f"arn:aws:iam::123456789012:role/{name}" for name in ("colleague", "ci/pipeline"))
+
+
+@pytest.mark.parametrize("caller", [PIPELINE, "arn:aws:sts::123456789012:assumed-role/pipeline/run-7"])
+def test_whoever_makes_the_cluster_is_not_named_as_its_administrator(eks, caller):
+    eks.has = None
+    new = {**STORED, "clusterAdmins": [COLLEAGUE, PIPELINE], CALLER: caller}
+    (failure,) = FixedSettingsProvider().check({}, new).failures
+    assert f"clusterAdmins[1] {PIPELINE} has an access entry already, or gets one from EKS" in failure.reason
+    assert "pulumi config rm --path 'clusterAdmins[1]'" in failure.reason
+
+
+@pytest.mark.usefixtures("eks")
+def test_of_administrators_that_are_new_eks_says_who_has_an_entry_that_is_not_the_stacks(monkeypatch):
+    asked = []
+
+    def foreign(arn, **_):
+        asked.append(arn)
+        return arn == COLLEAGUE
+
+    monkeypatch.setattr(living_cluster, "has_foreign_entry", foreign)
+    old = {**STORED, "clusterAdmins": [PIPELINE]}
+    new = {**old, "clusterAdmins": [PIPELINE, COLLEAGUE], CALLER: PIPELINE}
+    (failure,) = FixedSettingsProvider().check(old, new).failures
+    assert "clusterAdmins[1]" in failure.reason
+    assert asked == [COLLEAGUE]
+
+
+def test_when_eks_does_not_answer_the_stack_has_what_it_remembers(eks):
+    eks.has = NoAnswerError("no credentials")
+    provider = FixedSettingsProvider()
+    assert provider.check(STORED, STORED).failures == []
+    (failure,) = provider.check(STORED, {**STORED, "kubernetesVersion": "1.36"}).failures
+    assert "1.34" in failure.reason
+    # Of a stack that remembers nothing, nobody can say that it is new.
+    assert provider.check({}, STORED).failures == []
+    (failure,) = provider.check({}, {**STORED, UNSET: ["calicoVersion"]}).failures
+    assert "no credentials" in failure.reason
+    assert "set calicoVersion" in failure.reason
+
+
+def test_a_version_that_eks_has_already_needs_a_refresh_first(eks):
+    eks.has = ControlPlane(version="1.35", support_type="STANDARD")
+    provider, new = FixedSettingsProvider(), {**STORED, "kubernetesVersion": "1.35"}
+    assert provider.check(STORED, new).failures == []
+    with pytest.raises(NotRefreshedError, match="First pulumi refresh, then make up"):
+        provider.diff("id", STORED, new)
+    refreshed = provider.read("id", STORED).outs
+    assert refreshed == {**STORED, "kubernetesVersion": "1.35"}
+    assert provider.diff("id", refreshed, new).changes is False
+
+
+@pytest.mark.usefixtures("eks")
+def test_the_way_back_from_an_upgrade_that_failed_needs_no_refresh():
+    old = {**STORED, "kubernetesVersion": "1.35"}
+    assert FixedSettingsProvider().diff("id", old, STORED).changes is True
+
+
+@pytest.mark.parametrize("nothing", [None, NoAnswerError("no credentials")])
+def test_a_refresh_keeps_what_is_remembered_when_there_is_no_control_plane_or_no_answer(eks, nothing):
+    eks.has = nothing
+    assert FixedSettingsProvider().read("id", STORED).outs == STORED
 
 
 class Session:
@@ -183,6 +395,12 @@ class Session:
         assert (service, bool(config)) == ("eks", True)
         return self
 
+    def describe_access_entry(self, **asked):
+        assert asked == {"clusterName": "it", "principalArn": COLLEAGUE}
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"accessEntry": self.answer}
+
     def describe_cluster(self, name):
         assert name == "it"
         if isinstance(self.answer, Exception):
@@ -190,28 +408,55 @@ class Session:
         return {"cluster": self.answer}
 
 
+def ask(monkeypatch, answer):
+    monkeypatch.setattr(living_cluster, "open_session", lambda _: Session(answer))
+    return living_cluster.control_plane(
+        name="it", identity=Identity(region="ap-northeast-1", profile=None), tag=("k", STACK)
+    )
+
+
 @pytest.mark.parametrize(
-    ("answer", "version"),
+    ("cluster", "has"),
     [
-        ({"version": "1.35", "tags": {"k": STACK}}, "1.35"),
+        ({"upgradePolicy": {"supportType": "STANDARD"}, "tags": {"k": STACK}}, "STANDARD"),
+        # What was never said is EXTENDED.
+        ({"tags": {"k": STACK}}, "EXTENDED"),
         # Somebody else's: this stack's own was refused because the name was taken.
-        ({"version": "1.35", "tags": {"k": "another/stack"}}, None),
-        ({"version": "1.35"}, None),
+        ({"tags": {"k": "another/stack"}}, None),
+        ({}, None),
         (ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeCluster"), None),
-        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeCluster"), "remembered"),
-        (NoCredentialsError(), "remembered"),
-        (CleanupError("no such profile"), "remembered"),
     ],
 )
-def test_a_cluster_is_the_stacks_own_or_none_and_no_answer_means_there_is_one(monkeypatch, answer, version):
-    monkeypatch.setattr(living_cluster, "open_session", lambda _: Session(answer))
-    found = living_cluster.kubernetes_version(
-        name="it",
-        identity=Identity(region="ap-northeast-1", profile=None),
-        tag=("k", STACK),
-        unknown="remembered",
-    )
-    assert found == version
+def test_a_cluster_is_the_stacks_own_or_none(monkeypatch, cluster, has):
+    answer = cluster if isinstance(cluster, Exception) else {"version": "1.35", **cluster}
+    assert ask(monkeypatch, answer) == (has and ControlPlane(version="1.35", support_type=has))
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_foreign"),
+    [
+        ({"tags": {"k": STACK}}, False),
+        ({"tags": {}}, True),
+        (ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeAccessEntry"), False),
+    ],
+)
+def test_an_access_entry_without_the_stacks_tag_is_not_its_own(monkeypatch, entry, is_foreign):
+    monkeypatch.setattr(living_cluster, "open_session", lambda _: Session(entry))
+    place = {"name": "it", "identity": Identity(region="ap-northeast-1", profile=None), "tag": ("k", STACK)}
+    assert living_cluster.has_foreign_entry(COLLEAGUE, **place) is is_foreign
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeCluster"),
+        NoCredentialsError(),
+        CleanupError("no such profile"),
+    ],
+)
+def test_no_answer_is_not_taken_for_no_cluster(monkeypatch, error):
+    with pytest.raises(NoAnswerError):
+        ask(monkeypatch, error)
 
 
 def test_nothing_is_built_or_changed_before_the_memory_has_agreed(dev):
@@ -232,6 +477,9 @@ def test_nothing_is_built_or_changed_before_the_memory_has_agreed(dev):
 
 def test_the_memory_holds_the_settings_and_no_secret(dev):
     memory = dev.one(MEMORY)
+    assert set(memory.inputs) - {PROVIDER_KEY} == {*REMEMBERED, UNSET, CALLER, "stack"}
+    assert list(memory.inputs[UNSET]) == list(DEFAULTED)
+    assert memory.inputs["release"] == RELEASE
     assert {key: memory.inputs[key] for key in ("podCidr", "availabilityZones", "region", "stack")} == {
         "podCidr": "192.168.0.0/16",
         "availabilityZones": "2",

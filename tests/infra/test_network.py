@@ -1,8 +1,14 @@
 """Both VPCs and the peering."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from infra.outputs import readme
+from infra.versions import RELEASE
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "outputs.md"
 
 ROUTE = "aws:ec2/route:Route"
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -106,14 +112,24 @@ def test_image_layers_do_not_pay_for_nat(dev, vpc):
 def test_the_outputs_say_where_everything_is(dev):
     outputs = dev.stack_outputs
     assert set(outputs) == {
+        "accountId",
         "albUrl",
-        "checks",
+        "apiEndpoint",
+        "clusterArn",
         "clusterName",
         "hybridNodes",
+        "hybridRoleArn",
         "kubeconfig",
+        "kubernetesVersion",
         "managedNodeGroup",
+        "nodeSecurityGroupId",
+        "opsOnly",
+        "privateSubnetIds",
         "readme",
+        "region",
+        "release",
         "updateKubeconfig",
+        "vpcId",
     }
     assert outputs["clusterName"] == "eks-hybrid"
     assert outputs["albUrl"].startswith("http://alb-")
@@ -131,8 +147,33 @@ def test_the_outputs_say_where_everything_is(dev):
     assert outputs["managedNodeGroup"]["autoScalingGroup"].startswith("eks-managed")
 
 
+def test_the_outputs_for_other_stacks_are_those_of_the_document(dev):
+    rows = re.findall(
+        r"^\| `(\w+)` \| (text|list of texts|secret text) \|", DOCUMENT.read_text(), re.MULTILINE
+    )
+    assert rows
+    outputs = dev.stack_outputs
+    for name, type_ in rows:
+        assert isinstance(outputs[name], list if type_ == "list of texts" else str), name
+    promised = {name for name, _ in rows}
+    assert set(outputs) - promised == {
+        "hybridNodes",
+        "managedNodeGroup",
+        "opsOnly",
+        "readme",
+        "updateKubeconfig",
+    }
+    vpc = dev.one("aws:ec2/vpc:Vpc", "eks")
+    assert outputs["vpcId"] == vpc.id
+    assert len(outputs["privateSubnetIds"]) == 2
+    assert outputs["nodeSecurityGroupId"] == dev.one("aws:ec2/securityGroup:SecurityGroup", "managed").id
+    assert outputs["clusterArn"].endswith(":cluster/eks-hybrid")
+    assert outputs["apiEndpoint"].startswith("https://")
+    assert outputs["release"] == RELEASE
+
+
 def test_verify_is_told_what_it_cannot_read_from_the_cluster(dev):
-    checks = dev.stack_outputs["checks"]
+    checks = dev.stack_outputs["opsOnly"]
     assert checks["remoteNodeNetworks"] == ["10.90.0.0/16"]
     assert checks["peeringId"] == dev.one("aws:ec2/vpcPeeringConnection:VpcPeeringConnection").id
     assert checks["tags"] == {"eks-hybrid-calico:stack": "eks-hybrid-calico/dev"}

@@ -236,6 +236,9 @@ def project(tmp_path, index) -> Path:
     folder.mkdir()
     for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
+    # The release is there.
+    (folder / "infra").mkdir()
+    shutil.copy(ROOT / "infra" / "versions.py", folder / "infra")
     uv = Path(sys.executable).with_name("uv")
     assert uv.exists(), "the environment is not the lock's; run: make test"
     hashes = {}

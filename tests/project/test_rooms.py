@@ -25,6 +25,7 @@ ALLOWED = {
         "settings",
         "infra.versions",
         "infra.addressing",
+        "infra.changes",
         "infra.flows",
         "infra.instances",
         "infra.credentials",

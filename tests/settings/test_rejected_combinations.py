@@ -391,7 +391,9 @@ def test_kubernetes_1_37_leads_to_the_calico_line_that_is_tested_with_it(problem
     assert problems(kubernetesVersion="1.37") == [
         (
             "eks-hybrid-calico:calicoVersion 3.32.1 is not tested with kubernetesVersion 1.37 but with 1.34, 1.35,"
-            " 1.36. Choose 3.33.1, e.g. pulumi config set calicoVersion 3.33.1"
+            " 1.36. Choose 3.33.1, whose digest this command reads and prints with the settings; a stack that is up"
+            " gets Calico first, then Kubernetes in a pulumi up of its own (docs/upgrade.md), e.g."
+            " .venv/bin/ops pin calico 3.33.1"
         )
     ]
 

@@ -9,6 +9,24 @@ LOGS = "api, audit, authenticator, controllerManager, scheduler"
     ("name", "value", "message"),
     [
         (
+            "clusterAdmins",
+            ["arn:aws:sts::123456789012:assumed-role/deployer/me"],
+            (
+                "clusterAdmins[0] arn:aws:sts::123456789012:assumed-role/deployer/me is not the ARN of an IAM role or"
+                " user (of a session's role, with its path: aws iam get-role). Set one, e.g. pulumi config set --path"
+                " 'clusterAdmins[0]' arn:aws:iam::123456789012:role/deployer"
+            ),
+        ),
+        (
+            "clusterAdmins",
+            ["arn:aws:iam::123456789012:user/me", "arn:aws:iam::123456789012:user/me"],
+            (
+                'clusterAdmins ["arn:aws:iam::123456789012:user/me", "arn:aws:iam::123456789012:user/me"] has'
+                " arn:aws:iam::123456789012:user/me twice. Remove one of them, e.g. pulumi config rm --path"
+                " 'clusterAdmins[1]'"
+            ),
+        ),
+        (
             "apiAllowedCidrs",
             ["203.0.113.0/24", "198.51.100.7"],
             (

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 import settings
+from infra.changes import DEFAULTED
 from settings.model import Settings
 from tests.settings.conftest import PROJECT
 
@@ -49,6 +50,7 @@ def test_lists_have_entries_of_the_same_types(schema, model):
     assert lists == {name: _type_of(model[name]["items"]) for name in lists}
     assert set(lists) == {
         "hybridNodes",
+        "clusterAdmins",
         "apiAllowedCidrs",
         "albAllowedCidrs",
         "webhookPorts",
@@ -73,6 +75,18 @@ def test_the_schema_and_the_settings_have_the_same_default(schema, parse, name):
 
 def test_every_setting_is_described_in_a_sentence(schema):
     assert all(each["description"].endswith(".") for each in schema.values())
+
+
+def test_what_the_release_chooses_is_left_open_in_the_schema(schema, parse):
+    # A default there would be indistinguishable from a stack's own value.
+    empty = {name for name in DEFAULTED if schema[name]["default"] == ""}
+    assert empty == set(DEFAULTED) - {"podMtu"}
+    assert parse(**dict.fromkeys(empty, "")).left_to_the_release == DEFAULTED
+    assert parse(supportType="EXTENDED", podMtu=1400).left_to_the_release == (
+        "kubernetesVersion",
+        "calicoVersion",
+        "nodeadmVersion",
+    )
 
 
 def test_no_setting_has_to_be_set_but_the_region(schema):

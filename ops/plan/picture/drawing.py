@@ -73,7 +73,7 @@ def draw(recording: Recording, report: FlowReport) -> str:
     facts, nodes = facts_of(recording, _own_ranges(recording)), _hybrid_nodes(recording)
     more = max(0, (len(nodes) + 1) // 2 * 66 - 114)
     # A data centre of one's own has no VPC, and its subnets are nobody's business here.
-    checks = recording.stack_outputs["checks"]
+    checks = recording.stack_outputs["opsOnly"]
     rows = [_rows_of_subnets(facts, checks.get(key, "")) for key in ("vpcId", "onPremVpcId")]
     closed = _Closed(row.flow.number.rstrip("abcd") for row in report.missing)
     drawn = {
@@ -99,7 +99,7 @@ def draw(recording: Recording, report: FlowReport) -> str:
 
 
 def _texts(recording: Recording, facts: Facts, report: FlowReport) -> dict[str, str]:
-    checks = recording.stack_outputs["checks"]
+    checks = recording.stack_outputs["opsOnly"]
     cluster = recording.one("eks:index:Cluster").inputs
     # Of two, the one on the lower port redirects to the other.
     ports = {r.inputs["port"]: r.inputs for r in recording.of_type("aws:lb/listener:Listener")}
@@ -138,13 +138,13 @@ def _node_calls(report: FlowReport) -> str:
 
 def _own_ranges(recording: Recording) -> list[IPv4Network]:
     """The ranges of a data centre of one's own; none where a VPC of the stack plays it."""
-    checks = recording.stack_outputs["checks"]
+    checks = recording.stack_outputs["opsOnly"]
     return [] if "onPremVpcId" in checks else [IPv4Network(cidr) for cidr in checks["remoteNodeNetworks"]]
 
 
 def _site(recording: Recording) -> dict[str, str]:
     """What stands on the side of the hybrid nodes, and between the two sides."""
-    checks = recording.stack_outputs["checks"]
+    checks = recording.stack_outputs["opsOnly"]
     if "onPremVpcId" in checks:
         return {
             "site": f'"On-premises" VPC {checks["onPremVpcCidr"]}',

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from infra.credentials import principal
 from infra.names import STACK_TAG, ZONES_WITHOUT_EKS
 from ops.checks.model import Check, Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError, NotAllowedError
@@ -23,6 +24,11 @@ _SERVICE_ROLES: Final = {
     "AWSServiceRoleForAutoScaling": "autoscaling.amazonaws.com",
 }
 _SPOT_ROLE: Final = {"AWSServiceRoleForEC2Spot": "spot.amazonaws.com"}
+# What EKS does when the version leaves standard support, by supportType.
+_AFTER_SUPPORT: Final = {
+    "STANDARD": "EKS upgrades the control plane by itself, one minor version, without the nodes (supportType STANDARD)",
+    "EXTENDED": "the control plane costs six times as much (supportType EXTENDED)",
+}
 _DRY_RUN_SAYS_YES: Final = "DryRunOperation"
 # Without a default VPC a dry run cannot be put, which says nothing about a policy.
 _NO_PLACE: Final = ("MissingInput", "VPCIdNotSpecified", "InvalidSubnetID.NotFound", "no image")
@@ -374,10 +380,8 @@ def service_roles(context: Context, findings: Findings) -> str:
 
 def _may_make_service_roles(context: Context) -> bool | None:
     """Ask IAM's simulator; None where it cannot tell. It wants the ARN of a role, not that of its session."""
-    arn = context.ask("sts", "get_caller_identity")["Arn"]
-    session = re.fullmatch(r"arn:([^:]+):sts::(\d+):assumed-role/([^/]+)/.*", arn)
-    source = f"arn:{session[1]}:iam::{session[2]}:role/{session[3]}" if session else arn
-    asked = {"PolicySourceArn": source, "ActionNames": ["iam:CreateServiceLinkedRole"]}
+    arn = principal(context.ask("sts", "get_caller_identity")["Arn"])
+    asked = {"PolicySourceArn": arn, "ActionNames": ["iam:CreateServiceLinkedRole"]}
     try:
         found = context.ask("iam", "simulate_principal_policy", **asked)
     except AskError:
@@ -439,10 +443,11 @@ def version(context: Context, findings: Findings) -> str:
         return ""
     end = version.get("endOfStandardSupportDate")
     if isinstance(end, datetime) and end.astimezone(UTC) < context.now():
+        following = f"1.{int(wanted.kubernetes.partition('.')[2]) + 1}"
         findings.warn(
             f"Kubernetes {wanted.kubernetes} left standard support on {end:%Y-%m-%d}",
-            why="the control plane costs six times as much",
-            fix="pulumi config set kubernetesVersion NEWER",
+            why=_AFTER_SUPPORT[wanted.support_type],
+            fix=f"pulumi config set kubernetesVersion {following}; docs/upgrade.md says in which order",
         )
     for add_on in wanted.add_ons:
         found = context.pages(

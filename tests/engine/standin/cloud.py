@@ -18,6 +18,7 @@ from tests.engine.standin import schema, wire
 
 ACCOUNT = "123456789012"
 PARTITION = "aws"
+CALLER = f"arn:{PARTITION}:iam::{ACCOUNT}:user/engine-test"
 
 # Resources whose name, when not given, is the Pulumi name and seven hex digits; the longest name AWS takes.
 AUTO_NAMES = {
@@ -64,6 +65,7 @@ REPLACES = {
     "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation": ["*"],
     "aws:ec2transitgateway/vpcAttachment:VpcAttachment": ["transitGatewayId", "vpcId"],
     "aws:eks/accessEntry:AccessEntry": ["clusterName", "principalArn", "type"],
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": ["*"],
     "aws:eks/addon:Addon": ["clusterName", "addonName"],
     "aws:eks/cluster:Cluster": [
         "name",
@@ -273,7 +275,7 @@ def look_up(token: str, args: dict[str, Any], region: str, orders: dict[str, Any
     answers = {
         "aws:index/getCallerIdentity:getCallerIdentity": {
             "accountId": orders.get("account", ACCOUNT),
-            "arn": f"arn:{PARTITION}:iam::{ACCOUNT}:user/engine-test",
+            "arn": CALLER,
             "userId": "AIDAENGINETEST",
         },
         "aws:index/getPartition:getPartition": {

@@ -222,10 +222,13 @@ class StandIn:
         journal.write({"call": "Read", "urn": request.urn, "id": request.id, "there": bool(there)}, started)
         if there is None:
             return provider_pb2.ReadResponse()
-        known = request.properties
-        if there.status == FAILED:
-            known = wire.to_struct({**wire.from_struct(known), **there.outputs})
-        return provider_pb2.ReadResponse(id=request.id, properties=known, inputs=request.inputs)
+        properties, inputs = request.properties, request.inputs
+        # EKS upgrades by itself; what failed says how it is.
+        known = dict(there.outputs) if there.status == FAILED else {}
+        known |= {"version": there.inputs["version"]} if token == CLUSTER else {}
+        if known:
+            properties = wire.to_struct({**wire.from_struct(properties), **known})
+        return provider_pb2.ReadResponse(id=request.id, properties=properties, inputs=inputs)
 
     def update(self, request: Any) -> Any:
         """Change a resource in place."""

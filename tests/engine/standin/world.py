@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 CLUSTER = "aws:eks/cluster:Cluster"
+ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
 FAILED = "CREATE_FAILED"
 UPDATING = "UPDATING"
 # Of what is being created: it counts, and nothing can use it yet.

@@ -93,6 +93,8 @@ ANSWERS: dict[str, Any] = {
     },
     "ssm get_parameter": {"Parameter": {"Value": "ami-0123456789abcdef0"}},
     "eks describe_cluster": None,
+    "eks list_access_entries": [],
+    "eks list_associated_access_policies": [],
     "logs describe_log_groups": [],
     "eks describe_cluster_versions": [
         {"clusterVersion": version, "endOfStandardSupportDate": datetime(2027, 8, 2, tzinfo=UTC)}

@@ -14,6 +14,7 @@ from ops.checks.model import Status
 from ops.clients.errors import AskError
 from ops.clients.tools import Ran
 from ops.ready.catalogue import CHECKS, OFFLINE
+from ops.ready.context import STACK_TAG
 from settings import SettingsError
 from tests.conftest import CERTIFICATE, OWN_SITE
 from tests.ops.ready.conftest import ANSWERS, NOW, denied
@@ -249,6 +250,18 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
         Status.FAIL,
         "it offers 1.30",
     ),
+    (
+        "account.version",
+        {"now": NOW + timedelta(days=400)},
+        Status.WARN,
+        "EKS upgrades the control plane by itself",
+    ),
+    (
+        "account.version",
+        {"now": NOW + timedelta(days=400), "settings": {"supportType": "EXTENDED"}},
+        Status.WARN,
+        "costs six times as much",
+    ),
     ("account.version", {"eks__describe_addon_versions": []}, Status.FAIL, "no add-on kube-proxy"),
     (
         "account.version",
@@ -475,3 +488,76 @@ def test_offline_asks_nobody():
         "tools.python",
         "plan.settings",
     }
+
+
+def living(version="1.36", support="STANDARD", **more):
+    tags = {STACK_TAG: "eks-hybrid-calico/dev"}
+    cluster = {"version": version, "upgradePolicy": {"supportType": support}, "tags": tags}
+    return {"eks__describe_cluster": {"cluster": {**cluster, **more}}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "has", "now", "words"),
+    [
+        (
+            {"kubernetesVersion": "1.35"},
+            living(),
+            NOW,
+            ["EKS has Kubernetes 1.36, and", "then pulumi refresh, then make up"],
+        ),
+        ({}, living("1.35"), NOW, ["kubernetesVersion is not set", "set kubernetesVersion 1.35", "1.36"]),
+        (
+            {"kubernetesVersion": "1.34", "supportType": "STANDARD"},
+            living("1.34", "EXTENDED"),
+            NOW + timedelta(days=30),
+            ["supportType cannot change from EXTENDED to STANDARD"],
+        ),
+        ({"kubernetesVersion": "1.36"}, living("1.35"), NOW, []),
+        ({}, living(), NOW, []),
+    ],
+)
+def test_what_eks_has_is_compared_with_the_settings_before_anything_moves(ask, settings, has, now, words):
+    result = ask("cluster.version", settings=settings, now=now, **has)
+    said = " ".join(f"{each.seen} {each.why} {each.fix}" for each in result.outcome.problems)
+    assert result.outcome.status is (Status.FAIL if words else Status.OK)
+    assert all(part in said for part in words)
+
+
+ADMIN = {
+    "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+    "accessScope": {"type": "cluster"},
+}
+VIEWER = {**ADMIN, "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"}
+ROLE = "arn:aws:sts::123456789012:assumed-role/r/me"
+ROLES = "arn:aws:iam::123456789012:role"
+
+
+@pytest.mark.parametrize(
+    ("caller", "entries", "policies", "says"),
+    [
+        ("arn:aws:iam::123456789012:user/me", ["arn:aws:iam::123456789012:user/me"], [ADMIN], None),
+        (ROLE, [f"{ROLES}/aws-reserved/r"], [ADMIN], None),
+        (ROLE, [f"{ROLES}/other"], [ADMIN], f"'clusterAdmins[1]' {ROLES}/r"),
+        (ROLE, [f"{ROLES}/r"], [VIEWER], f"'clusterAdmins[1]' {ROLES}/r"),
+    ],
+)
+def test_who_may_not_reach_the_api_hears_it_before_an_up_with_the_command(
+    ask, caller, entries, policies, says
+):
+    outcome = ask(
+        "cluster.access",
+        settings={"clusterAdmins": ["arn:aws:iam::123456789012:role/ci"]},
+        sts__get_caller_identity={**ANSWERS["sts get_caller_identity"], "Arn": caller},
+        eks__list_access_entries=entries,
+        eks__list_associated_access_policies=policies,
+        **living(),
+    ).outcome
+    assert outcome.status is (Status.FAIL if says else Status.OK)
+    if says:
+        assert f"pulumi config set --path {says}, then make up" in outcome.problems[0].fix
+
+
+@pytest.mark.parametrize("check", ["cluster.version", "cluster.access"])
+def test_of_a_cluster_that_is_not_there_nothing_is_asked(ask, check):
+    assert ask(check).outcome.summary == "there is no cluster yet"
+    assert ask(check, **living(tags={})).outcome.status is Status.SKIP
