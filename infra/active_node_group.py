@@ -13,14 +13,14 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
-from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.output import Unknown
 
 from infra.account import Account
 from infra.credentials import Identity
 from infra.names import STACK_TAG
+from infra.stored_provider import changed
 
-_INPUTS = ("cluster_name", "node_group", "urn", "stack", "region", "profile", "roles", PROVIDER_KEY)
+_INPUTS = ("cluster_name", "node_group", "urn", "stack", "region", "profile", "roles")
 
 
 class ActiveNodeGroupProvider(ResourceProvider):
@@ -45,7 +45,7 @@ class ActiveNodeGroupProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Follow in place."""
-        return DiffResult(changes=any(_olds.get(name) != _news.get(name) for name in _INPUTS), replaces=[])
+        return DiffResult(changes=bool(changed(_olds, _news, _INPUTS)), replaces=[])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Store the inputs."""

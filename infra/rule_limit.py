@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ResourceProvider, UpdateResult
-from pulumi.dynamic.dynamic import PROVIDER_KEY
+
+from infra.stored_provider import changed
 
 # Of a group, in each direction: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 MOST_RULES: Final = 60
@@ -39,9 +40,7 @@ class RuleLimitProvider(ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Remember in place."""
-        return DiffResult(
-            changes=any(_olds.get(name) != _news.get(name) for name in ("rules", PROVIDER_KEY)), replaces=[]
-        )
+        return DiffResult(changes=bool(changed(_olds, _news, ("rules",))), replaces=[])
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Store the rules."""
