@@ -88,6 +88,16 @@ def test_a_failing_cli_is_an_error_in_its_own_words(pulumi: Callable[[str], None
         stack_outputs.deployment(outputs=None, stack="prod")
 
 
+@pytest.mark.parametrize("name", ["opsOnly", "checks"])
+def test_what_ops_reads_is_found_by_the_name_that_the_first_release_gave_it_too(
+    outputs: Outputs, tmp_path: Path, name: str
+) -> None:
+    values = outputs()
+    values[name] = values.pop("checks")
+    (tmp_path / "o.json").write_text(json.dumps(values))
+    assert stack_outputs.deployment(outputs=str(tmp_path / "o.json"), stack=None).checks.node_port == 30080
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -95,7 +105,7 @@ def test_a_failing_cli_is_an_error_in_its_own_words(pulumi: Callable[[str], None
         ("[1]", "missing or malformed: (all)"),
         (
             "{}",
-            "missing or malformed: albUrl, checks, clusterName, hybridNodes, kubeconfig, managedNodeGroup",
+            "missing or malformed: albUrl, clusterName, hybridNodes, kubeconfig, managedNodeGroup, opsOnly",
         ),
     ],
 )
