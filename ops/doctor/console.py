@@ -25,6 +25,7 @@ _END = re.compile(r"join: (?:done: (?P<done>.*)|failed at step (?P<failed>\d{1,3
 _REMARK = re.compile(r"join: at step (?P<step>\d{1,3}/\d{1,3}): ")
 _ATTEMPT = re.compile(r"join: .*: attempt \d+ of \d+ failed")
 _NEXT = re.compile(r"join: .*attempt \d+ failed, the next one is in \d+ s")
+_TAIL = re.compile(r"join: (?:at step \S+: )?last lines of (?P<unit>[\w.-]+):$")
 # What `nodeadm debug` prints: what it finds missing is mostly what the join has not come to.
 _DEBUG = re.compile(r"\s*(?:└─|\* .*\[\w+\])")
 _LOUD = re.compile(r"\b[EF]\d{4} |^E: |^curl: |\b(?:error|failed|fatal|panic)\b", re.IGNORECASE)
@@ -65,7 +66,7 @@ class Join:
             subject=subject,
             statements=self.statements,
             around=self.before,
-            error=self.error,
+            error=self.error or (f"join: {self.text}" if self.state == "failed" else ""),
             quotes=(self.error,) if self.error else (),
             otherwise=() if self.error else tuple(otherwise),
             name=name,
@@ -105,7 +106,9 @@ def read(text: str) -> Join:
         elif found and not step.startswith(f"{found['step']} "):
             step = found["step"]
     attempt = _last_attempt(said, begun)
-    error, kept = _heard(said[attempt:])
+    terminal = _END.match(said[end]) if end is not None else None
+    reason = (terminal["reason"] or "").strip() if terminal else ""
+    error, kept = _heard(said[attempt:], reason)
     join = Join(
         state="running",
         step=step or "whose beginning has scrolled out of the console",
@@ -117,14 +120,11 @@ def read(text: str) -> Join:
         loud=tuple(line for line in kept if _LOUD.search(line) and not line.startswith("join: ")),
         goes_on=any(_NEXT.match(line) for line in said[attempt:]),
     )
-    terminal = _END.match(said[end]) if end is not None else None
     if end is None or terminal is None:
         return join
     if terminal["done"] is not None:
         return Join(state="done", step=step, text=terminal["done"].strip(), at=times[end], last=last)
-    return replace(
-        join, state="failed", step=terminal["failed"], text=terminal["reason"].strip(), at=times[end]
-    )
+    return replace(join, state="failed", step=terminal["failed"], text=reason, at=times[end])
 
 
 def statements(lines: Sequence[str]) -> tuple[str, ...]:
@@ -164,13 +164,21 @@ def _last_attempt(said: Sequence[str], start: int) -> int:
     return attempts[-2] + 1 if len(attempts) > 1 else start
 
 
-def _heard(said: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """Give nodeadm's error that ended an attempt, and all it said apart from `nodeadm debug` afterwards."""
+def _heard(said: Sequence[str], reason: str) -> tuple[str, tuple[str, ...]]:
+    """Give nodeadm's error that ended an attempt, and all it said apart from `nodeadm debug` afterwards.
+
+    The script shows the last lines of the units when it fails: units fail for many reasons on a machine that joins
+    well, so those lines count only where the script's own reason names the unit.
+    """
     kept: list[str] = []
     fatal = retried = ""
     diagnosing: list[str] = []
     debugging = False
+    unit = ""
     for line in said:
+        unit = _unit_shown(line, unit)
+        if unit and f"{unit} does not stay up" not in reason:
+            continue
         debugging = bool(_DEBUG.match(line)) or (debugging and not line.startswith("join: "))
         if debugging:
             diagnosing.append(line)
@@ -185,6 +193,14 @@ def _heard(said: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     if not kept or (all(line.startswith("join: ") for line in kept) and not any(map(_STEP.match, kept))):
         kept += [line.strip() for line in diagnosing]
     return fatal or retried, statements(kept)
+
+
+def _unit_shown(line: str, unit: str) -> str:
+    """Tell of which unit a line is one of the last lines that the script shows; empty where it is the script's own."""
+    if not line.startswith("join: "):
+        return unit
+    shown = _TAIL.match(line)
+    return shown["unit"] if shown else ""
 
 
 def _error(line: str) -> tuple[str, str]:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import yaml
 
-from ops.doctor.failures import FAILURES, Failure
+from ops.doctor.failures import FAILURES, Failure, fixes
 from ops.doctor.symptoms import Gap, Place, Section, Symptom
 
 # Where to read on about what no row knows, by place.
 _NEXT = yaml.safe_load(Path(__file__).with_name("next.yaml").read_text(encoding="utf-8"))
+_DIGITS = re.compile(r"\d+")
 _ORDER = {failure.id: number for number, failure in enumerate(FAILURES)}
 
 
@@ -64,6 +65,8 @@ class Diagnosis:
     """The result, most likely cause first.
 
     `subject`: stack, cluster, region, or the texts. `notes`: what was not to be had. `urns`: those of the state.
+    `site`: `played` by a VPC, one's `own`, or empty where that is not known. `lines`: of the texts that were
+    read, where nobody was asked.
     """
 
     subject: Mapping[str, str]
@@ -71,6 +74,8 @@ class Diagnosis:
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
     urns: tuple[str, ...] = field(default=(), repr=False)
+    site: str = ""
+    lines: int = 0
 
     @property
     def causes(self) -> tuple[Finding, ...]:
@@ -106,6 +111,8 @@ def diagnose(
     subject: Mapping[str, str],
     notes: Sequence[str] = (),
     urns: Sequence[str] = (),
+    site: str = "",
+    lines: int = 0,
 ) -> Diagnosis:
     """Make the diagnosis out of what was looked at."""
     known: dict[str, tuple[Failure, Place, list[Seen]]] = {}
@@ -129,6 +136,8 @@ def diagnose(
         sections=tuple(sections),
         notes=tuple(notes),
         urns=tuple(urns),
+        site=site,
+        lines=lines,
     )
 
 
@@ -137,36 +146,49 @@ def recognise(symptom: Symptom) -> list[tuple[Failure, str]]:
 
     Where one error ended everything, what that error proves counts, and besides it only what is always a failure.
     """
-    rows = [failure for failure in FAILURES if not failure.places or symptom.place in failure.places]
-    around = (*symptom.around, *symptom.statements)
     if symptom.error:
-        found = _matches(rows, (symptom.error,), around)
-        if any(not failure.general for failure, _ in found):
-            hard = [failure for failure in rows if failure.always]
-            return list(dict.fromkeys([*found, *_matches(hard, symptom.statements, around)]))
-    return _matches(rows, symptom.statements, around)
+        rows = _matches(FAILURES, (symptom.error,), symptom)
+        if any(not failure.general for failure, _ in rows):
+            hard = [failure for failure in FAILURES if failure.always]
+            return list(dict.fromkeys([*rows, *_matches(hard, symptom.statements, symptom)]))
+    return _matches(FAILURES, symptom.statements, symptom)
 
 
 def _matches(
-    rows: Sequence[Failure], statements: Sequence[str], around: Sequence[str]
+    rows: Sequence[Failure], statements: Sequence[str], symptom: Symptom
 ) -> list[tuple[Failure, str]]:
-    whole, context = "\n".join(statements), "\n".join(around)
-    rows = [row for row in rows if row.match.search(whole) and (row.also is None or row.also.search(context))]
+    """Find what rows know of the statements; `with` and `healed` look at all that the symptom holds."""
     found: list[tuple[Failure, str]] = []
     # What is said again and again, with another time or process id each, counts once.
-    for statement in {re.sub(r"\d+", "0", statement): statement for statement in statements}.values():
-        known = [row for row in rows if row.match.search(statement)]
+    for statement in {_DIGITS.sub("0", statement): statement for statement in statements}.values():
+        known = [
+            row for row in rows if row.knows(statement, symptom.place) and _holds(row, statement, symptom)
+        ]
         special = [row for row in known if not row.general and not row.follows][:1]
         special += [row for row in known if row.follows and not row.general]
         found += [(row, statement) for row in special or known[:1]]
     return found
 
 
+def _holds(row: Failure, statement: str, symptom: Symptom) -> bool:
+    """Tell whether a row's failure has what it needs besides, and has not passed since."""
+    if row.also and not any(row.also.search(text) for text in (*symptom.around, *symptom.statements)):
+        return False
+    if row.healed is None or statement not in symptom.statements:
+        return True
+    last = len(symptom.statements) - 1 - symptom.statements[::-1].index(statement)
+    return not any(row.healed.search(text) for text in symptom.statements[last:])
+
+
 def fix_for(finding: Finding, diagnosis: Diagnosis) -> str:
     """Give the fix with the names at hand in place of NAME, CLUSTER and REGION, and URNs in place of patterns."""
     if finding.consequence and any(one.id == "destroy-incomplete" for one in diagnosis.findings):
         return "none while the stack is being removed"
-    fix = finding.failure.fix if finding.failure else _NEXT.get(finding.place, _NEXT[Place.TEXT])
+    if finding.failure:
+        fix = finding.failure.fix_on(diagnosis.site)
+    else:
+        both, by_site = fixes(_NEXT.get(finding.place, _NEXT[Place.TEXT]))
+        fix = by_site.get(diagnosis.site, both)
     names = {seen.name for seen in finding.seen} - {""}
     words = {"CLUSTER": diagnosis.subject.get("cluster", ""), "REGION": diagnosis.subject.get("region", "")}
     if len(names) == 1:

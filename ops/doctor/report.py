@@ -161,6 +161,8 @@ def summary(diagnosis: Diagnosis) -> str:
         f"{number} {word}{'s' if word == 'cause' and number > 1 else ''}" for number, word in counts if number
     ]
     blind = f"{gaps} {'thing' if gaps == 1 else 'things'} could not be looked at"
+    if not parts and diagnosis.lines:
+        return f"nothing recognised in {diagnosis.lines:,} line{'s' if diagnosis.lines > 1 else ''}"
     if not parts:
         return f"{blind}, nothing found wrong in the rest" if gaps else "nothing found wrong"
     return ", ".join(parts) + (f"; {blind}" if gaps else "")

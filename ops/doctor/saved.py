@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ops.clients.errors import AskError
 from ops.clients.redaction import Redactor
-from ops.doctor import console
+from ops.doctor import console, texts
 from ops.doctor.diagnosis import Diagnosis, diagnose
+from ops.doctor.failures import FAILURES
 from ops.doctor.symptoms import Line, Place, Section, State, Symptom
 
 _TAIL_LINES = 8
@@ -38,6 +37,21 @@ _QUIET = re.compile(
     r"|\b0 (?:errors|failed)\b|(?:^|\s)errors?=0\b|\w+Pressure +False",
     re.IGNORECASE,
 )
+# What lines of a long text must have, one of: the words of a row, of an error, or of what holds others together.
+_WORDS = (
+    *(needle for failure in FAILURES for needle in failure.needles),
+    *("error", "fail", "fatal", "panic", "denied", "refused", "unable to", "exception", "join: "),
+    *(
+        "successfully registered node",
+        "#cloud-config",
+        "write_files:",
+        "content-type: ",
+        "-----begin",
+        "-----end",
+    ),
+)
+# A word that has another in it tells nothing more.
+_TELLING = tuple({word for word in _WORDS if not any(other in word for other in _WORDS if other != word)})
 _MACHINE = re.compile(r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ |\[ *\d+\.\d+\] )")
 
 
@@ -45,30 +59,19 @@ def explain(names: list[str]) -> Diagnosis:
     """Read the texts (`-` is standard input) and explain them.
 
     Raises:
-        AskError: one cannot be read, or is empty.
+        AskError: one cannot be read, is empty, too large, or no text.
 
     """
     redactor = Redactor()
-    sections = [section(_title(name), redactor.text(console.clean(_read(name)))) for name in names]
-    return diagnose(sections, subject={"from": ", ".join(_title(name) for name in names)})
-
-
-def _read(name: str) -> str:
-    fix = "ops doctor --from FILE, with a text that can be read; -: standard input"
-    try:
-        raw = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as error:
-        raise AskError(
-            f"--from {name}: {error.strerror or error}", why="the text cannot be read", fix=fix
-        ) from None
-    text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
-    if not text.strip():
-        raise AskError(f"--from {name}: it is empty", why="there is nothing to explain in it", fix=fix)
-    return text
-
-
-def _title(name: str) -> str:
-    return "standard input" if name == "-" else Path(name).name
+    read = [(title, text) for name in names for title, text in texts.read(name)]
+    sections = [
+        section(title, redactor.text(console.clean(texts.shortened(text, _TELLING)))) for title, text in read
+    ]
+    for part, (title, text) in zip(sections, read, strict=True):
+        if len(text) > texts.LONG:
+            part.note(title, f"{text.count(chr(10)):,} lines; only those that sound like a failure were read")
+    lines = sum(len(text.splitlines()) for _, text in read)
+    return diagnose(sections, subject={"from": ", ".join(title for title, _ in read)}, lines=lines)
 
 
 def section(title: str, text: str) -> Section:
@@ -139,7 +142,7 @@ def _console(title: str, text: str, notes: Section) -> bool:
     elif join.state == "failed":
         said = f"a console: the join script failed at step {join.step} {join.text}"
         said += "; it said that it tries again" if join.goes_on else ""
-        otherwise = otherwise or (f"failed at step {join.step} {join.text}",)
+        otherwise = (f"failed at step {join.step} {join.text}", *otherwise)
     else:
         since = f" since {join.at:%H:%M:%S} UTC" if join.at else ""
         late = join.last is not None and join.stuck(join.last)

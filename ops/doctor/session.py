@@ -70,10 +70,17 @@ def examine(
         subject=found.title,
         notes=notes,
         urns=found.state.urns if found.state else (),
+        site=_site(facts),
     )
     if bundle_path is not None:
         bundle.write(bundle_path, diagnosis, facts, redactor)
     return diagnosis
+
+
+def _site(facts: Facts) -> str:
+    """Tell who has the data centre, by the machines: `played` by a VPC, or one's `own`; empty without a machine."""
+    kinds = {"own" if machine.own else "played" for machine in facts.machines}
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def connect(found: Subject, cluster: Mapping[str, Any] | None, *, profile: str | None) -> Kube:

@@ -212,7 +212,7 @@ class _Way:
                 otherwise = otherwise or tuple(console.tail(text, _TAIL_LINES))
                 otherwise = (f"no line of the join script on its console, {ago}", *otherwise)
         elif join.state == "failed":
-            otherwise = otherwise or (f"join: failed at step {join.step} {join.text}",)
+            otherwise = (f"join: failed at step {join.step} {join.text}", *otherwise)
         elif join.state == "running":
             late = join.stuck(self.facts.now)
             how = "longer than any step takes" if late else "as usual"

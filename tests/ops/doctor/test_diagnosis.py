@@ -104,7 +104,10 @@ def test_what_the_last_error_proves_is_believed_before_all_that_was_said() -> No
 def test_a_full_disk_counts_beside_the_last_error() -> None:
     error = "eks cluster is not active"
     symptom = Symptom(
-        place=Place.CONSOLE, subject="it", statements=("No space left on device", error), error=error
+        place=Place.CONSOLE,
+        subject="it",
+        statements=("tar: /opt/cni/bin/x: No space left on device", error),
+        error=error,
     )
     assert {failure.id for failure, _ in recognise(symptom)} == {"disk-full", "cluster-not-active"}
 
@@ -132,28 +135,41 @@ def test_while_the_stack_is_being_removed_nothing_is_advised_that_builds_it_agai
 
 
 def test_a_fix_names_the_node_and_the_cluster_at_hand() -> None:
-    expired = _symptom(Place.ACTIVATION, "the activation expired at x", name="hybrid-1")
-    assert "'**:Activation::hybrid-1.*'" in _fix(diagnose([_section(expired)], subject=SUBJECT))
+    expired = _symptom(
+        Place.ACTIVATION, "the activation expired at x before any machine registered", name="hybrid-1"
+    )
+    assert "'**:Activation::hybrid-1.*'" in _fix(
+        diagnose([_section(expired)], subject=SUBJECT, site="played")
+    )
     outside = _symptom(Place.INSTANCE, "its address is outside the cluster's remote node networks")
     assert "--region ap-northeast-1 --name eks-hybrid " in _fix(
-        diagnose([_section(outside)], subject=SUBJECT)
+        diagnose([_section(outside)], subject=SUBJECT, site="played")
     )
 
 
 def test_a_fix_names_the_exact_resource_where_the_state_is_known() -> None:
     head = "urn:pulumi:dev::p::a:HybridNode$aws:ssm/activation:Activation::"
-    expired = _symptom(Place.ACTIVATION, "the activation expired at x", name="edge")
+    expired = _symptom(
+        Place.ACTIVATION, "the activation expired at x before any machine registered", name="edge"
+    )
     urns = [f"{head}edge.1a2b3c4d", f"{head}edge-2.5e6f7a8b", "urn:pulumi:dev::p::x:y/z:Z::edge.1a2b3c4d"]
-    assert _fix(diagnose([_section(expired)], subject=SUBJECT, urns=urns)).endswith(
+    assert _fix(diagnose([_section(expired)], subject=SUBJECT, site="played", urns=urns)).endswith(
         f"--replace '{head}edge.1a2b3c4d'"
     )
     urns.append(f"{head}edge.99999999")
-    assert "'**:Activation::edge.*'" in _fix(diagnose([_section(expired)], subject=SUBJECT, urns=urns))
+    assert "'**:Activation::edge.*'" in _fix(
+        diagnose([_section(expired)], subject=SUBJECT, site="played", urns=urns)
+    )
 
 
 def test_a_fix_for_several_nodes_leaves_the_name_open() -> None:
-    both = [_symptom(Place.ACTIVATION, "the activation expired at x", name=f"hybrid-{n}") for n in (1, 2)]
-    assert "'**:Activation::NAME.*'" in _fix(diagnose([_section(*both)], subject=SUBJECT))
+    both = [
+        _symptom(
+            Place.ACTIVATION, "the activation expired at x before any machine registered", name=f"hybrid-{n}"
+        )
+        for n in (1, 2)
+    ]
+    assert "'**:Activation::NAME.*'" in _fix(diagnose([_section(*both)], subject=SUBJECT, site="played"))
 
 
 def test_exit_codes_tell_nothing_wrong_from_findings_and_from_not_seen() -> None:

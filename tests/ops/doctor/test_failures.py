@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ops.doctor import console
+from ops.doctor import console, speaker
 from ops.doctor.diagnosis import recognise
 from ops.doctor.failures import FAILURES, Failure
 from ops.doctor.symptoms import Place, Symptom
@@ -18,8 +18,14 @@ EACH = pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.
 @EACH
 def test_each_row_is_known_by_each_of_its_texts_and_no_other_row_is(failure: Failure) -> None:
     for text in failure.texts:
-        for place in failure.places or {Place.TEXT, Place.CONSOLE, Place.EVENT, Place.LOG, Place.POD}:
-            symptom = Symptom(place=place, subject="it", statements=console.statements(text.splitlines()))
+        statements = console.statements(text.splitlines())
+        # Where a row names speakers, in each place where one of them says it.
+        places = failure.places or {
+            place for place in Place if not failure.by or speaker.read(statements[-1], place).by in failure.by
+        }
+        assert places, text
+        for place in places:
+            symptom = Symptom(place=place, subject="it", statements=statements)
             found = [
                 match.id for match, _ in recognise(symptom) if match.id == failure.id or not match.follows
             ]
@@ -42,7 +48,12 @@ def test_no_fix_names_a_pattern_that_means_two_nodes() -> None:
     patterns = [
         found for failure in FAILURES for found in re.findall(r"--(?:replace|target) '([^']*)'", failure.fix)
     ]
-    assert set(patterns) == {"**:Activation::NAME.*", "**aws:eks/nodeGroup:NodeGroup::managed"}
+    # The activation of a machine of one's own has the name alone.
+    assert set(patterns) == {
+        "**:Activation::NAME.*",
+        "**:Activation::NAME",
+        "**aws:eks/nodeGroup:NodeGroup::managed",
+    }
 
 
 def test_checks_that_a_fix_names_exist() -> None:
@@ -57,7 +68,7 @@ def test_checks_that_a_fix_names_exist() -> None:
 
 def test_settings_that_a_fix_names_exist() -> None:
     schema = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    pattern = r"pulumi config (?:set|rm) (?:--path )?'?([A-Za-z0-9]+)"
+    pattern = r"pulumi config (?:set|rm) (?:--path )?'?(?!aws:)([A-Za-z0-9]+)"
     wanted = {found for failure in FAILURES for found in re.findall(pattern, failure.fix)}
     assert len(wanted) >= 4
     assert wanted <= schema.keys()
@@ -76,3 +87,24 @@ def test_the_join_script_says_what_the_table_looks_for() -> None:
         "cannot read $parameters",
     ):
         assert words in said
+
+
+ONLY_PLAYED = re.compile(r"NAT gateway|onPremVpcCidr|reboot-instances|hybridNodes\[N\]|NAME\.\*")
+ONLY_OWN = re.compile(
+    r"site\.|ops join|data centre of your own|machine of your own|apiAllowedCidrs|nodeadm uninstall"
+)
+
+
+def test_no_site_is_told_what_fits_the_other_kind_and_an_unknown_one_is_told_both_by_name() -> None:
+    differ = [failure for failure in FAILURES if failure.fixes]
+    assert len(differ) >= 15
+    for failure in differ:
+        assert not ONLY_PLAYED.search(failure.fix_on("own")), failure.id
+        assert not ONLY_OWN.search(failure.fix_on("played")), failure.id
+        both = failure.fix_on("")
+        assert both.startswith("with machines that the stack makes: "), failure.id
+        assert "; with machines of your own: " in both, failure.id
+    for failure in FAILURES:
+        # A row that only a machine in EC2 can have may speak of EC2; any other must say for which kind it is.
+        if not failure.fixes and failure.id not in {"instance-not-running"}:
+            assert not ONLY_PLAYED.search(failure.fix), failure.id

@@ -222,7 +222,8 @@ def test_the_activation_of_a_machine_of_ones_own_is_replaced_by_its_urn(own_worl
     own_world.cloud.activations_[0] |= {"Expired": True}
     assert own_world.causes() == ["activation-expired"]
     fix = _fix(own_world, "activation-expired")
-    assert fix.endswith("$aws:ssm/activation:Activation::hybrid-1'")
+    assert "$aws:ssm/activation:Activation::hybrid-1'" in fix
+    assert "ops join hybrid-1" in fix
     assert "then ops join hybrid-1" in fix
 
 
