@@ -5,7 +5,7 @@ is refused (`Resource.AlreadyAssociated`, `InvalidPermission.Duplicate`) or pays
 DependencyViolation. The engine makes a resource out of the ids of others only when it has recorded those: nothing hangs
 on what it has not recorded, and to delete that loses nothing.
 
-What can be made again without an error is not looked for: attachments of policies, targets and auto-scaling groups.
+What goes with its parent and can be made again is not looked for: attachments of targets and auto-scaling groups.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from infra.iam import HYBRID_NODE_POLICIES, MANAGED_NODE_POLICIES
 from infra.names import STACK_TAG
 from ops.clients.aws import AwsClient
 from ops.clients.errors import AskError
@@ -53,7 +54,14 @@ _IN_CLUSTER: Final = (
     ("addon", "list_addons", "addons", "describe_addon", "addon", "addonName"),
     ("access-entry", "list_access_entries", "accessEntries", "describe_access_entry", "accessEntry", "principalArn"),
 )  # fmt: skip
-_ROUTE: Final = "aws:ec2/route:Route"
+# Known by these inputs: AWS does not know their ids.
+_BY_INPUTS: Final = {
+    "aws:ec2/route:Route": ("routeTableId", "destinationCidrBlock"),
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ("role", "policyArn"),
+    "aws:iam/rolePolicy:RolePolicy": ("role", "name"),
+}
+# The last is what pulumi-eks attaches. An organization may attach others, which are not ours.
+_POLICIES: Final = (*HYBRID_NODE_POLICIES, *MANAGED_NODE_POLICIES, "AmazonEKSClusterPolicy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +91,16 @@ class Unrecorded:
 def recorded(deployment: Mapping[str, Any]) -> dict[str, str]:
     """Give the URNs in a state by AWS's ids; `deployment` is that of `pulumi stack export`.
 
-    A route is known by its table and destination. A transit gateway that something leads to counts as recorded.
+    A route is known by its table and destination, a policy of a role by both. A transit gateway that something
+    leads to counts as recorded.
     """
     urns: dict[str, str] = {}
     for resource in deployment.get("resources") or ():
         inputs, urn = resource.get("inputs") or {}, str(resource.get("urn"))
         urns[str(resource.get("id"))] = urn
         urns[str(inputs.get("transitGatewayId"))] = urn
-        if resource.get("type") == _ROUTE:
-            urns[f"{inputs.get('routeTableId')} {inputs.get('destinationCidrBlock')}"] = urn
+        if keys := _BY_INPUTS.get(str(resource.get("type"))):
+            urns[" ".join(str(inputs.get(key)) for key in keys)] = urn
     return urns
 
 
@@ -252,6 +261,15 @@ def _of_a_service(tag: str) -> bool:
 
 def _others(aws: AwsClient, names: Names, _state: Mapping[str, str]) -> Iterator[Unrecorded]:
     for name in roles(aws, names):
+        # A role that has any is not deleted (DeleteConflict).
+        for policy in aws.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name):
+            arn = policy["PolicyArn"]
+            if arn.rpartition("/")[2] in _POLICIES:
+                command = f"aws iam detach-role-policy --role-name {name} --policy-arn {arn}"
+                yield Unrecorded(kind="attached-policy", id=f"{name} {arn}", commands=(command,))
+        for policy in aws.pages("iam", "list_role_policies", "PolicyNames", RoleName=name):
+            command = f"aws iam delete-role-policy --role-name {name} --policy-name {policy}"
+            yield Unrecorded(kind="role-policy", id=f"{name} {policy}", commands=(command,))
         yield Unrecorded(kind="role", id=name, commands=(f"aws iam delete-role --role-name {name}",))
     for item in log_groups(aws, names):
         name, arn = item["logGroupName"], item["arn"].removesuffix(":*")

@@ -78,6 +78,11 @@ EVERYTHING: dict[str, Any] = {
     "describe_target_groups": [{"TargetGroupArn": GROUP, "VpcId": "vpc-1"}],
     "list_roles": [{"RoleName": "hybrid-node", "AssumeRolePolicyDocument": "ssm.amazonaws.com"}],
     "list_role_tags": {"Tags": [OURS]},
+    "list_attached_role_policies": [
+        {"PolicyArn": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"},
+        {"PolicyArn": "arn:aws:iam::012345678901:policy/of-the-organization"},
+    ],
+    "list_role_policies": ["hybrid-node-1a2b3c4"],
     "describe_log_groups": [{"logGroupName": "/aws/eks/eks-hybrid/cluster", "arn": "arn:1:*"}],
     "list_tags_for_resource": {"tags": TAGS},
     "describe_activations": [{"ActivationId": "11111111-2222", "Tags": [OURS]}],
@@ -146,6 +151,8 @@ def test_everything_that_is_ours_is_named_once():
     assert {"rtbassoc-1", "rtb-9 0.0.0.0/0", "eks-hybrid:managed", "sgr-2", LISTENER, "eks-hybrid"} <= set(
         ids
     )
+    assert "hybrid-node arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore" in ids
+    assert not any("of-the-organization" in each for each in ids)
     for others in ("rtbassoc-main", "rtb-9 10.99.0.0/16", "rtb-9 10.10.0.0/16", "rtb-9"):
         assert others not in ids
 
