@@ -364,8 +364,9 @@ def test_make_keeps_its_runs_where_doctor_reads_them_and_names_doctor(target: st
         "STACK=acme/p/dev",
     ]
     said = subprocess.run(make, cwd=folder, capture_output=True, text=True, check=True).stdout
-    kept = session.KEPT.relative_to(folder) / "dev.events"
-    assert f"pulumi {command} --stack acme/p/dev --event-log {kept}" in said
+    kept = session.KEPT.relative_to(folder)
+    assert f"events={kept}/$(pulumi stack --show-name --stack acme/p/dev).events" in said
+    assert f'pulumi {command} --stack acme/p/dev --event-log "$events"' in said
     assert "make doctor STACK=acme/p/dev" in said
     assert ("ops ready --stack acme/p/dev --down" in said) is (target == "down")
 
