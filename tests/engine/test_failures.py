@@ -365,14 +365,16 @@ def test_the_old_node_group_goes_when_the_new_one_is_active(regrouped, mended_gr
     assert after.changes == []
 
 
-def test_a_node_group_that_failed_is_replaced_by_its_exact_urn_and_nothing_else_is(replaced, half_made):
+def test_a_node_group_that_failed_is_made_again_by_that_command_and_nothing_else_is(
+    replaced, repeated_up, half_made
+):
     _, step = replaced
     (failed,) = half_made[1].of("Create", NODE_GROUP)
     new, old = step.one("Create", NODE_GROUP), step.one("Delete", NODE_GROUP)
     assert old.details["id"] == failed.details["id"] != new.details["id"]
-    attachment = "aws:autoscaling/attachment:Attachment"
-    assert {call.type for call in step.of("Create")} == {NODE_GROUP, attachment}
-    assert {call.type for call in step.of("Delete")} == {NODE_GROUP, attachment}
+    # The rest is what had waited for it.
+    assert created(step) & kept(repeated_up[1]) == {new.urn}
+    assert {call.urn for call in step.of("Delete")} == {old.urn}
 
 
 def test_a_first_up_that_failed_before_the_control_plane_may_go_on_with_other_settings(given_up):

@@ -20,6 +20,11 @@ NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
 LISTENER = "aws:lb/listener:Listener"
 LOAD_BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 ROUTE = "aws:ec2/route:Route"
+FIREWALL_RULES = (
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+)
+RULE_LIMIT = "pulumi-python:dynamic/ekshybrid:RuleLimit"
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 INSTANCE = "aws:ec2/instance:Instance"
@@ -188,6 +193,7 @@ RULES = (
         "AWS refuses it in a VPC whose internet gateway is not attached",
         _same_vpc,
     ),
+    Rule(FIREWALL_RULES, (RULE_LIMIT,), "more than a group takes are refused before one of them is made"),
     Rule((LISTENER,), (LISTENER,), "nobody is sent to a port that does not answer yet", _leads_to),
     Rule((CLUSTER,), (LOG_GROUP,), "EKS would create its own and leave it behind"),
     Rule(

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -383,5 +383,7 @@ def serve(package: str) -> None:
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     engine = os.getppid()
-    while os.getppid() == engine and server.wait_for_termination(timeout=1):
-        pass  # and not for ever: an engine that was killed tells nobody
+    # The engine ends its plugins by an interrupt, and prints what they say then.
+    with suppress(KeyboardInterrupt):
+        while os.getppid() == engine and server.wait_for_termination(timeout=1):
+            pass  # and not for ever: an engine that was killed tells nobody

@@ -108,8 +108,8 @@ def test_with_a_certificate_the_load_balancer_faces_the_internet_on_both_ports(r
     ]
     assert found == [("13a", 443, "the sample app's URL"), ("13b", 80, "the redirect to https")]
     assert [(e.listener, e.ports, e.expected) for e in report.exposed] == [
-        ("ALB", "tcp 80", True),
         ("ALB", "tcp 443", True),
+        ("ALB", "tcp 80", True),
         ("API endpoint", "tcp 443", True),
     ]
 
