@@ -84,7 +84,7 @@ core_dns = CoreDns(
 )
 HybridDns(
     "hybrid-dns",
-    HybridDnsArgs(cluster=cluster.control_plane, add_on=core_dns.addon, hybrid_nodes=len(hybrid.nodes)),
+    HybridDnsArgs(cluster=cluster.control_plane, add_on=core_dns.addon, hybrid=hybrid),
     in_cluster,
 )
 CalicoControllers(

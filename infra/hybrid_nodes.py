@@ -81,6 +81,7 @@ class HybridNodes(pulumi.ComponentResource):
         self.activation_ids = [node.activation_id for node in self.nodes]
         self.instances: list[pulumi.Resource] = [node.instance for node in instances]
         self.awaited = not machines
+        self.taints: Sequence[str] = [taint for spec in args.nodes for taint in spec.taints]
         self.joins = {machine.name: machine.join for machine in machines}
         self.addresses = {node.name: node.address for node in self.nodes}
         self.known_addresses = {node.name: node.address for node in args.nodes if node.address}
@@ -99,6 +100,10 @@ def _join(args: HybridNodesArgs, node: HybridNodeSpec) -> JoinConfig:
         os=node.os,
         node_name=node.name,
         proxy=args.networks.site.proxy,
+        address=node.address,
+        zone=node.zone,
+        labels=node.labels,
+        taints=node.taints,
     )
 
 
@@ -165,6 +170,7 @@ class HybridNode(pulumi.ComponentResource):
             "instanceId": self.instance.id,
             "privateIp": self.instance.private_ip,
             "activationId": self.activation_id,
+            "zone": node.zone,
         }
         self.register_outputs(self.output)
 

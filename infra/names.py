@@ -58,9 +58,5 @@ METRICS_PORT: Final = 10251
 # Where sample-app and the closed pods listen.
 HTTP_ECHO_PORT: Final = 5678
 
-# What a person runs on a machine that leaves: the join would come back, and nodeadm looks at pods and Node for nothing.
-# https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-remove.html
-LEAVE: Final = (
-    "sudo systemctl disable --now eks-hybrid-join; "
-    "sudo nodeadm uninstall --skip pod-validation,node-validation"
-)
+# What a person runs on a machine of one's own that leaves (userdata/leave.sh). It works with the cluster and without.
+LEAVE: Final = "sudo eks-hybrid-leave (where it is not there: ops leave NAME writes it)"

@@ -89,12 +89,13 @@ def _joins(hybrid: HybridNodes) -> dict[str, Any]:
     """What machines of one's own still need: `joins` is for `ops join`, `machinesToJoin` for the reader."""
     if not hybrid.joins:
         return {}
-    commands = ", ".join(f"ops join {name}" for name in hybrid.joins)
-    one = len(hybrid.joins) == 1
+    names = list(hybrid.joins)
+    one = len(names) == 1
     return {
         "joins": pulumi.Output.secret(hybrid.joins),
         "machinesToJoin": f"{len(hybrid.joins)} {'machine' if one else 'machines'} of your own to join, unless "
-        f"{'it has' if one else 'they have'}: {commands}",
+        f"{'it has' if one else 'they have'}: "
+        + (f"ops join {names[0]}" if one else f"ops join --all --out FOLDER ({', '.join(names)})"),
     }
 
 

@@ -74,5 +74,6 @@ class OwnMachine(pulumi.ComponentResource):
             "privateIp": self.address,
             "activationId": self.activation_id,
             "activationExpires": activation.expiration_date,
+            "zone": args.join.zone,
         }
         self.register_outputs(self.output)

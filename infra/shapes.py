@@ -106,7 +106,8 @@ class ManagedNodesShape:
 class HybridNodeSpec:
     """What one hybrid node is. `name` is a DNS label, `os` a row of infra/systems.py.
 
-    `address` is that of a machine of one's own; None makes an instance of `instance_type`.
+    `address` is that of a machine of one's own; None makes an instance of `instance_type`. `zone` is the place, for the
+    scheduler; `labels` stand beside the program's own, `taints` are KEY=VALUE:EFFECT, as the kubelet takes them.
     """
 
     name: str
@@ -115,6 +116,9 @@ class HybridNodeSpec:
     architecture: Architecture
     disk_gib: int
     address: str | None
+    zone: str
+    labels: Mapping[str, str]
+    taints: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)

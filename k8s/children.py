@@ -11,12 +11,14 @@ from k8s.workloads import BOOT_TIMEOUT_MINUTES
 class HybridSide(Protocol):
     """The hybrid nodes: the SSM activation's id of each, and the instances that the program makes.
 
-    `awaited` is False where a person brings the machines: `pulumi up` does not wait for a person.
+    `awaited` is False where a person brings the machines: `pulumi up` does not wait for a person. `taints` are those of
+    all nodes (KEY=VALUE:EFFECT): what the stack itself runs on them tolerates each.
     """
 
     activation_ids: list[pulumi.Output[str]]
     instances: list[pulumi.Resource]
     awaited: bool
+    taints: Sequence[str]
 
 
 class ManagedSide(Protocol):

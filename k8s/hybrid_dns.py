@@ -8,6 +8,7 @@ account, behind the add-on's Service. Nothing here is awaited: its pods wait for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from infra.names import (
     SYSTEM_NAMESPACE,
 )
 from k8s import children, workloads
+from k8s.children import HybridSide
 
 # Service kube-dns selects its pods by the first label alone. The add-on's Deployment and budget ask for a label of
 # the add-on as well, which these pods do not have.
@@ -37,11 +39,11 @@ _NODES_PER_REPLICA: Final = 16
 
 @dataclass(frozen=True, kw_only=True)
 class HybridDnsArgs:
-    """`add_on` brings configuration, account and Service; `hybrid_nodes` counts them; all goes with `cluster`."""
+    """`add_on` brings configuration, account and Service; all goes with `cluster`."""
 
     cluster: pulumi.Resource
     add_on: pulumi.Resource
-    hybrid_nodes: int
+    hybrid: HybridSide
 
 
 class HybridDns(pulumi.ComponentResource):
@@ -50,7 +52,11 @@ class HybridDns(pulumi.ComponentResource):
     def __init__(self, name: str, args: HybridDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:hybrid_dns:HybridDns", name, None, opts)
         after_add_on = children.after(self, args.cluster, [args.add_on])
-        Deployment(HYBRID_CORE_DNS, **deployment(args.hybrid_nodes), opts=after_add_on)
+        Deployment(
+            HYBRID_CORE_DNS,
+            **deployment(len(args.hybrid.activation_ids), args.hybrid.taints),
+            opts=after_add_on,
+        )
         PodDisruptionBudget(HYBRID_CORE_DNS, **budget(), opts=children.first(self, args.cluster, opts))
         ServicePatch(DNS_SERVICE, **own_side_first(), opts=after_add_on)
         self.register_outputs({})
@@ -61,7 +67,7 @@ def replicas(hybrid_nodes: int) -> int:
     return min(hybrid_nodes, max(2, -(-hybrid_nodes // _NODES_PER_REPLICA)))
 
 
-def deployment(hybrid_nodes: int) -> dict[str, Any]:
+def deployment(hybrid_nodes: int, taints: Sequence[str] = ()) -> dict[str, Any]:
     """Return `metadata` and `spec` of Deployment coredns-hybrid.
 
     Each pod has a host of its own and waits for it. The first hybrid node gets one at once and no second one.
@@ -77,6 +83,7 @@ def deployment(hybrid_nodes: int) -> dict[str, Any]:
             # A node that the control plane does not reach may be a site that is cut off and goes on: its pods stay.
             {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"},
             {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},
+            *workloads.tolerations(taints),
         ],
         "priorityClassName": "system-cluster-critical",
         "serviceAccountName": CORE_DNS,

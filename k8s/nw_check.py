@@ -77,13 +77,19 @@ class NwCheck(pulumi.ComponentResource):
         )
         self.hybrid: pulumi.Resource = Deployment(
             CHECK_HYBRID,
-            **hybrid_deployment(args.hybrid.activation_ids, awaited=args.hybrid.awaited),
+            **hybrid_deployment(
+                args.hybrid.activation_ids, awaited=args.hybrid.awaited, taints=args.hybrid.taints
+            ),
             opts=children.after(self, args.cluster, [namespace, *args.hybrid.instances], nodes_may_boot=True),
         )
         NetworkPolicy(CLOSED_POLICY, **closed_policy(), opts=children.after(self, args.cluster, [namespace]))
         # After the awaited pods, which so never find a small node full because of this one.
         Deployment(CLOSED_MANAGED, **closed_managed(), opts=children.after(self, args.cluster, [managed]))
-        Deployment(CLOSED_HYBRID, **closed_hybrid(), opts=children.after(self, args.cluster, [namespace]))
+        Deployment(
+            CLOSED_HYBRID,
+            **closed_hybrid(args.hybrid.taints),
+            opts=children.after(self, args.cluster, [namespace]),
+        )
         self.register_outputs({})
 
 
@@ -101,7 +107,9 @@ def managed_deployment(node_count: int) -> dict[str, Any]:
     )
 
 
-def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool = True) -> dict[str, Any]:
+def hybrid_deployment(
+    activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool = True, taints: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return `metadata` and `spec` of nw-check-hybrid: one pod for each activation, each on a host of its own.
 
     Why its await proves that all N nodes are there: eligible for its N pods are only nodes that registered with
@@ -120,6 +128,7 @@ def hybrid_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: b
         node={"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)},
         spread=workloads.spread_over_hosts(CHECK_HYBRID, min_hosts=len(activation_ids)),
         awaited=awaited,
+        taints=taints,
     )
 
 
@@ -128,9 +137,9 @@ def closed_managed() -> dict[str, Any]:
     return _closed(CLOSED_MANAGED, _MANAGED_NODE)
 
 
-def closed_hybrid() -> dict[str, Any]:
+def closed_hybrid(taints: Sequence[str] = ()) -> dict[str, Any]:
     """Return `metadata` and `spec` of nw-check-closed-hybrid: one pod, on any hybrid node; it waits for the first."""
-    return _closed(CLOSED_HYBRID, _HYBRID_NODE)
+    return _closed(CLOSED_HYBRID, _HYBRID_NODE, taints)
 
 
 def closed_policy() -> dict[str, Any]:
@@ -153,9 +162,9 @@ def closed_policy() -> dict[str, Any]:
     }
 
 
-def _closed(name: str, node: Mapping[str, Any]) -> dict[str, Any]:
+def _closed(name: str, node: Mapping[str, Any], taints: Sequence[str] = ()) -> dict[str, Any]:
     """A pod that asks, as an open one does, and that answers: a refused connection would prove nothing."""
-    pod = {**_pod(node), "containers": [_container(), workloads.http_echo()]}
+    pod = {**_pod(node, taints), "containers": [_container(), workloads.http_echo()]}
     return workloads.deployment(
         name=name,
         namespace=CHECK_NAMESPACE,
@@ -167,18 +176,25 @@ def _closed(name: str, node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _deployment(
-    name: str, *, replicas: int, node: Mapping[str, Any], spread: dict[str, Any], awaited: bool = True
+    name: str,
+    *,
+    replicas: int,
+    node: Mapping[str, Any],
+    spread: dict[str, Any],
+    awaited: bool = True,
+    taints: Sequence[str] = (),
 ) -> dict[str, Any]:
-    pod = {**_pod(node), "topologySpreadConstraints": [spread], "containers": [_container()]}
+    pod = {**_pod(node, taints), "topologySpreadConstraints": [spread], "containers": [_container()]}
     return workloads.deployment(
         name=name, namespace=CHECK_NAMESPACE, replicas=replicas, pod=pod, awaited=awaited
     )
 
 
-def _pod(node: Mapping[str, Any]) -> dict[str, Any]:
+def _pod(node: Mapping[str, Any], taints: Sequence[str]) -> dict[str, Any]:
     """What the spec of every pod has, on nodes whose labels match one expression."""
     return {
         "affinity": workloads.required_node(node),
+        **workloads.tolerating(taints),
         "automountServiceAccountToken": False,
         # As process 1, sleep ignores the request to stop.
         "terminationGracePeriodSeconds": 1,

@@ -62,7 +62,9 @@ class SampleApp(pulumi.ComponentResource):
         # that is slow or broken would only hide which side has the problem.
         deployment = Deployment(
             SAMPLE_APP,
-            **app_deployment(args.hybrid.activation_ids, awaited=args.hybrid.awaited),
+            **app_deployment(
+                args.hybrid.activation_ids, awaited=args.hybrid.awaited, taints=args.hybrid.taints
+            ),
             opts=children.after(
                 self,
                 args.cluster,
@@ -80,13 +82,16 @@ class SampleApp(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def app_deployment(activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool = True) -> dict[str, Any]:
+def app_deployment(
+    activation_ids: Sequence[pulumi.Input[str]], *, awaited: bool = True, taints: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return `metadata` and `spec` of sample-app, for the hybrid nodes that registered with these activations."""
     pod = {
         "nodeSelector": {COMPUTE_TYPE_LABEL: HYBRID_COMPUTE},
         "affinity": workloads.required_node(
             {"key": ACTIVATION_LABEL, "operator": "In", "values": list(activation_ids)}
         ),
+        **workloads.tolerating(taints),
         # Over the nodes that take pods at that moment: should one fail later, its pods move to the others.
         "topologySpreadConstraints": [workloads.spread_over_hosts(SAMPLE_APP)],
         "automountServiceAccountToken": False,

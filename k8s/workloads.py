@@ -4,7 +4,7 @@ Objects are written the way the Kubernetes API spells them (camelCase), so that 
 documentation; the tests check every key against the API's own model.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from infra import versions
@@ -77,6 +77,21 @@ def required_node(label: Mapping[str, Any]) -> dict[str, Any]:
     """Return an `affinity` for nodes whose labels match one expression (key, operator, values), and no others."""
     required = {"nodeSelectorTerms": [{"matchExpressions": [dict(label)]}]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+
+def tolerations(taints: Sequence[str]) -> list[dict[str, str]]:
+    """Return what lets a pod onto nodes with these taints (KEY=VALUE:EFFECT, as the kubelet takes them)."""
+    return [
+        {"key": key, "operator": "Equal", "value": value, "effect": effect}
+        for taint in dict.fromkeys(taints)
+        for pair, _, effect in [taint.rpartition(":")]
+        for key, _, value in [pair.partition("=")]
+    ]
+
+
+def tolerating(taints: Sequence[str]) -> dict[str, Any]:
+    """Return the field of a pod that tolerates these taints; without any there is none."""
+    return {"tolerations": tolerations(taints)} if taints else {}
 
 
 def spread_over_hosts(

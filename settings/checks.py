@@ -10,6 +10,8 @@ from settings.model import HybridNode, Settings
 from settings.problems import Problem, remove_command, set_command
 from settings.values import DOCKER_BRIDGE, EXAMPLE_CERTIFICATE_NAME, EXAMPLE_SITE, seconds
 
+# What tests/userdata/test_cloud_config.py leaves of EC2's 16 KiB.
+_MOST_LABEL_TEXT = 300
 # EKS wants at least 6 free addresses in each of its subnets and recommends 16.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
 _CONTROL_PLANE_ADDRESSES: Final = 16
@@ -264,6 +266,20 @@ def _names_differ(settings: Settings) -> Iterator[Problem]:
             )
 
 
+def _labels_fit_the_user_data(settings: Settings) -> Iterator[Problem]:
+    for index, node in enumerate(settings.hybrid_nodes):
+        length = len("".join([*node.labels, *node.labels.values(), *node.taints]))
+        if length > _MOST_LABEL_TEXT:
+            path = f"hybridNodes[{index}]"
+            yield Problem(
+                path=f"{path}.labels",
+                seen=dict(node.labels),
+                wrong=f"has, with the taints, {length} characters",
+                advice=f"{_MOST_LABEL_TEXT} fit into the user data of an instance; label the Node with kubectl instead",
+                command=remove_command(f"{path}.labels"),
+            )
+
+
 def _every_node_gets_pod_addresses(settings: Settings) -> Iterator[Problem]:
     managed, hybrid = settings.managed_nodes.max, len(settings.hybrid_nodes)
     nodes, blocks = managed + hybrid, addressing.pod_blocks(settings.pod_cidr)
@@ -462,6 +478,7 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("albCertificateArn", "albAllowedCidrs"), _clients_fit_the_group),
     (("managedNodes",), _group_size_is_in_order),
     (("hybridNodes",), _names_differ),
+    (("hybridNodes",), _labels_fit_the_user_data),
     (("podCidr", "managedNodes", "hybridNodes"), _every_node_gets_pod_addresses),
     (("vpcCidr", "availabilityZones", "managedNodes"), _managed_nodes_get_addresses),
     (("onPremVpcCidr", "hybridNodes", "site"), _hybrid_nodes_get_addresses),

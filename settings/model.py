@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from infra import addressing, changes, instances, shapes, versions
+from infra import addressing, changes, instances, names, shapes, versions
 from infra.credentials import SESSION_NAME, Identity
 from infra.systems import DEFAULT_SYSTEM, SYSTEMS
 from settings.values import (
@@ -22,6 +22,7 @@ from settings.values import (
     EXAMPLE_ROLE,
     EXAMPLE_SHA256,
     EXAMPLE_SITE,
+    EXAMPLE_TAINT,
     EXAMPLE_TRANSIT_GATEWAY,
     EXAMPLE_VPN_GATEWAY,
     NODE_NAME_LENGTH,
@@ -30,6 +31,7 @@ from settings.values import (
     CalicoVersion,
     InstanceType,
     InstanceTypes,
+    Labels,
     NodeadmVersion,
     NoProxy,
     PodMtu,
@@ -37,7 +39,9 @@ from settings.values import (
     PublicSource,
     SessionDuration,
     Sha256,
+    Taint,
     Whole,
+    Zone,
     matching,
     network_range,
     one_of,
@@ -185,6 +189,14 @@ class HybridNode(_Model):
     own_architecture: Annotated[
         Annotated[instances.Architecture, one_of(ARCHITECTURES, example="amd64")] | None, optional
     ] = Field(None, alias="architecture", description="amd64 or arm64", examples=["amd64"])
+
+    zone: Zone = Field(names.HYBRID_ZONE, description="the name of a zone")
+    labels: Labels = Field(
+        {}, description="a map of labels", examples=["r1"], json_schema_extra={"part": ".rack"}
+    )
+    taints: Annotated[tuple[Taint, ...], unique] = Field(
+        (), description="a list of taints", examples=[EXAMPLE_TAINT], json_schema_extra={"part": "[0]"}
+    )
 
     @property
     def architecture(self) -> instances.Architecture:
@@ -608,6 +620,9 @@ class Settings(_Model):
                 architecture=node.architecture,
                 disk_gib=node.disk_gib,
                 address=node.address,
+                zone=node.zone,
+                labels=node.labels,
+                taints=node.taints,
             )
             for node in self.hybrid_nodes
         )

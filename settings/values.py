@@ -269,6 +269,55 @@ def _address(text: str) -> str:
     return text
 
 
+# Who may set a label below a name of Kubernetes' is the API server's to say, and a kubelet with a label that it may not
+# set does not start. https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction
+_RESERVED = ("kubernetes.io", "k8s.io", "eks.amazonaws.com", "projectcalico.org", "eks-hybrid-calico")
+_LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+_LABEL_KEY = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}")
+_LABEL_VALUE = re.compile(rf"({_LABEL_NAME})?")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+EXAMPLE_TAINT: Final = "dedicated=batch:NoSchedule"
+
+
+def _label_key(key: str, **fix: Any) -> None:
+    if _LABEL_KEY.fullmatch(key) is None:
+        raise rejected(
+            f"has the key {key}, which is no label's", "Write letters, digits, - _ and . (63 at most)", **fix
+        )
+    prefix = key.rpartition("/")[0]
+    reserved = next((name for name in _RESERVED if prefix == name or prefix.endswith(f".{name}")), None)
+    if reserved:
+        raise rejected(
+            f"has the key {key}, and {reserved} is reserved", "Write a key of your own, such as rack", **fix
+        )
+
+
+def _labels(labels: dict[str, str]) -> dict[str, str]:
+    for key, value in labels.items():
+        _label_key(key, part=f'["{key}"]', remove=True)
+        if _LABEL_VALUE.fullmatch(value) is None:
+            raise rejected(
+                f"has {key}={value}, which is no value of a label",
+                "Write letters, digits, - _ and . (63 at most)",
+                part=f'["{key}"]',
+                example="r1",
+            )
+    return labels
+
+
+def _taint(text: str) -> str:
+    match = re.fullmatch(r"([^=:]+)(?:=([^=:]*))?:(\w+)", text)
+    if match is None or match[3] not in EFFECTS or _LABEL_VALUE.fullmatch(match[2] or "") is None:
+        raise rejected(
+            "is not a taint",
+            f"Write KEY=VALUE:EFFECT or KEY:EFFECT, with {', '.join(EFFECTS)}",
+            example=EXAMPLE_TAINT,
+        )
+    _label_key(match[1], example=EXAMPLE_TAINT)
+    return text
+
+
 def _no_proxy(text: str) -> str:
     """Check what goes into NO_PROXY of files that a shell reads."""
     if re.fullmatch(r"[A-Za-z0-9.*/_-]+(,[A-Za-z0-9.*/_-]+)*", text) is None:
@@ -330,6 +379,14 @@ Whole = Annotated[int, BeforeValidator(_no_boolean)]
 PodMtu = Annotated[int, BeforeValidator(_no_boolean), AfterValidator(_pod_mtu)]
 Address = Annotated[str, AfterValidator(_address)]
 NoProxy = Annotated[str, AfterValidator(_no_proxy)]
+Labels = Annotated[dict[str, str], AfterValidator(_labels)]
+Taint = Annotated[str, AfterValidator(_taint)]
+Zone = Annotated[
+    str,
+    matching(
+        _LABEL_NAME, what="the name of a zone (letters, digits, - _ and ., 63 at most)", example="onprem"
+    ),
+]
 AnySource = Annotated[str, AfterValidator(_any_source)]
 PublicSource = Annotated[str, AfterValidator(_public_source)]
 CalicoVersion = Annotated[str, AfterValidator(_calico_version)]

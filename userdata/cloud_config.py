@@ -16,20 +16,25 @@ from typing import Any
 import yaml
 
 from userdata import paths
-from userdata.join_files import START_COMMAND, JoinConfig, JoinFile, dump, join_files, start_commands
+from userdata.join_files import START_COMMAND, JoinConfig, JoinFile, dump, join_files
 
 USER_DATA_LIMIT_BYTES = 16 * 1024
 """EC2's limit, before base64 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html)."""
 
 
 def render(
-    config: JoinConfig, *, activation_id: str, activation_code: str, first: Sequence[Sequence[str]] = ()
+    config: JoinConfig,
+    *,
+    activation_id: str,
+    activation_code: str,
+    first: Sequence[Sequence[str]] = (),
+    more: Sequence[JoinFile] = (),
 ) -> str:
     """Return the user data as text. It contains the activation code: treat the result as a secret.
 
-    `first` are commands that run before the join starts.
+    `first` are commands that run before the join starts, `more` files beside its own.
     """
-    files = join_files(config, activation_id=activation_id, activation_code=activation_code)
+    files = (*join_files(config, activation_id=activation_id, activation_code=activation_code), *more)
     document = {
         "bootcmd": [["sh", "-c", _Block(_repair(files))]],
         "write_files": [
@@ -41,7 +46,7 @@ def render(
             }
             for file in files
         ],
-        "runcmd": [list(command) for command in (*first, *start_commands(config))],
+        "runcmd": [list(command) for command in (*first, START_COMMAND)],
     }
     return "#cloud-config\n" + dump(document, _Dumper)
 
@@ -83,7 +88,15 @@ class _Block(str):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Looks at a text once: all nodes have the same join script, and the look was half of a render's time."""
+    """Looks at a text once: all nodes have the same join script, and the look was half of a render's time.
+
+    A text is indented by one space, and not by two: with its hundreds of lines that is what EC2's limit has room for.
+    """
+
+    def expect_scalar(self) -> None:
+        indent, self.best_indent = self.best_indent, 1
+        super().expect_scalar()
+        self.best_indent = indent
 
     def analyze_scalar(self, scalar: str) -> Any:
         return _analysis(scalar)

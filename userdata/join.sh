@@ -46,6 +46,8 @@ stamp() {
 
 mkdir -p "${log%/*}" "${joined%/*}" "$state"
 chmod 0700 "$state"
+# A machine that tries for months writes 1.4 MB a day.
+[[ $(stat -c %s "$log" 2>/dev/null) -lt 1000000 ]] || mv "$log" "$log.1"
 exec > >(stamp) 2>&1
 stamp_pid=$!
 
@@ -130,6 +132,11 @@ kill_child() { [[ -z $child ]] || kill "-$1" -- "-$child" "$child" 2>/dev/null |
 
 end_by() {
     trap '' TERM INT HUP
+    # An activation admits one machine: once AWS has answered, the agent must get to write the answer down.
+    for _ in {1..100}; do
+        pgrep --session "${child:-x}" --full -- ' -register ' >/dev/null 2>&1 || break
+        sleep 0.2
+    done
     kill_child TERM
     for _ in {1..50}; do
         kill -0 -- "-${child:-x}" 2>/dev/null || break
@@ -209,9 +216,14 @@ ask() {
 # --- parts ------------------------------------------------------------------------------------------
 
 fetch() {
-    local url=$1 file=$2
+    local url=$1 file=$2 code=0
+    command -v curl >/dev/null || fail 'this machine has no curl, which downloads nodeadm: install it'
     ask curl --silent --show-error --fail --location --compressed --proto '=https' \
-        --connect-timeout 10 --max-time 300 --output "$file" --write-out '%{http_code}' "$url" && return
+        --connect-timeout 10 --max-time 300 --output "$file" --write-out '%{http_code}' "$url" || code=$?
+    ((code)) || return 0
+    rm -f "$file"
+    # On a full disk there is no room for curl's own words either.
+    ((code != 23)) || fail "cannot write $file: $(df --human-readable "${file%/*}" | tail -n 1)"
     # A bucket says 403 for a file that is not there.
     if [[ $answer == 40[34] ]]; then
         say "releases: https://github.com/aws/eks-hybrid/releases"
@@ -250,7 +262,9 @@ download_nodeadm() {
 }
 
 check_config() {
-    local code=0
+    local code=0 prepare=$root/usr/local/sbin/eks-hybrid-prepare
+    # On a machine of one's own only (userdata/prepare.sh).
+    [[ ! -x $prepare ]] || run "$prepare" || fail "$error" "$?"
     run "$binary" config check -c "file://$config" || code=$?
     ((code == 0)) && return
     # Killed, or systemd did not answer it: that says nothing about the configuration.
@@ -301,7 +315,7 @@ init() {
     [[ -n $(node_name) ]] || rm -f "$registration"
     run "$binary" init -c "file://$config" && return
     # Something that nodeadm install brings is missing: the next attempt brings it again.
-    [[ $error != *@(containerd|no?such?file)* ]] || rm -f "$state/installed"
+    [[ $error != *@(containerd?daemon?not?found|containerd.service?does?not?exist|no?such?file)* ]] || rm -f "$state/installed"
     # nodeadm has tried each of these for a minute (internal/ssm/daemon.go).
     case $error in
         *'SSM activation expired'* | *'invalid SSM activation'* | *ActivationExpired* | *InvalidActivation*)
@@ -386,6 +400,13 @@ if ! flock --nonblock 9; then
     setsid flock 9 </dev/null &
     child=$!
     wait_child
+fi
+
+# What `ops upgrade` asks for.
+if [[ ${1:-} == nodeadm ]]; then
+    download_nodeadm
+    remember 'nodeadm is there'
+    exit 0
 fi
 
 begin 'look whether this machine has joined'

@@ -5,19 +5,17 @@ them for cloud-init; after another way of writing them, `START_COMMAND` starts t
 """
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from infra.names import ACTIVATION_LABEL, HYBRID_ZONE, NAME_LABEL, ZONE_LABEL
-from infra.systems import SYSTEMS
 from userdata import paths
 
-_JOIN_SCRIPT = Path(__file__).with_name("join.sh")
-_UNIT = Path(__file__).with_name(paths.UNIT_NAME)
+_FOLDER = Path(__file__).parent
 
 START_COMMAND = ("systemctl", "enable", "--now", "--no-block", paths.UNIT_NAME)
 """Starts the join now and at every boot, and does not wait for its end. Safe to repeat."""
@@ -50,6 +48,14 @@ class JoinConfig:
     """Name in the stack's settings; becomes the label ``eks-hybrid-calico/name``."""
     proxy: Proxy | None = None
     """What lies between the machine and the internet, if anything does."""
+    address: str | None = None
+    """That of a machine of one's own, which may have several; None on an instance."""
+    zone: str = HYBRID_ZONE
+    """The place, for the scheduler."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels beside the program's own."""
+    taints: Sequence[str] = ()
+    """As the kubelet takes them: ``key=value:Effect``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,42 +78,14 @@ def join_files(config: JoinConfig, *, activation_id: str, activation_code: str) 
         JoinFile(path=paths.PARAMETERS, mode="0644", content=_environment(config)),
         JoinFile(path=paths.SCRIPT, mode="0700", content=script()),
         JoinFile(path=paths.UNIT, mode="0644", content=unit()),
-        *_proxy_files(config),
+        *_prepare(config),
     )
 
 
-def start_commands(config: JoinConfig) -> tuple[tuple[str, ...], ...]:
-    """Return what starts the join once the files are there. What runs already learns of the proxy first."""
-    if config.proxy is None:
-        return (START_COMMAND,)
-    return (
-        ("systemctl", "daemon-reload"),
-        ("systemctl", "try-restart", *(f"{unit}.service" for unit in _PROXIED)),
-        START_COMMAND,
-    )
-
-
-# What reaches the internet beside the script's own programs: image pulls, the kubelet, the agent (a snap on Ubuntu,
-# which snapd downloads). https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-proxy.html
-_PROXIED = ("containerd", "kubelet", "amazon-ssm-agent", "snap.amazon-ssm-agent.amazon-ssm-agent", "snapd")
-
-
-def _proxy_files(config: JoinConfig) -> tuple[JoinFile, ...]:
-    if config.proxy is None:
+def _prepare(config: JoinConfig) -> tuple[JoinFile, ...]:
+    if config.address is None:
         return ()
-    lines = [f'Environment="{name}={value}"' for name, value in _proxy(config).items()]
-    drop_in = "\n".join(["[Service]", *lines, ""])
-    units = [
-        JoinFile(path=f"{paths.SERVICES}/{unit}.service.d/http-proxy.conf", mode="0644", content=drop_in)
-        for unit in _PROXIED
-    ]
-    if SYSTEMS[config.os].packages != "apt":
-        return tuple(units)
-    apt = "".join(f'Acquire::{kind}::Proxy "{config.proxy.url}";\n' for kind in ("http", "https"))
-    return (
-        *units,
-        JoinFile(path="/etc/apt/apt.conf.d/95-eks-hybrid-proxy", mode="0644", content=apt),
-    )
+    return (JoinFile(path=paths.PREPARE_SCRIPT, mode="0700", content=script("prepare.sh")),)
 
 
 def _proxy(config: JoinConfig) -> dict[str, str]:
@@ -122,22 +100,28 @@ def _proxy(config: JoinConfig) -> dict[str, str]:
     return {**values, **{name.lower(): value for name, value in values.items()}}
 
 
-def script() -> str:
-    """Return the join script as a machine gets it: without comments, and with one space for each indentation.
+def script(name: str = "join.sh") -> str:
+    """Return a script of this folder as a machine gets it: without comments, one space for each indentation.
 
     User data may have 16 KiB. Compressing would save more, but the bytes of gzip depend on Python's zlib, and a node
     whose user data changes is replaced.
     """
-    head, *lines = _JOIN_SCRIPT.read_text(encoding="utf-8").splitlines()
+    head, *lines = source(name).splitlines()
     kept = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     return "\n".join(
-        [head, "# userdata/join.sh of eks-hybrid-calico, where its comments are", *map(_tighter, kept), ""]
+        [head, f"# userdata/{name} of eks-hybrid-calico, where its comments are", *map(_tighter, kept), ""]
     )
+
+
+def source(name: str) -> str:
+    """Return the text of a script of this folder, with what it shares with others in its place."""
+    text = (_FOLDER / name).read_text(encoding="utf-8")
+    return text.replace("# @obstacles\n", (_FOLDER / "obstacles.bash").read_text(encoding="utf-8"))
 
 
 def unit() -> str:
     """Return the systemd unit as a machine gets it: without comments."""
-    lines = _UNIT.read_text(encoding="utf-8").splitlines()
+    lines = (_FOLDER / paths.UNIT_NAME).read_text(encoding="utf-8").splitlines()
     return "\n".join([line for line in lines if not line.startswith("#")] + [""])
 
 
@@ -149,23 +133,28 @@ def node_config(config: JoinConfig, activation_id: str, activation_code: str) ->
     machine of 4 GiB (``withHybridReservedResources`` in internal/kubelet/config.go of aws/eks-hybrid). Only
     on machines that report less than 2 GiB, such as a t4g.small, does the memory round to nothing.
     """
-    labels = node_labels(node_name=config.node_name, activation_id=activation_id)
+    own = node_labels(node_name=config.node_name, activation_id=activation_id, zone=config.zone)
     # Stands beside nodeadm's own --node-labels: the kubelet merges the two.
-    label_flag = "--node-labels=" + ",".join(f"{key}={value}" for key, value in labels.items())
+    flags = ["--node-labels=" + ",".join(f"{key}={value}" for key, value in {**own, **config.labels}.items())]
+    if config.taints:
+        flags.append("--register-with-taints=" + ",".join(config.taints))
+    if config.address is not None:
+        # Without it the kubelet takes the address of the default route.
+        flags.append(f"--node-ip={config.address}")
     return {
         "apiVersion": "node.eks.aws/v1alpha1",
         "kind": "NodeConfig",
         "spec": {
             "cluster": {"name": config.cluster_name, "region": config.region},
             "hybrid": {"ssm": {"activationCode": activation_code, "activationId": activation_id}},
-            "kubelet": {"flags": [label_flag]},
+            "kubelet": {"flags": flags},
         },
     }
 
 
-def node_labels(*, node_name: str, activation_id: str) -> dict[str, str]:
+def node_labels(*, node_name: str, activation_id: str, zone: str = HYBRID_ZONE) -> dict[str, str]:
     """Return the labels a hybrid node gives itself, by key."""
-    return {NAME_LABEL: node_name, ACTIVATION_LABEL: activation_id, ZONE_LABEL: HYBRID_ZONE}
+    return {NAME_LABEL: node_name, ACTIVATION_LABEL: activation_id, ZONE_LABEL: zone}
 
 
 def dump(data: Mapping[str, Any], dumper: type[yaml.SafeDumper] = yaml.SafeDumper) -> str:
@@ -187,6 +176,7 @@ def _parameters(config: JoinConfig) -> dict[str, str]:
         "NODEADM_SHA256": config.nodeadm_sha256 or "",
         "ARCHITECTURE": config.architecture,
         "OS": config.os,
+        **({} if config.address is None else {"ADDRESS": config.address}),
     }
 
 

@@ -1,86 +1,83 @@
-"""What a person gives to a machine of one's own: a script, or user data for a machine that cloud-init sets up.
+"""What a person runs on a machine of one's own: to join, to upgrade, to leave; or user data that cloud-init reads.
 
-Both write the files of `userdata.join_files` and start the same systemd unit as on an instance. Whoever brings a new
-activation removes the mark that the machine has joined: the unit would be skipped.
+Joining writes the files of `userdata.join_files` and starts the same systemd unit as on an instance. Whoever brings a
+new activation removes the mark that the machine has joined: the unit would be skipped.
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from infra.names import LEAVE
+from infra.names import LEAVE, NAME_LABEL
 from infra.systems import SYSTEMS
 from userdata import cloud_config, paths
-from userdata.join_files import JoinConfig, join_files, start_commands
+from userdata.join_files import JoinConfig, JoinFile, join_files, source
 
 _END = "EKS_HYBRID_END_OF_FILE"
 
 # As `uname -m` calls them.
 _MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 
-_HEAD = """#!/usr/bin/env bash
-# Makes this machine join EKS cluster {cluster} as hybrid node {name}. Run it as root: sudo bash FILE
-# It holds an activation code that admits one machine until {expires}: delete it afterwards.
-set -euo pipefail
-umask 077
-
-# The tests run it without root rights, below a temporary directory.
-root=${{EKS_HYBRID_ROOT:-}}
-stop() {{ printf 'not started: %s\\n' "$1" >&2; exit 1; }}
-
-[[ -n $root || $(id -u) == 0 ]] || stop 'run it as root: sudo bash FILE'
-machine=$(uname -m)
-[[ $machine == {machine} ]] || stop "this machine is $machine, and the settings say {machine} ({path}.architecture)"
-system=$(. "$root/etc/os-release" && printf '%s %s' "$ID" "$VERSION_ID")
-[[ $system == {system} ]] || stop "this machine runs $system, and the settings say {os} ({path}.os)"
-config=$root{node_config}
-if [[ -s $root/var/lib/amazon/ssm/registration ]] && ! grep -qs {activation} "$config"; then
-    stop 'this machine is registered with another activation; make it forget that one first: {leave}'
-fi
-
-# write <mode> <path>: as a whole, or not at all.
-write() {{
-    mkdir -p "$(dirname "$root$2")"
-    cat >"$root$2.new"
-    chmod "$1" "$root$2.new"
-    mv "$root$2.new" "$root$2"
-}}
-
-"""
-
-_TAIL = """
-rm -f "$root{joined}"
-systemctl daemon-reload
-{start}
-# One that runs for an older activation starts anew.
-systemctl restart --no-block {unit}
-printf 'started; it goes on by itself, over reboots. To see it: %s --follow\\n' '{log}'
-"""
-
 
 def script(config: JoinConfig, *, activation_id: str, activation_code: str, expires: str) -> str:
     """Return one file for `sudo bash`, for a machine that runs. It holds the activation code: a secret."""
     files = join_files(config, activation_id=activation_id, activation_code=activation_code)
-    head = _HEAD.format(
-        cluster=config.cluster_name,
-        name=config.node_name,
-        path=f"hybridNodes, {config.node_name}",
-        expires=expires,
-        machine=_MACHINES[config.architecture],
-        system=shlex.quote(SYSTEMS[config.os].os_release),
-        os=config.os,
-        node_config=paths.NODE_CONFIG,
-        activation=shlex.quote(activation_id),
-        leave=LEAVE,
+    return _file_for_bash(
+        f"# Makes this machine join EKS cluster {config.cluster_name} as hybrid node {config.node_name}. As root: "
+        "sudo bash FILE\n"
+        f"# It holds an activation code that admits one machine until {expires}: delete it afterwards.",
+        {
+            "name": config.node_name,
+            "machine": _MACHINES[config.architecture],
+            "OS": config.os,
+            "ADDRESS": config.address or "",
+            "system": SYSTEMS[config.os].os_release,
+            "activation": activation_id,
+            "leave": LEAVE,
+            "unit": paths.UNIT_NAME,
+            "log": paths.LOG_COMMAND,
+        },
+        "own_machine.bash",
+        (*files, leave_file()),
+        "start",
     )
-    # A quoted delimiter: the shell changes nothing in between.
-    parts = [f"write {file.mode} {file.path} <<'{_END}'\n{file.content}{_END}\n" for file in files]
-    tail = _TAIL.format(
-        joined=paths.JOINED,
-        start="\n".join(_tolerant(command) for command in start_commands(config)),
-        unit=paths.UNIT_NAME,
-        log=paths.LOG_COMMAND,
+
+
+def upgrade(config: JoinConfig) -> str:
+    """Return one file for `sudo bash` that brings a node to the settings' Kubernetes version. It holds no secret."""
+    files = join_files(config, activation_id="", activation_code="")
+    return _file_for_bash(
+        f"# Upgrades hybrid node {config.node_name} of EKS cluster {config.cluster_name} to Kubernetes "
+        f"{config.kubernetes_version}, once it is drained: sudo bash FILE",
+        {
+            "cluster": config.cluster_name,
+            "name": config.node_name,
+            "afterwards": "; ".join(after_upgrade(config.node_name)),
+        },
+        "upgrade.bash",
+        # The machine keeps its NodeConfig: it names the activation that it came with.
+        (*(file for file in files if file.path != paths.NODE_CONFIG), leave_file()),
+        "upgrade",
     )
-    return head + "".join(parts) + tail
+
+
+def leave_file() -> JoinFile:
+    """Return what makes a machine forget the cluster; it needs nothing of the stack."""
+    return JoinFile(path=paths.LEAVE_SCRIPT, mode="0700", content=source("leave.sh"))
+
+
+def drain(name: str) -> str:
+    """Return the command that moves a machine's pods away, for where kubectl works."""
+    return (
+        f"kubectl drain --selector {_selector(name)} --ignore-daemonsets --delete-emptydir-data --timeout 10m"
+    )
+
+
+def after_upgrade(name: str) -> tuple[str, ...]:
+    """Return the commands that let a machine have pods again; nodeadm does not."""
+    return (
+        f"kubectl wait --for=condition=Ready --timeout 5m node --selector {_selector(name)}",
+        f"kubectl uncordon --selector {_selector(name)}",
+    )
 
 
 def user_data(config: JoinConfig, *, activation_id: str, activation_code: str) -> str:
@@ -90,6 +87,7 @@ def user_data(config: JoinConfig, *, activation_id: str, activation_code: str) -
         activation_id=activation_id,
         activation_code=activation_code,
         first=[["rm", "-f", paths.JOINED]],
+        more=[leave_file()],
     )
 
 
@@ -104,6 +102,14 @@ def seed(config: JoinConfig, *, activation_id: str, activation_code: str) -> Map
     }
 
 
-def _tolerant(command: tuple[str, ...]) -> str:
-    # try-restart ends with an error where one of the units is not there.
-    return shlex.join(command) + (" || true" if "try-restart" in command else "")
+def _selector(name: str) -> str:
+    return f"{NAME_LABEL}={name}"
+
+
+def _file_for_bash(
+    about: str, parameters: Mapping[str, str], body: str, files: Iterable[JoinFile], last: str
+) -> str:
+    values = "".join(f"{name}={shlex.quote(value)}\n" for name, value in parameters.items())
+    # A quoted delimiter: the shell changes nothing in between.
+    parts = "".join(f"write {file.mode} {file.path} <<'{_END}'\n{file.content}{_END}\n" for file in files)
+    return f"#!/usr/bin/env bash\n{about}\nset -euo pipefail\n{values}\n{source(body)}\n{parts}\n{last}\n"

@@ -19,8 +19,11 @@ UNIT = f"/etc/systemd/system/{UNIT_NAME}"
 LOG = "/var/log/eks-hybrid-join.log"
 """All runs since the machine was made, the same lines as in the journal and on the console."""
 
-SERVICES = "/etc/systemd/system"
-"""Drop-ins with a proxy go below it, one directory for each unit."""
+PREPARE_SCRIPT = "/usr/local/sbin/eks-hybrid-prepare"
+"""Looks for what is in the way, and tells the services about a proxy. On machines of one's own only."""
+
+LEAVE_SCRIPT = "/usr/local/sbin/eks-hybrid-leave"
+"""Makes a machine of one's own forget the cluster."""
 
 JOINED = "/var/lib/eks-hybrid-join/joined"
 """There once the machine has joined. While it is there, the unit is skipped."""

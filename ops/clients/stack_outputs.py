@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from infra.names import HYBRID_ZONE
 from ops.clients import tools
 from ops.clients.errors import AskError
 from userdata.join_files import JoinConfig
@@ -43,6 +44,7 @@ class HybridNode(_Output):
     instance_id: str = ""
     private_ip: str
     activation_id: str
+    zone: str = HYBRID_ZONE
 
 
 class Join(_Output):

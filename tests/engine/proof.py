@@ -62,6 +62,13 @@ def _of_a_site(test: str, file: str = "engine/test_own_site.py") -> Row:
 
 
 _JOIN_ONLY = _of_a_site("test_what_only_the_join_reads_changes_nothing_that_exists", "infra/test_site.py")
+_SHAPES_A_NODE = Row(
+    effect="New before old",
+    shown_by=(
+        "infra/test_nodes.py::"
+        "test_what_shapes_a_node_gives_it_a_new_activation_and_instance_and_leaves_others_alone"
+    ),
+)
 _NEW_GROUP = Row(effect="New before old", step="regrouped", of=(NODE_GROUP, "managed"))
 _SIZE = Row(effect="In place", step="adjusted", of=(NODE_GROUP, "managed"))
 _CALICO = ("kubernetes:apps/v1:DaemonSet", "calico")
@@ -95,6 +102,9 @@ ROWS: dict[str, Row] = {
         "test_another_address_moves_the_target_and_nothing_else_of_the_machine"
     ),
     "hybridNodes[].architecture": _JOIN_ONLY,
+    "hybridNodes[].zone": _SHAPES_A_NODE,
+    "hybridNodes[].labels": _SHAPES_A_NODE,
+    "hybridNodes[].taints": _SHAPES_A_NODE,
     "site": _refused("site cannot change from the VPC of this stack that plays one to a site of your own"),
     "site.nodeCidrs": _of_a_site("test_the_cluster_learns_of_the_new_range_in_place"),
     "site.transitGatewayId": _of_a_site("test_a_vpn_gateway_takes_over_before_the_transit_gateway_goes"),

@@ -145,5 +145,6 @@ def test_the_outputs_name_what_was_created(created):
         "instanceId": instance.details["id"],
         "privateIp": instance.details["outputs"]["privateIp"],
         "activationId": activation.details["id"],
+        "zone": "onprem",
     }
     assert stack["outputs"]["managedNodeGroup"]["autoScalingGroup"].startswith("eks-managed-")

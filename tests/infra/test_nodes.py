@@ -139,6 +139,9 @@ def test_a_nodes_user_data_carries_its_own_activation(dev):
         {"os": "ubuntu-22.04"},
         {"instanceType": "t4g.large"},
         {"diskGiB": 40},
+        {"zone": "osaka"},
+        {"labels": {"rack": "r1"}},
+        {"taints": ["dedicated=batch:NoSchedule"]},
     ],
 )
 def test_what_shapes_a_node_gives_it_a_new_activation_and_instance_and_leaves_others_alone(record, change):

@@ -132,10 +132,11 @@ def test_the_activation_does_not_follow_from_what_shapes_the_machine(own, record
     [
         {"nodeadmVersion": "v1.0.19"},
         {"hybridNodes": [RACK_1, {**RACK_2, "os": "ubuntu-24.04", "architecture": "amd64"}]},
+        {"hybridNodes": [RACK_1, {**RACK_2, "zone": "osaka", "labels": {"rack": "r1"}}]},
         {"site": {**OWN_SITE["site"], "httpsProxy": "http://other.example.internal:3128"}},
         {"site": {**OWN_SITE["site"], "noProxy": ".other.internal"}},
     ],
-    ids=["nodeadm", "machine", "proxy", "exceptions"],
+    ids=["nodeadm", "machine", "labels", "proxy", "exceptions"],
 )
 def test_what_only_the_join_reads_changes_nothing_that_exists(own, record, change):
     def made(recording):
@@ -191,7 +192,7 @@ def test_what_a_machine_needs_to_join_is_a_secret_output(own, dev):
     assert join["activation_code"]
     assert config["proxy"]["url"] == "http://proxy.example.internal:3128"
     assert own.stack_outputs["machinesToJoin"] == (
-        "2 machines of your own to join, unless they have: ops join rack-1, ops join rack-2"
+        "2 machines of your own to join, unless they have: ops join --all --out FOLDER (rack-1, rack-2)"
     )
     assert "joins" not in dev.stack_outputs
 

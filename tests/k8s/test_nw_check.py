@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from infra.names import ACTIVATION_LABEL, CHECK_NAMESPACE, HTTP_ECHO_PORT
-from k8s import nw_check, workloads
+from k8s import hybrid_dns, nw_check, sample_app, workloads
 
 IDS = ["aaaaaaaa-0000-0000-0000-000000000001", "aaaaaaaa-0000-0000-0000-000000000002", "aaaaaaaa-3"]
 BOTH = [nw_check.managed_deployment(2), nw_check.hybrid_deployment(IDS)]
@@ -210,3 +210,16 @@ def test_calico_node_may_read_the_policies_by_itself(real_manifest):
         if "networking.k8s.io" in rule["apiGroups"] and "networkpolicies" in rule["resources"]
     ]
     assert {"watch", "list"} <= set(verbs)
+
+
+def test_what_runs_on_hybrid_nodes_tolerates_their_taints_and_no_others():
+    taints = ["dedicated=batch:NoSchedule", "gpu:NoExecute", "gpu:NoExecute"]
+    wanted = [
+        {"key": "dedicated", "operator": "Equal", "value": "batch", "effect": "NoSchedule"},
+        {"key": "gpu", "operator": "Equal", "value": "", "effect": "NoExecute"},
+    ]
+    assert pod_of(nw_check.hybrid_deployment(IDS, taints=taints))["tolerations"] == wanted
+    assert pod_of(nw_check.closed_hybrid(taints))["tolerations"] == wanted
+    assert pod_of(sample_app.app_deployment(IDS, taints=taints))["tolerations"] == wanted
+    assert pod_of(hybrid_dns.deployment(2, taints))["tolerations"][3:] == wanted
+    assert "tolerations" not in pod_of(nw_check.hybrid_deployment(IDS))

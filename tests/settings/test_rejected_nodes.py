@@ -360,3 +360,59 @@ def test_more_than_a_thousand_machines_may_register(parse):
     # Systems Manager had a limit of 1,000 in its standard tier until 2026-06-30.
     nodes = [{"name": f"n-{number}"} for number in range(1001)]
     assert len(parse(hybridNodes=nodes, onPremVpcCidr="10.90.0.0/17").hybrid_nodes) == 1001
+
+
+NODE = {"name": "a"}
+
+
+def test_labels_taints_and_zone_are_taken_as_kubernetes_takes_them(parse):
+    (node,) = parse(
+        hybridNodes=[
+            {
+                **NODE,
+                "zone": "osaka",
+                "labels": {"rack": "r1", "example.com/team": "ml", "empty": ""},
+                "taints": ["dedicated=batch:NoSchedule", "example.com/gpu:NoExecute"],
+            }
+        ]
+    ).hybrid_nodes
+    assert node.labels == {"rack": "r1", "example.com/team": "ml", "empty": ""}
+    assert node.taints == ("dedicated=batch:NoSchedule", "example.com/gpu:NoExecute")
+    assert (node.zone, parse().hybrid_nodes[0].zone) == ("osaka", "onprem")
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        *(
+            ({"labels": {key: "x"}}, f"has the key {key}, and {reserved} is reserved")
+            for key, reserved in {
+                "kubernetes.io/role": "kubernetes.io",
+                "node-role.kubernetes.io/x": "kubernetes.io",
+                "node.k8s.io/x": "k8s.io",
+                "eks.amazonaws.com/compute-type": "eks.amazonaws.com",
+                "projectcalico.org/x": "projectcalico.org",
+                "eks-hybrid-calico/name": "eks-hybrid-calico",
+            }.items()
+        ),
+        ({"labels": {"-x": "y"}}, "has the key -x, which is no label's"),
+        ({"labels": {"rack": "r 1"}}, "has rack=r 1, which is no value of a label"),
+        ({"labels": {"rack": "r1,a=b"}}, "has rack=r1,a=b, which is no value of a label"),
+        ({"labels": {"rack": "a" * 301}}, "which is no value of a label"),
+        ({"labels": {f"k{n}": "v" * 60 for n in range(5)}}, "has, with the taints, 310 characters"),
+        ({"taints": ["dedicated"]}, "is not a taint"),
+        ({"taints": ["dedicated=batch:Never"]}, "is not a taint"),
+        ({"taints": ["node.kubernetes.io/x:NoSchedule"]}, "kubernetes.io is reserved"),
+        ({"taints": ["a:NoSchedule", "a:NoSchedule"]}, "has a:NoSchedule twice"),
+        ({"zone": "a b"}, "is not the name of a zone"),
+        ({"zone": ""}, "is not the name of a zone"),
+    ],
+)
+def test_labels_taints_and_zones_that_kubernetes_would_refuse_are_refused_with_a_way_out(
+    problems, advised, part, words
+):
+    (text,) = problems(hybridNodes=[{**NODE, **part}])
+    assert words in text
+    assert "hybridNodes[0]" in text
+    assert "pulumi config" in text
+    assert advised(hybridNodes=[{**NODE, **part}])

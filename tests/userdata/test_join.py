@@ -13,16 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.userdata.conftest import fatal
 from userdata import join_files, join_lines, paths
 
 SCRIPT = Path(join_files.__file__).with_name("join.sh")
 CASES = Path(__file__).parents[3] / "shared/cases/nodeadm-console.txt"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 UNIT = {"EKS_HYBRID_UNIT": "yes"}
-
-
-def fatal(error: str) -> str:
-    return f'{{"level":"fatal","ts":"2026-11-25T15:52:05.072Z","msg":"Command failed","error":"{error}"}}\n'
 
 
 def test_shellcheck_has_nothing_to_say() -> None:
@@ -155,6 +152,28 @@ def test_a_download_that_fails_is_tried_again_by_the_next_run(machine) -> None:
         "curl: (6) Could not resolve host: hybrid-assets.eks.amazonaws.com"
     )
     assert machine.boot().returncode == 0
+
+
+def test_a_full_disk_says_so_and_keeps_nothing_of_the_download(machine) -> None:
+    curl = machine.bin / "curl"
+    curl.write_text(
+        curl.read_text().replace(
+            'cp "$page" "$output"', 'head -c 9 "$page" >"$output"; [[ $url == *.sha256 ]] || exit 23'
+        )
+    )
+    machine.boot()
+    assert "download nodeadm: cannot write " in machine.last_line
+    assert machine.last_line.rpartition("nodeadm.new: ")[2].count("%") == 1  # the line of df
+    assert not list(machine.inside("/usr/local/bin").iterdir())
+
+
+def test_a_log_of_months_does_not_fill_the_disk(machine) -> None:
+    log = machine.inside(paths.LOG)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("x" * 1_000_001)
+    machine.boot()
+    assert log.stat().st_size < 100_000
+    assert log.with_name(log.name + ".1").stat().st_size > 1_000_000
 
 
 def test_a_release_that_does_not_exist_says_so(boot_machine) -> None:

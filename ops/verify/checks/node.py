@@ -9,7 +9,6 @@ from infra.names import (
     ACTIVATION_LABEL,
     COMPUTE_TYPE_LABEL,
     HYBRID_COMPUTE,
-    HYBRID_ZONE,
     NAME_LABEL,
     ZONE_LABEL,
 )
@@ -97,9 +96,17 @@ def count(context: Context, findings: Findings) -> str:
     return f"{len(deployment.hybrid_nodes)} hybrid, {managed} managed"
 
 
+# The kubelet's flags, as nodeadm and its next upgrade write them.
+_NODE_IP = (
+    "on the machine, set --node-ip=ADDRESS in /etc/nodeadm/nodeConfig.yaml, then sudo nodeadm init "
+    "-c file:///etc/nodeadm/nodeConfig.yaml"
+)
+
+
 @check("node.address", "InternalIPs lie in the remote node network or VPC", needs=_API)
 def address(context: Context, findings: Findings) -> str:
     expected = context.deployment.checks
+    machines = {machine.activation_id: machine for machine in context.deployment.hybrid_nodes}
     for node in context.cluster.nodes:
         networks = expected.remote_node_networks if node.hybrid else (expected.vpc_cidr,)
         ip = parsers.address(node.ip)
@@ -107,7 +114,15 @@ def address(context: Context, findings: Findings) -> str:
             findings.fail(
                 f"{node} has InternalIP {node.ip or 'none'}, outside {listed(networks)}",
                 why="the control plane does not route to it: logs, exec and the VXLAN tunnel fail",
-                fix="check the subnet of the instance, and kubectl get node -o wide",
+                fix="check the subnet of the instance, and kubectl get node -o wide"
+                if not expected.own_site
+                else f"a machine with several interfaces needs --node-ip: {_NODE_IP}",
+            )
+        elif (machine := machines.get(node.activation_id)) and machine.private_ip != node.ip:
+            findings.fail(
+                f"{node} has InternalIP {node.ip}, and the settings say {machine.private_ip}",
+                why="the load balancer and the rules use the address of the settings",
+                fix=f"write the machine's address into hybridNodes[].address, then pulumi up; or {_NODE_IP}",
             )
         findings.evidence.append(f"{node}: {node.ip}")
     return f"{len(context.cluster.nodes)} addresses inside their networks"
@@ -115,12 +130,12 @@ def address(context: Context, findings: Findings) -> str:
 
 @check("node.labels", "hybrid nodes carry the labels that workloads select by", needs=_API)
 def labels(context: Context, findings: Findings) -> str:
-    names = {node.activation_id: node.name for node in context.deployment.hybrid_nodes}
+    machines = {machine.activation_id: machine for machine in context.deployment.hybrid_nodes}
     nodes = context.cluster.hybrid_nodes
     for node in nodes:
-        wanted = {COMPUTE_TYPE_LABEL: HYBRID_COMPUTE, ZONE_LABEL: HYBRID_ZONE}
-        if node.activation_id in names:
-            wanted[NAME_LABEL] = names[node.activation_id]
+        wanted = {COMPUTE_TYPE_LABEL: HYBRID_COMPUTE}
+        if machine := machines.get(node.activation_id):
+            wanted |= {ZONE_LABEL: machine.zone, NAME_LABEL: machine.name}
         if not node.activation_id:
             wanted[ACTIVATION_LABEL] = "(the activation id)"
         wrong = [
@@ -172,7 +187,9 @@ def version_skew(context: Context, findings: Findings) -> str:
             findings.warn(
                 f"{node} runs kubelet {node.kubelet}; the control plane is {server_text}",
                 why="it works, but the node was not replaced when the cluster was upgraded",
-                fix="pulumi up replaces nodes whose version changed",
+                fix="pulumi up replaces nodes whose version changed"
+                if not (node.hybrid and context.deployment.checks.own_site)
+                else f"ops upgrade {node.alias}",
             )
     kubelets = Counter(node.kubelet for node in context.cluster.nodes)
     findings.evidence += [f"{number} x {version}" for version, number in sorted(kubelets.items())]

@@ -37,6 +37,7 @@ class Machine:
     ready: bool = True
     message: str = "kubelet is posting ready status"
     kubelet: str = VERSION
+    settings_ip: str = ""  # where the settings say another address
     mtu: int = 8951
     first_pod_mtu: int = 0  # what a pod got that started before Felix knew the MTU
     labels: dict[str, str] = field(default_factory=dict)
@@ -281,7 +282,7 @@ def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str
             {
                 "name": machine.alias,
                 **({} if world.way else {"instanceId": machine.instance_id}),
-                "privateIp": machine.ip,
+                "privateIp": machine.settings_ip or machine.ip,
                 "activationId": machine.activation,
             }
             for machine in [*world.machines, *world.unjoined]

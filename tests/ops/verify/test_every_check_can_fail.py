@@ -224,6 +224,7 @@ FAULTS = [
         "node.address",
         (on(HYBRID_1, ip="10.91.0.5"), "has InternalIP 10.91.0.5, outside 10.90.0.0/16"),
         (on(MANAGED_1, ip=""), "has InternalIP none, outside 10.10.0.0/16"),
+        (on(HYBRID_1, settings_ip="10.90.1.9"), "and the settings say 10.90.1.9"),
     ),
     *each(
         "node.labels",

@@ -1,0 +1,1 @@
+# Nothing to write to a disk here.
