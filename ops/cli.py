@@ -8,7 +8,7 @@ import typer
 
 from infra.versions import RELEASE
 from ops.doctor.command import doctor
-from ops.join.command import join
+from ops.machines.command import join, leave, upgrade
 from ops.pin.command import pin
 from ops.plan.command import plan
 from ops.ready.command import ready
@@ -17,8 +17,8 @@ from ops.which.command import which
 
 app = typer.Typer(
     name="ops",
-    help="Commands around a deployment: which, ready and plan before it, join for machines of your own, verify after "
-    "it, doctor when it fails; pin a new release.",
+    help="Commands around a deployment: which, ready and plan before it, verify after it, doctor when it fails; join, "
+    "upgrade and leave for machines of your own; pin a new release.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,6 +48,8 @@ app.command("which")(which)
 app.command("ready")(ready)
 app.command("plan")(plan)
 app.command("join")(join)
+app.command("upgrade")(upgrade)
+app.command("leave")(leave)
 app.command("verify")(verify)
 app.command("doctor")(doctor)
 app.add_typer(pin, name="pin")

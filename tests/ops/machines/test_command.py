@@ -110,9 +110,11 @@ def test_an_activation_that_is_over_writes_nothing_and_says_how_to_renew_it(run,
 
 
 def test_a_path_that_cannot_be_written_is_an_error_and_no_traceback(run, tmp_path):
-    done = run("rack-1", "--out", str(tmp_path / "no" / "such" / "file"))
+    (tmp_path / "file").touch()
+    done = run("rack-1", "--out", str(tmp_path / "file" / "below"))
     assert done.exit_code == 2
-    assert "No such file or directory" in done.stderr
+    assert "--out" in done.stderr
+    assert "Choose another path: ops join rack-1 --out PATH" in done.stderr
 
 
 @pytest.mark.parametrize(("words", "shown"), [((), False), (("--show",), True)])
@@ -135,3 +137,65 @@ def test_a_terminal_sees_the_secret_only_when_it_asks(outputs, code, words, show
     assert (code.encode() in seen) is shown
     assert process.returncode == (0 if shown else 2)
     assert code.encode() not in error
+
+
+def test_a_fleet_gets_a_file_for_each_machine(run, tmp_path, code):
+    done = run("--all", "--out", str(tmp_path / "fleet"))
+    assert done.exit_code == 0
+    files = {path.name: f"{path.stat().st_mode & 0o777:o}" for path in (tmp_path / "fleet").iterdir()}
+    assert files == {"rack-1.sh": "600", "rack-2.sh": "600"}
+    assert code in (tmp_path / "fleet/rack-1.sh").read_text()
+    assert code not in done.output
+
+
+def test_a_fleet_of_seeds_is_a_folder_of_folders(run, tmp_path):
+    assert run("--all", "--format", "nocloud", "--out", str(tmp_path / "fleet")).exit_code == 0
+    assert sorted(str(path.relative_to(tmp_path / "fleet")) for path in tmp_path.glob("fleet/*/*")) == [
+        "rack-1/meta-data",
+        "rack-1/user-data",
+        "rack-2/meta-data",
+        "rack-2/user-data",
+    ]
+
+
+def test_a_fleet_whose_activations_are_over_names_them_with_one_command(run, tmp_path):
+    done = run("--all", "--out", str(tmp_path / "fleet"), hours=-1)
+    assert done.exit_code == 1
+    assert "pulumi up --replace '**:Activation::rack-1' --replace '**:Activation::rack-2'" in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("rack-1", "--all"), ("--all",)])
+def test_one_machine_or_a_fleet_with_a_folder(run, words):
+    done = run(*words)
+    assert done.exit_code == 2
+    assert "ops join --all --out FOLDER" in done.stderr
+
+
+def test_an_upgrade_holds_no_secret_and_says_the_steps_in_their_order(outputs, tmp_path, code):
+    file = tmp_path / "up.sh"
+    done = CliRunner().invoke(
+        app, ["upgrade", "rack-1", "--out", str(file), "--outputs", str(outputs(hours=-1))]
+    )
+    assert done.exit_code == 0
+    assert code not in file.read_text()
+    assert "KUBERNETES_VERSION=1.3" in file.read_text()
+    assert "export HTTPS_PROXY=http://proxy.example.internal:3128" in file.read_text()
+    steps = done.stderr.splitlines()
+    assert steps == [
+        (
+            "1. kubectl drain --selector eks-hybrid-calico/name=rack-1 --ignore-daemonsets --delete-emptydir-data "
+            "--timeout 10m"
+        ),
+        f"2. on the machine (10.80.0.11): sudo bash {file}",
+        "3. kubectl wait --for=condition=Ready --timeout 5m node --selector eks-hybrid-calico/name=rack-1",
+        "4. kubectl uncordon --selector eks-hybrid-calico/name=rack-1",
+    ]
+
+
+def test_leaving_needs_no_stack(tmp_path):
+    done = CliRunner().invoke(app, ["leave", "rack-1", "--out", str(tmp_path / "leave.sh")])
+    assert done.exit_code == 0
+    assert "nodeadm" in (tmp_path / "leave.sh").read_text()
+    assert [line[:2] for line in done.stderr.splitlines()] == ["1.", "2.", "3."]
+    assert "kubectl drain" in done.stderr.splitlines()[0]
+    assert "sudo eks-hybrid-leave" in done.stderr.splitlines()[1]

@@ -1,1 +1,0 @@
-"""Writes what a machine of one's own needs to join: `ops join NAME`."""
