@@ -122,6 +122,7 @@ def _elsewhere(failure: Failure) -> Iterator[tuple[str, Place]]:
                 (re.sub(r"(?:assumed-role/[^/ ]+/\S+|user/\w+)(?= is not)", role, line), Place.TEXT)
                 for role in roles
             )
+            yield f"{line}: lookup {HOST} on 172.16.0.10:53", Place.TEXT
             servers = (" on 172.16.0.10:53", " on 10.90.0.2:53")
             yield from (
                 (re.sub(r" on \S+:53(?=:)", server, line), place)
@@ -163,6 +164,16 @@ def test_a_fix_that_cannot_be_taken_back_needs_a_text_that_means_nothing_else(fa
         assert found, text
         # A sentence, or two things that stand together nowhere else; never a word.
         assert len(found[0].split()) >= 3, found[0]
+
+
+@pytest.mark.parametrize("host", ["quay.io", "sts.eu-west-1.amazonaws.com", "ssm.eu-west-1.amazonaws.com"])
+def test_what_the_name_server_of_the_cluster_says_is_not_about_a_node(host: str) -> None:
+    for end, wanted in (
+        ("read udp 192.168.35.4:41->172.16.0.10:53: i/o timeout", ["cluster-dns-silent"]),
+        ("server misbehaving", ["cluster-dns-upstream"]),
+        ("no such host", []),
+    ):
+        assert causes(f'Get "https://{host}/": dial tcp: lookup {host} on 172.16.0.10:53: {end}') == wanted
 
 
 def test_speakers_and_subjects_of_the_rows_exist() -> None:
