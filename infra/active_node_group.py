@@ -20,7 +20,7 @@ from infra.credentials import Identity
 from infra.names import STACK_TAG
 from infra.stored_provider import changed
 
-_INPUTS = ("cluster_name", "node_group", "urn", "stack", "region", "profile", "roles")
+_INPUTS = ("group_id", "urn", "stack", "region", "profile", "roles")
 
 
 class ActiveNodeGroupProvider(ResourceProvider):
@@ -29,8 +29,8 @@ class ActiveNodeGroupProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Ask EKS in every preview and every up, once the group has a name."""
-        if any(isinstance(news[key], Unknown) for key in ("cluster_name", "node_group")):
+        """Ask EKS in every preview and every up, once there is a group."""
+        if isinstance(news["group_id"], Unknown):
             return CheckResult(news, [])
         # Imported here: boto3 takes a quarter of a second.
         from infra.eks_api import CleanupError, explained, open_session
@@ -41,7 +41,7 @@ class ActiveNodeGroupProvider(ResourceProvider):
                 reason = _why_not(session, news)
         except CleanupError as error:
             reason = str(error)
-        return CheckResult(news, [CheckFailure("node_group", reason)] if reason else [])
+        return CheckResult(news, [CheckFailure("group_id", reason)] if reason else [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Follow in place."""
@@ -61,7 +61,7 @@ def _why_not(session: Any, props: dict[str, Any]) -> str | None:
     from infra.eks_api import CLIENT_CONFIG
 
     eks = session.client("eks", config=CLIENT_CONFIG)
-    cluster, name = props["cluster_name"], props["node_group"]
+    cluster, name = props["group_id"].split(":")
     subject = f"the managed node group {name} of cluster {cluster}"
     try:
         group = eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
@@ -93,21 +93,23 @@ def _others(eks: Any, cluster: str, name: str, stack: str) -> list[str]:
 
 
 class ActiveNodeGroup(pulumi.dynamic.Resource, module="ekshybrid", name="ActiveNodeGroup"):
-    """The resource itself: it exists when `node_group` is ACTIVE. `urn` is that of the group, for the way out."""
+    """The resource itself: it exists when the node group is ACTIVE.
+
+    `group_id` is the group's id, CLUSTER:NAME. Its name would not do: that is known in a preview before there is a
+    group. `urn` is the group's, for the way out.
+    """
 
     def __init__(
         self,
         name: str,
         *,
         account: Account,
-        cluster_name: pulumi.Input[str],
-        node_group: pulumi.Input[str],
+        group_id: pulumi.Input[str],
         urn: pulumi.Input[str],
         opts: pulumi.ResourceOptions,
     ) -> None:
         props = {
-            "cluster_name": cluster_name,
-            "node_group": node_group,
+            "group_id": group_id,
             "urn": urn,
             "stack": account.tags[STACK_TAG],
             **account.identity.stored,

@@ -74,8 +74,7 @@ class ManagedNodes(pulumi.ComponentResource):
         active = ActiveNodeGroup(
             name,
             account=args.account,
-            cluster_name=args.cluster.name,
-            node_group=self.name,
+            group_id=self.node_group.id,
             urn=self.node_group.urn,
             opts=self._child,
         )

@@ -13,8 +13,7 @@ from infra.active_node_group import ActiveNodeGroupProvider
 URN = "urn:pulumi:dev::eks-hybrid-calico::ekshybrid:managed_nodes:ManagedNodes$aws:eks/nodeGroup:NodeGroup::managed"
 STACK = "eks-hybrid-calico/dev"
 ASKED = {
-    "cluster_name": "it",
-    "node_group": "managed-new",
+    "group_id": "it:managed-new",
     "urn": URN,
     "stack": STACK,
     "region": "eu-central-1",
@@ -101,9 +100,8 @@ def test_without_the_permission_it_stops_and_says_which(eks):
 
 
 @pytest.mark.usefixtures("eks")
-@pytest.mark.parametrize("key", ["cluster_name", "node_group"])
-def test_a_group_that_is_yet_to_be_made_is_not_asked_for(key):
-    assert refusal(**{key: Unknown()}) is None
+def test_a_group_that_is_yet_to_be_made_is_not_asked_for():
+    assert refusal(group_id=Unknown()) is None
 
 
 def test_the_provider_is_kept_by_reference_and_follows_in_place():
@@ -111,6 +109,6 @@ def test_the_provider_is_kept_by_reference_and_follows_in_place():
     assert b"infra.active_node_group" in pickle.dumps(provider)
     assert provider.__dict__ == {}
     assert provider.diff("id", ASKED, ASKED).changes is False
-    changed = provider.diff("id", ASKED, {**ASKED, "node_group": "managed-newer"})
+    changed = provider.diff("id", ASKED, {**ASKED, "group_id": "it:managed-newer"})
     assert (changed.changes, changed.replaces) == (True, [])
     assert provider.create(ASKED).outs == provider.update("id", {}, ASKED).outs == ASKED
