@@ -223,7 +223,7 @@ fetch() {
     ((code)) || return 0
     rm -f "$file"
     # On a full disk there is no room for curl's own words either.
-    ((code != 23)) || fail "cannot write $file: $(df --human-readable "${file%/*}" | tail -n 1)"
+    ((code != 23)) || fail "cannot write $file: curl: (23), $(df --human-readable "${file%/*}" | tail -n 1)"
     # A bucket says 403 for a file that is not there.
     if [[ $answer == 40[34] ]]; then
         say "releases: https://github.com/aws/eks-hybrid/releases"
