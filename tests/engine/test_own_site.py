@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
+from infra.names import LEAVE
 from ops.cli import app
 from tests.engine.harness import name_of, needs, type_of
 from tests.engine.hybrid_apis import RegistrationError
@@ -238,8 +239,9 @@ def test_an_attachment_that_its_owner_has_not_accepted_stops_the_first_up_at_the
 
 def test_up_ends_without_a_person_and_says_what_is_left_to_do(rig, built):
     assert rig.apis.machines == {}
-    assert "2 machines of your own to join, unless they have: ops join rack-1, ops join rack-2" in (
-        built.run.text
+    assert (
+        "2 machines of your own to join, unless they have: ops join --all --out FOLDER (rack-1, rack-2)"
+        in (built.run.text)
     )
 
 
@@ -363,8 +365,7 @@ def test_ops_join_hands_out_the_renewed_activation(renewed):
 
 def test_a_machine_that_goes_is_drained_told_how_to_leave_and_forgotten(rig, joined, removed):
     machine, text = joined.name, removed.run.text
-    told = text.index(f"{machine}: if this machine still runs, run on it: sudo systemctl disable --now")
-    assert "sudo nodeadm uninstall --skip pod-validation,node-validation" in text
+    told = text.index(f"{machine}: if this machine still runs, run on it: {LEAVE}")
     assert told < text.index(f"{machine}: Kubernetes Node deleted")
     assert told < text.index(f"{machine}: SSM registration removed")
     assert "EC2 instance" not in text
