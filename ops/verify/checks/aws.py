@@ -35,7 +35,7 @@ def cluster(context: Context, findings: Findings) -> str:
         findings.fail(
             f"there is no cluster {name} in {context.deployment.checks.region}",
             why="it was deleted outside Pulumi, or the outputs are of an older deployment",
-            fix="pulumi refresh, then pulumi up",
+            fix="PULUMI_K8S_DELETE_UNREACHABLE=true pulumi refresh, then pulumi up",
         )
         return ""
     if found.get("status") != "ACTIVE":

@@ -128,6 +128,17 @@ def address(context: Context, findings: Findings) -> str:
     return f"{len(context.cluster.nodes)} addresses inside their networks"
 
 
+def _replacement(name: str, *, own: bool) -> str:
+    """Say how a machine joins anew: its activation has admitted one machine, so the next one needs its own."""
+    if own:
+        return (
+            f"drain the node, on the machine sudo nodeadm uninstall, then pulumi up --replace '**:Activation::{name}'"
+            f" and ops join {name} for a new activation"
+        )
+    # No node's name holds a dot, so this pattern means one node.
+    return f"replace the node: pulumi up --replace '**:Activation::{name}.*'"
+
+
 @check("node.labels", "hybrid nodes carry the labels that workloads select by", needs=_API)
 def labels(context: Context, findings: Findings) -> str:
     machines = {machine.activation_id: machine for machine in context.deployment.hybrid_nodes}
@@ -147,7 +158,7 @@ def labels(context: Context, findings: Findings) -> str:
             findings.fail(
                 f"{node}: {listed(wrong)}",
                 why="the labels come from --node-labels in its NodeConfig; sample-app and nw-check select by them",
-                fix=f"replace the node: pulumi up --target-replace URN of {node.alias}; "
+                fix=f"{_replacement(machine.name if machine else node.alias, own=context.deployment.checks.own_site)}; "
                 f"or for now: kubectl label node {node.name} --overwrite KEY=VALUE",
             )
     return f"{len(nodes)} hybrid nodes labelled"
@@ -198,11 +209,15 @@ def version_skew(context: Context, findings: Findings) -> str:
 
 @check("node.no-aws-node", "the VPC CNI (aws-node) is absent", needs=_API)
 def no_aws_node(context: Context, findings: Findings) -> str:
+    deployment = context.deployment
     if context.kube.daemon_set("kube-system", "aws-node") is not None:
         findings.fail(
             "kube-system has a DaemonSet aws-node",
             why="the VPC CNI writes 10-aws.conflist, which sorts before Calico's: new pods get VPC addresses",
-            fix="kubectl -n kube-system delete daemonset aws-node, then replace the managed nodes it had configured",
+            # As an add-on it would come back.
+            fix=f"aws eks delete-addon --region {deployment.checks.region} --cluster-name {deployment.cluster_name}"
+            " --addon-name vpc-cni, if it is one (ResourceNotFoundException: it is not); then kubectl -n kube-system"
+            " delete daemonset aws-node --ignore-not-found; then replace the managed nodes it had configured",
         )
     return "no aws-node DaemonSet"
 

@@ -192,6 +192,7 @@ def coredns_spread(context: Context, findings: Findings) -> str:
     said = []
     for side, deployment in (("managed", CORE_DNS), ("hybrid", HYBRID_CORE_DNS)):
         nodes = {node.name: node for node in context.cluster.nodes if node.hybrid == (side == "hybrid")}
+        ready = sorted(pod.name for pod in pods if pod.ready and pod.node in nodes)
         serving = sorted({nodes[pod.node].alias for pod in pods if pod.ready and pod.node in nodes})
         said.append(f"{side}: {listed(serving)}")
         if nodes and not serving:
@@ -206,7 +207,11 @@ def coredns_spread(context: Context, findings: Findings) -> str:
             findings.warn(
                 f"all CoreDNS pods of the {side} side run on {serving[0]}",
                 why="when that node goes, the other side answers until they are moved",
-                fix=f"kubectl -n kube-system rollout restart deployment {deployment}",
+                # A rollout spreads new pods by where the old ones are, and put both on one node again.
+                fix=f"kubectl -n kube-system delete pod {ready[-1]}"
+                if len(ready) > 1
+                else f"kubectl -n kube-system describe deployment {deployment}; "
+                "kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
             )
     return f"runs on {'; '.join(said)}"
 

@@ -109,7 +109,7 @@ def test_colour_adds_escapes_and_nothing_else(faulty: Run) -> None:
 def test_the_words_seen_why_fix_are_dim_and_what_follows_is_not(faulty: Run) -> None:
     coloured = rendered(faulty, "pretty", color=True)
 
-    assert "\x1b[2m      fix  \x1b[0m\x1b[36mkubectl -n kube-system rollout restart" in coloured
+    assert "\x1b[2m      fix  \x1b[0m\x1b[36mkubectl -n kube-system delete pod" in coloured
 
 
 def test_a_terminal_without_unicode_gets_plain_symbols(faulty: Run) -> None:
