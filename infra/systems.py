@@ -13,10 +13,12 @@ from typing import Final, Literal
 class System:
     """`images` are the public SSM parameters that hold the newest image of an architecture.
 
-    `os_release` is ID and VERSION_ID of /etc/os-release, `packages` the package manager that nodeadm runs.
+    `root_device` is the device name that those images boot from, `os_release` ID and VERSION_ID of
+    /etc/os-release, `packages` the package manager that nodeadm runs.
     """
 
     images: Mapping[str, str]
+    root_device: str
     os_release: str
     packages: Literal["apt", "dnf"]
 
@@ -31,6 +33,7 @@ def _ubuntu(version: str, volume: str) -> System:
     image = f"/aws/service/canonical/ubuntu/server/{version}/stable/current/{{}}/hvm/ebs-{volume}/ami-id"
     return System(
         images={name: image.format(name) for name in ("arm64", "amd64")},
+        root_device="/dev/sda1",
         os_release=f"ubuntu {version}",
         packages="apt",
     )
@@ -47,6 +50,7 @@ SYSTEMS: Final[Mapping[str, System]] = MappingProxyType(
                 "arm64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
                 "amd64": "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
             },
+            root_device="/dev/xvda",
             os_release="amzn 2023",
             packages="dnf",
         ),

@@ -1,4 +1,4 @@
-"""Who signs in, and what the account has against what the program asks for. Everything here reads, or is a dry run."""
+"""Who signs in, and what the account has against what the program asks for. Everything here only reads."""
 
 from __future__ import annotations
 
@@ -29,9 +29,6 @@ _AFTER_SUPPORT: Final = {
     "STANDARD": "EKS upgrades the control plane by itself, one minor version, without the nodes (supportType STANDARD)",
     "EXTENDED": "the control plane costs six times as much (supportType EXTENDED)",
 }
-_DRY_RUN_SAYS_YES: Final = "DryRunOperation"
-# Without a default VPC a dry run cannot be put, which says nothing about a policy.
-_NO_PLACE: Final = ("MissingInput", "VPCIdNotSpecified", "InvalidSubnetID.NotFound", "no image")
 
 
 @check("who.identity", "AWS knows who signs in", needs=("plan.settings",))
@@ -118,7 +115,7 @@ def types(context: Context, findings: Findings) -> str:
         )
         if not there:
             findings.fail(f"{type_} is not offered in {listed(needed)}", why="AWS has none there", fix=fix)
-        elif type_ in known and not _fits(known[type_], arm64=_arm64(type_)):
+        elif type_ in known and not _fits(known[type_], arm64=is_arm64(type_)):
             findings.fail(f"{type_} does not run the image", why="its architecture is another", fix=fix)
     return f"{listed(wanted.types)} can be had in {listed(zones)}"
 
@@ -139,7 +136,8 @@ def _described(context: Context) -> dict[str, dict[str, Any]]:
     return {each["InstanceType"]: each for each in found}
 
 
-def _arm64(type_: str) -> bool:
+def is_arm64(type_: str) -> bool:
+    """Tell from the name of an instance type whether its processor is Graviton."""
     return re.fullmatch(r"a1|[a-z]+[0-9]+g[a-z]*", type_.partition(".")[0]) is not None
 
 
@@ -461,55 +459,3 @@ def version(context: Context, findings: Findings) -> str:
             )
     support = f", in standard support until {end:%Y-%m-%d}" if isinstance(end, datetime) else ""
     return f"Kubernetes {wanted.kubernetes} is offered{support}"
-
-
-@asked("account.dry-run", "instances may be started")
-def dry_run(context: Context, findings: Findings) -> str | Outcome:
-    wanted = context.wanted
-    asked: list[str] = []
-    for what, type_ in (
-        ("hybrid", next(iter(wanted.hybrid), "")),
-        ("managed", (*wanted.managed_types, "")[0]),
-    ):
-        if not type_:
-            continue
-        image = _image_for(context, type_)
-        answer = _try_to_run(context, type_, image) if image else "no image"
-        if answer is None:
-            asked.append(f"{what} {type_}")
-        elif answer in _NO_PLACE:
-            return skipped(f"not known: a dry run is not possible here ({answer})")
-        else:
-            findings.fail(
-                f"a {what} {type_} may not be started: {answer}",
-                why="the account, a policy of the organization, or these credentials refuse it",
-                fix="ask who manages the account; aws sts decode-authorization-message shows a policy's reason",
-            )
-    return f"a dry run was allowed: {listed(asked)}"
-
-
-def _image_for(context: Context, type_: str) -> str | None:
-    words = ("arm64",) if _arm64(type_) else ("amd64", "x86_64")
-    name = next((each for each in context.wanted.images if any(word in each for word in words)), None)
-    found = context.ask("ssm", "get_parameter", missing=("ParameterNotFound",), Name=name) if name else None
-    return found["Parameter"]["Value"] if found else None
-
-
-def _try_to_run(context: Context, type_: str, image: str) -> str | None:
-    """Ask for a machine without getting one. None: it would be allowed; else AWS's code or sentence."""
-    arguments: dict[str, Any] = {
-        "InstanceType": type_,
-        "ImageId": image,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "DryRun": True,
-    }
-    try:
-        context.aws.ask("ec2", "run_instances", **arguments)
-    except AskError as error:
-        found = re.search(r"\(([\w.]+)\)", error.problem.seen)
-        code = found[1] if found else ""
-        if code == _DRY_RUN_SAYS_YES:
-            return None
-        return code if code in _NO_PLACE else error.problem.seen
-    return None
