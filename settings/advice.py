@@ -13,7 +13,7 @@ from settings.values import EVERYWHERE, EXAMPLE_HOST, EXAMPLE_PUBLIC, nodeadm_re
 # https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/onpremises
 _NODES_WITHOUT_TYPHA: Final = 50
 
-# 1446 bytes less 50 for VXLAN: https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
+# The most that any carries: 1446 bytes less 50 for VXLAN, see POD_MTU_ACROSS_A_VPN.
 _POD_MTU_OF_A_VPN: Final = 1396
 
 _SUPPORT_NOTICE: Final = timedelta(days=60)

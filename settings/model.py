@@ -26,6 +26,7 @@ from settings.values import (
     EXAMPLE_TRANSIT_GATEWAY,
     EXAMPLE_VPN_GATEWAY,
     NODE_NAME_LENGTH,
+    POD_MTU_ACROSS_A_VPN,
     Address,
     AnySource,
     CalicoVersion,
@@ -55,8 +56,6 @@ from settings.values import (
 _NOT_TRIED = {"rhel": "RHEL is not supported: the join was never run on it, see docs/data-centre.md"}
 _MANIFEST_URL = versions.calico_manifest_url(versions.CALICO_DEFAULT)
 ARCHITECTURES: tuple[instances.Architecture, ...] = ("amd64", "arm64")
-# A site-to-site VPN carries 1446 bytes (https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html), VXLAN takes 50.
-POD_MTU_ACROSS_A_VPN = 1390
 ACTIVATION_HOURS = 24
 SUPPORT_TYPES = ("STANDARD", "EXTENDED")
 CONTROL_PLANE_LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")

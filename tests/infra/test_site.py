@@ -206,7 +206,7 @@ def test_the_code_of_an_activation_is_in_no_other_output(own):
 def test_verify_learns_of_the_site(own):
     checks = own.stack_outputs["opsOnly"]
     assert checks["remoteNodeNetworks"] == RANGES
-    assert checks["podMtu"] == 1390
+    assert checks["podMtu"] == 1356
     assert checks["transitGatewayId"] == "tgw-0123456789abcdef0"
     assert "onPremVpcId" not in checks
 

@@ -26,7 +26,7 @@ def test_without_ranges_the_site_is_the_vpc_that_plays_one(parse):
 def test_a_site_of_ones_own_has_machines_with_addresses_and_an_mtu_that_a_vpn_carries(parse):
     found = parse(site=SITE, hybridNodes=[MACHINE, {**MACHINE, "name": "b", "address": "10.80.0.12"}])
     assert found.site.is_own
-    assert found.calico_mtu == 1390
+    assert found.calico_mtu == 1356
     assert [(node.address, node.architecture) for node in found.hybrid_nodes] == [
         ("10.80.0.11", "amd64"),
         ("10.80.0.12", "amd64"),
@@ -250,7 +250,7 @@ def test_an_mtu_that_pods_cannot_have_is_refused(rejects, value):
         "podMtu",
         value,
         f"podMtu {value} is not an MTU that pods can have. 0 is automatic, 1280 to 8951 bytes are possible; across a "
-        "site-to-site VPN 1390 fits, e.g. pulumi config set podMtu 1390",
+        "site-to-site VPN 1356 fits, e.g. pulumi config set podMtu 1356",
     )
 
 

@@ -150,7 +150,7 @@ def ping_sized(context: Context, findings: Findings) -> str:
             f"{listed((f'{names[a].alias} -> {names[b].alias}' for a, b in these), most=3)}{limit}",
             why="small packets pass, so something between the nodes has a smaller MTU than the pods were given: "
             "VXLAN adds 50 bytes, and a peering between regions carries 1500",
-            fix="pulumi config set podMtu N, where N is what the link carries less 50 (1390 fits a site-to-site VPN), "
+            fix="pulumi config set podMtu N, where N is what the link carries less 50 (1356 fits every VPN), "
             "then pulumi up; pods keep what they got until they start anew"
             if context.deployment.checks.pod_mtu
             else "kubectl -n kube-system set env daemonset/calico-node FELIX_VXLANMTU=1450 shows whether it helps; "
