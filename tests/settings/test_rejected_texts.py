@@ -5,8 +5,8 @@ import pytest
 VALID = (
     "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
     " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes, hybridNodes,"
-    " site, podMtu, activationHours, apiAllowedCidrs, albAllowedCidrs, albCertificateArn, albHostName, sampleNodePort,"
-    " webhookPorts, metricsServer, controlPlaneLogs"
+    " site, podMtu, activationHours, clusterAdmins, apiAllowedCidrs, albAllowedCidrs, albCertificateArn, albHostName,"
+    " sampleNodePort, webhookPorts, metricsServer, controlPlaneLogs"
 )
 DIGEST = "0123456789abcdef" * 4
 LONG = "a" * 101
@@ -159,7 +159,7 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
             [{"name": "a"}, {"name": "b", "disk": 30}],
             (
                 "hybridNodes[1].disk is not a setting of hybridNodes[1]. Valid are name, instanceType,"
-                " os, diskGiB, address, architecture. Remove"
+                " os, diskGiB, address, architecture, zone, labels, taints. Remove"
                 " it, e.g. pulumi config rm --path 'hybridNodes[1].disk'"
             ),
         ),
