@@ -148,7 +148,7 @@ def test_two_pythons_on_one_stack_see_no_difference_and_another_class_is_one(pro
     four, five = pickled(provider, 4), pickled(provider, 5)
     assert four != five
     assert serialize_provider(provider) in (four, five)
-    props = {**PROPS, "stack": "p/s"}
+    props = {**PROPS, "stack": "p/s", "kubernetesVersion": "1.36"}
     assert provider.diff(MINE, {**props, PROVIDER_KEY: four}, {**props, PROVIDER_KEY: five}).changes is False
     other = pickled(OwnMachineCleanupProvider(), 4)
     result = provider.diff(MINE, {**props, PROVIDER_KEY: other}, {**props, PROVIDER_KEY: four})
