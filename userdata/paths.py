@@ -34,5 +34,4 @@ STATE = "/run/eks-hybrid-join"
 RESTART_COMMAND = "sudo systemctl restart eks-hybrid-join"
 """Tries again at once, on a machine that has not joined; also after a final failure."""
 
-STATUS_COMMAND = "systemctl status eks-hybrid-join"
 LOG_COMMAND = "sudo journalctl --unit eks-hybrid-join"

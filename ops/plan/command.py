@@ -94,12 +94,14 @@ def _open(found: Plan, path: Path) -> None:
 
 
 def _draw(found: Plan, path: Path) -> None:
-    from ops.plan.picture import write
+    from ops.plan.picture import draw
 
     try:
-        write(found.recording, found.flows, path, concealed=found.concealed)
+        if path.suffix != ".svg":
+            raise ValueError("a picture is an SVG, its name ends in .svg: --picture stack.svg")
+        path.write_text(found.concealed(draw(found.recording, found.flows)), encoding="utf-8")
     except (ValueError, OSError) as error:
-        typer.echo(str(error), err=True)
+        typer.echo(f"--picture {path}: {error}", err=True)
         raise typer.Exit(2) from None
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from ops.plan import firewall
 from ops.plan.evaluation import Plan
 from ops.plan.flows import Expectations, prove
-from ops.plan.picture.drawing import draw
+from ops.plan.picture import draw
 from tests.conftest import OWN_SITE
 
 RANGES = ["10.80.0.0/16", "10.81.0.0/24"]

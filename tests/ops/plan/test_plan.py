@@ -258,13 +258,13 @@ def test_a_plan_says_which_settings_it_could_not_see(monkeypatch, tmp_path, conf
 
 
 def test_a_secret_setting_is_in_no_form_of_the_plan(plan, tmp_path):
-    from ops.plan.picture import write
+    from ops.plan.command import _draw
 
     secret = "192.168.0.0/16"
     hidden = dataclasses.replace(plan, concealed=lambda text: text.replace(secret, "[secret]"))
     assert secret in to_json(plan)
     assert secret not in to_json(hidden)
-    write(plan.recording, plan.flows, tmp_path / "x.svg", concealed=hidden.concealed)
+    _draw(hidden, tmp_path / "x.svg")
     assert secret not in (tmp_path / "x.svg").read_text()
 
 
