@@ -96,11 +96,13 @@ def recorded(deployment: Mapping[str, Any]) -> dict[str, str]:
     """
     urns: dict[str, str] = {}
     for resource in deployment.get("resources") or ():
-        inputs, urn = resource.get("inputs") or {}, str(resource.get("urn"))
-        urns[str(resource.get("id"))] = urn
-        urns[str(inputs.get("transitGatewayId"))] = urn
-        if keys := _BY_INPUTS.get(str(resource.get("type"))):
-            urns[" ".join(str(inputs.get(key)) for key in keys)] = urn
+        type_, inputs = str(resource.get("type")), resource.get("inputs") or {}
+        # What is not AWS's may have the id of something that is: the clean-up of a node has its activation's.
+        if type_.startswith("aws:"):
+            keys = _BY_INPUTS.get(type_, ())
+            known_by = " ".join(str(inputs.get(key)) for key in keys)
+            for ident in (resource.get("id"), inputs.get("transitGatewayId"), known_by):
+                urns[str(ident)] = str(resource.get("urn"))
     return urns
 
 

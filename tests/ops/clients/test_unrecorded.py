@@ -222,9 +222,11 @@ def test_a_state_is_read_by_ids_and_by_what_a_route_is():
                     "id": "r-1",
                     "inputs": {"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0"},
                 },
-                {"urn": "urn:3", "type": "other", "inputs": {"transitGatewayId": "tgw-1"}},
+                {"urn": "urn:3", "type": "aws:a", "inputs": {"transitGatewayId": "tgw-1"}},
+                {"urn": "urn:4", "type": "pulumi-python:dynamic/ekshybrid:NodeCleanup", "id": "1111"},
             ]
         }
     )
     assert (state["vpc-1"], state["rtb-1 0.0.0.0/0"], state["tgw-1"]) == ("urn:1", "urn:2", "urn:3")
+    assert "1111" not in state
     assert unrecorded.recorded({}) == {}
