@@ -223,8 +223,9 @@ def refused(rig, renamed):
 
 @pytest.fixture(scope="module")
 def destroyed(rig, refused):
-    """`pulumi destroy`."""
+    """`pulumi destroy` while a machine runs that has joined under its new name."""
     assert refused.run.code != 0
+    run_on_the_machine(rig, "rack-7", ops_join(rig, "rack-7").stdout)
     return rig.stack.step(rig.stack.destroy)
 
 
