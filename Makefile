@@ -63,7 +63,7 @@ test: $(VENV)/.dev ## Run the tests: no account
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-engine: $(VENV)/.dev ## Run the program in the real Pulumi engine against stand-in providers: no account
-	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m pytest -m engine tests/engine $(ARGS)
+	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile -m engine tests/engine $(ARGS)
 
 test-cluster: $(VENV)/.dev ## Run what Kubernetes runs on a real control plane without machines: no account
 	@kubernetes=$$(.ci/install-kubernetes) && pulumi=$$(.ci/install-pulumi) && \
