@@ -181,6 +181,8 @@ def go(small_rig, tmp_path):
         # What an earlier run left on purpose is no business of this one.
         (stack.standin / "journal.jsonl").unlink(missing_ok=True)
         (stack.standin / "ops.txt").unlink(missing_ok=True)
+        for state in stack.state_file.parent.glob("acceptance-*.json"):
+            state.unlink()
         (stack.standin / "ops.json").write_text(json.dumps({"plan": PLAN, **(ops or {})}))
         stack.order(**(orders or {}))
         process = start(small_rig, tmp_path / "report", "--upgrade", *options)
