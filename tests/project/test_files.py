@@ -40,6 +40,16 @@ def test_every_make_command_that_the_readme_names_exists():
     assert named - {"and"} <= targets
 
 
+@pytest.mark.parametrize("name", ["README.md", "Pulumi.README.md", "CONTRIBUTING.md", *PAGES])
+def test_what_make_has_a_target_for_is_written_with_make(name):
+    """Pulumi's commands stand for all else, `pulumi up --replace` among it; ops stands for what has no target."""
+    text = (ROOT / name).read_text()
+    targets = "|".join(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    blocks = "".join(re.findall(r"```(?:sh)?\n(.*?)```", text, re.DOTALL))
+    assert re.findall(rf"\.venv/bin/ops (?:{targets})\b.*", text) == []
+    assert re.findall(r"^ *pulumi (?:up|destroy|preview)\b(?! --).*", blocks, re.MULTILINE) == []
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", *PAGES])
 def test_every_link_to_this_repository_leads_somewhere(name):
     links = re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text())
