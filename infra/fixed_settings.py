@@ -54,8 +54,9 @@ class FixedSettingsProvider(ResourceProvider):
             present = _ask(_olds or inputs, inputs)
         except NoAnswerError as error:
             if not _olds and unset:
+                why = str(error).removesuffix(".")
                 reason = (
-                    f"EKS could not be asked whether this stack has a control plane already: {error}. Without an answer"
+                    f"EKS could not be asked whether this stack has a control plane already: {why}. Without an answer"
                     f" this release's defaults would change what it has. Repeat it, or set {', '.join(unset)}"
                 )
                 return CheckResult(inputs, [CheckFailure("clusterName", reason)])

@@ -62,10 +62,11 @@ class RealApis(HybridApis):
 
     def _describe_cluster(self, name: str) -> Answer:
         status, document = super()._describe_cluster(name)
-        document["cluster"] |= {
-            "endpoint": self._cluster.url,
-            "certificateAuthority": {"data": b64encode(self._cluster.authority.encode()).decode()},
-        }
+        if status == 200:
+            document["cluster"] |= {
+                "endpoint": self._cluster.url,
+                "certificateAuthority": {"data": b64encode(self._cluster.authority.encode()).decode()},
+            }
         return status, document
 
 

@@ -3,7 +3,8 @@
 import base64
 import copy
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -65,15 +66,16 @@ class Eks:
         return {"cluster": self._cluster}
 
 
-def client_of(world: World, lines: list[str]) -> EksApi:
+def client_of(world: World, lines: list[str], sleep: Callable[[float], None] = time.sleep) -> EksApi:
     """The program's own client, signed in as the administrator of the test's cluster."""
-    return EksApi("test", eks=Eks(world), ssm=None, token=lambda: "admin-token", report=lines.append)
+    token, report = lambda: "admin-token", lines.append
+    return EksApi("test", eks=Eks(world), ssm=None, token=token, report=report, sleep=sleep)
 
 
-def drain_node(world: World, activation_id: str, **arguments) -> list[str]:
+def drain_node(world: World, activation_id: str) -> list[str]:
     """Drain what joined with an activation; returns the lines reported."""
     lines: list[str] = []
-    drain(activation_id, client_of(world, lines), **arguments)
+    drain(activation_id, client_of(world, lines))
     return lines
 
 
@@ -163,7 +165,9 @@ def test_a_real_budget_that_allows_nothing_is_reported_in_the_servers_words_and_
     world.put(workload("Deployment", SHOP), never)
     world.wait_available(("shop", SAMPLE_NAMESPACE))
     clock = iter([0.0, 1.0, *[DRAIN_WITHIN_S + 1.0] * 9])
-    lines = drain_node(world, IDS[0], now=lambda: next(clock), sleep=lambda _: None)
+    lines: list[str] = []
+    api = client_of(world, lines, sleep=lambda _: None)
+    drain(IDS[0], api, now=lambda: next(clock))
 
     name = old["metadata"]["name"]
     shop = [line for line in lines if f"{name}: sample/shop-" in line]

@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from tests.engine.aws_cli import write_aws_cli
+from tests.engine.standin import warm
 from tests.engine.standin.world import World
 
 REPOSITORY = Path(__file__).parents[2]
@@ -154,8 +155,8 @@ class Stack:
         for package in ("aws", "eks", "kubernetes"):
             starter = self.folder / "plugins" / package / f"pulumi-resource-{package}"
             starter.parent.mkdir(parents=True)
-            serve = f"exec '{sys.executable}' -m tests.engine.standin {package}"
-            starter.write_text(f"#!/bin/sh\nPYTHONPATH='{REPOSITORY}' {serve}\n", encoding="utf-8")
+            serve = f"exec '{sys.executable}' -IS '{warm.START}' '{warm.address()}' {package}"
+            starter.write_text(f"#!/bin/sh\n{serve}\n", encoding="utf-8")
             starter.chmod(0o755)
             plugins.append({"name": package, "path": str(starter.parent)})
         file = self.project / "Pulumi.yaml"

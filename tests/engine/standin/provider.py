@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import secrets
 import sys
 import threading
@@ -11,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -54,7 +53,7 @@ class _FailedStatus(grpc.Status):
 
 
 class StandIn:
-    """One provider process. The engine starts one for every provider resource of the stack."""
+    """One provider process, see warm.py. The engine starts one for every provider resource of the stack."""
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -357,7 +356,7 @@ def _answering(handler: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerCon
 
 
 def serve(package: str) -> None:
-    """Serve the provider `package` on a free port, named on stdout for the engine, until it ends us."""
+    """Serve the provider `package` on a free port, named on stdout for the engine, until the process ends."""
     stand_in, servicer = StandIn(package), provider_pb2_grpc.ResourceProviderServicer()
     for rpc, handler in {
         "Cancel": stand_in.cancel,
@@ -382,8 +381,4 @@ def serve(package: str) -> None:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    engine = os.getppid()
-    # The engine ends its plugins by an interrupt, and prints what they say then.
-    with suppress(KeyboardInterrupt):
-        while os.getppid() == engine and server.wait_for_termination(timeout=1):
-            pass  # and not for ever: an engine that was killed tells nobody
+    server.wait_for_termination()
