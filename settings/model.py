@@ -40,6 +40,7 @@ from settings.values import (
     PublicSource,
     SessionDuration,
     Sha256,
+    Tags,
     Taint,
     Whole,
     Zone,
@@ -215,7 +216,7 @@ class NodeadmSha256(_Model):
 class DefaultTags(_Model):
     """Pulumi's own `aws:defaultTags`: tags for everything that the AWS provider makes."""
 
-    tags: dict[str, str] = Field({}, description="a map of tags")
+    tags: Tags = Field({}, description="a map of tags")
 
 
 class AssumeRole(_Model):

@@ -279,6 +279,9 @@ _LABEL_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
 _LABEL_KEY = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}")
 _LABEL_VALUE = re.compile(rf"({_LABEL_NAME})?")
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html: 50 on one resource; ours are
+# fewer than ten (tests/infra/test_contracts.py).
+_MOST_TAGS = 40
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 EXAMPLE_TAINT: Final = "dedicated=batch:NoSchedule"
 
@@ -319,6 +322,25 @@ def _taint(text: str) -> str:
         )
     _label_key(match[1], example=EXAMPLE_TAINT)
     return text
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    for key in tags:
+        part = f'["{key}"]'
+        if key.lower().startswith("aws:"):
+            raise rejected(
+                f"has the key {key}, and aws: is reserved for AWS", "Remove it", part=part, remove=True
+            )
+        if first := seen.get(key.lower()):
+            wrong = f"has {first} and {key}, which are one key for IAM: it does not tell small letters from capitals"
+            raise rejected(wrong, "Remove one of them", part=part, remove=True)
+        seen[key.lower()] = key
+        if len(seen) > _MOST_TAGS:
+            wrong = f"has {len(tags)} tags"
+            advice = f"{_MOST_TAGS} are possible: AWS takes 50 on one resource, and this program's own come to them"
+            raise rejected(wrong, advice, part=part, remove=True)
+    return tags
 
 
 def _no_proxy(text: str) -> str:
@@ -385,6 +407,7 @@ Address = Annotated[str, AfterValidator(_address)]
 NoProxy = Annotated[str, AfterValidator(_no_proxy)]
 Labels = Annotated[dict[str, str], AfterValidator(_labels)]
 Taint = Annotated[str, AfterValidator(_taint)]
+Tags = Annotated[dict[str, str], AfterValidator(_tags)]
 Zone = Annotated[
     str,
     matching(

@@ -233,6 +233,22 @@ def test_a_mistake_in_the_default_tags_is_named_by_its_own_key():
         )
 
 
+@pytest.mark.parametrize(
+    ("tags", "wrong"),
+    [
+        ({"aws:owner": "me"}, "has the key aws:owner, and aws: is reserved for AWS"),
+        ({"Owner": "me", "owner": "you"}, "has Owner and owner, which are one key for IAM"),
+        ({f"tag-{number}": "" for number in range(41)}, "has 41 tags. 40 are possible"),
+    ],
+)
+def test_default_tags_that_aws_refuses_half_way_are_refused_before(tags, wrong):
+    raw = {"aws:region": "ap-northeast-1", "aws:defaultTags": json.dumps({"tags": tags})}
+    with pytest.raises(settings.SettingsError, match=wrong) as error:
+        settings.parse(raw, project=PROJECT)
+    key = list(tags)[-1]
+    assert f"pulumi config rm --path 'aws:defaultTags.tags[\"{key}\"]'" in str(error.value)
+
+
 def test_support_is_standard_unless_somebody_pays_for_more(parse):
     assert parse().support_type == "STANDARD"
     assert parse(supportType="EXTENDED").support_type == "EXTENDED"
