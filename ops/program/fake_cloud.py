@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from ops.program import sdk
 
-# The prefix AWS gives to the identity of each type; everything else is identified by its name.
-_ID_PREFIX = {
+# The prefix AWS gives to the identity of each type, here and in the engine tests; everything else has its name.
+ID_PREFIXES = {
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "sg",
     "aws:ec2/eip:Eip": "eipalloc",
     "aws:ec2/instance:Instance": "i",
@@ -61,7 +61,7 @@ class FakeCloud:
         if not custom:
             return "", self._packaged(urn, type_, inputs)
         short = f"{name}-{digest(urn, 7)}"
-        prefix = _ID_PREFIX.get(type_)
+        prefix = ID_PREFIXES.get(type_)
         id_ = f"{prefix}-0{digest(urn, 16)}" if prefix else short
         make = self._OUTPUTS.get(type_)
         outputs = make(self, id_, short, urn, inputs) if make else {}

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ops.program.fake_cloud import ID_PREFIXES
 from tests.engine.standin import schema, wire
 
 ACCOUNT = "123456789012"
@@ -99,24 +100,6 @@ REPLACES = {
     "kubernetes": ["metadata.name", "metadata.namespace", "spec.selector", "spec.clusterIP"],
 }
 
-_ID_PREFIXES = {
-    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "sg-",
-    "aws:ec2/eip:Eip": "eipalloc-",
-    "aws:ec2/instance:Instance": "i-",
-    "aws:ec2/internetGateway:InternetGateway": "igw-",
-    "aws:ec2/launchTemplate:LaunchTemplate": "lt-",
-    "aws:ec2/natGateway:NatGateway": "nat-",
-    "aws:ec2/routeTable:RouteTable": "rtb-",
-    "aws:ec2/securityGroup:SecurityGroup": "sg-",
-    "aws:ec2/subnet:Subnet": "subnet-",
-    "aws:ec2/vpc:Vpc": "vpc-",
-    "aws:ec2/vpcEndpoint:VpcEndpoint": "vpce-",
-    "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": "pcx-",
-    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": "tgw-attach-",
-    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "sgr-",
-    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "sgr-",
-}
-
 
 def replaces(token: str, path: str) -> bool:
     """Tell whether a change at an input path (`a.b`, no list positions) replaces the resource."""
@@ -141,8 +124,8 @@ def _identity(token: str, name: str, inputs: dict[str, Any], region: str) -> str
     if token.startswith("kubernetes:"):
         meta = inputs.get("metadata", {})
         return f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else meta.get("name", name)
-    if token in _ID_PREFIXES:
-        return _ID_PREFIXES[token] + secrets.token_hex(8) + "0"
+    if token in ID_PREFIXES:
+        return f"{ID_PREFIXES[token]}-{secrets.token_hex(8)}0"
     if token == "aws:ssm/activation:Activation":
         return str(uuid.uuid4())
     if token in AUTO_NAMES and token.startswith(("aws:iam/role:", "aws:eks/cluster:")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import botocore.session
 import pytest
@@ -12,6 +11,7 @@ from botocore import xform_name
 from ops.clients import unrecorded
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names
+from tests.ops.standin.aws import AnsweringAws, Table
 
 NAMES = Names(project="eks-hybrid-calico", stack="dev", region="eu-central-1", cluster="eks-hybrid")
 OURS = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
@@ -21,12 +21,20 @@ GROUP = "arn:aws:elasticloadbalancing:eu-central-1:012345678901:targetgroup/hybr
 LISTENER = BALANCER.replace("loadbalancer", "listener") + "/3"
 ROLE = "arn:aws:iam::012345678901:role/hybrid-node"
 ACTIVATION = "urn:pulumi:dev::eks-hybrid-calico::a$b$aws:ssm/activation:Activation::hybrid-1.1a2b3c4d"
-EVERYTHING: dict[str, Any] = {
-    "describe_nat_gateways": [{"NatGatewayId": "nat-1", "State": "pending", "VpcId": "vpc-1"}],
-    "describe_vpc_endpoints": [{"VpcEndpointId": "vpce-1", "State": "available", "VpcId": "vpc-1"}],
-    "describe_vpc_peering_connections": [{"VpcPeeringConnectionId": "pcx-1", "Status": {"Code": "active"}}],
-    "describe_transit_gateway_vpc_attachments": [{"TransitGatewayAttachmentId": "tgw-attach-1"}],
-    "describe_instances": [
+EVERYTHING: Table = {
+    "ec2 describe_nat_gateways": [
+        {"NatGatewayId": "nat-1", "State": "pending", "VpcId": "vpc-1", "Tags": [OURS]}
+    ],
+    "ec2 describe_vpc_endpoints": [
+        {"VpcEndpointId": "vpce-1", "State": "available", "VpcId": "vpc-1", "Tags": [OURS]}
+    ],
+    "ec2 describe_vpc_peering_connections": [
+        {"VpcPeeringConnectionId": "pcx-1", "Status": {"Code": "active"}, "Tags": [OURS]}
+    ],
+    "ec2 describe_transit_gateway_vpc_attachments": [
+        {"TransitGatewayAttachmentId": "tgw-attach-1", "Tags": [OURS]}
+    ],
+    "ec2 describe_instances": [
         {
             "Instances": [
                 {
@@ -37,21 +45,30 @@ EVERYTHING: dict[str, Any] = {
             ]
         }
     ],
-    "describe_addresses": [{"AllocationId": "eipalloc-1"}],
-    "describe_security_group_rules": [
-        {"SecurityGroupRuleId": "sgr-1", "GroupId": "sg-9", "IsEgress": False},
-        {"SecurityGroupRuleId": "sgr-2", "GroupId": "sg-9", "IsEgress": True},
+    "ec2 describe_addresses": [{"AllocationId": "eipalloc-1", "Tags": [OURS]}],
+    "ec2 describe_security_group_rules": [
+        {"SecurityGroupRuleId": "sgr-1", "GroupId": "sg-9", "IsEgress": False, "Tags": [OURS]},
+        {"SecurityGroupRuleId": "sgr-2", "GroupId": "sg-9", "IsEgress": True, "Tags": [OURS]},
     ],
-    "describe_security_groups": [{"GroupId": "sg-1", "GroupName": "managed", "VpcId": "vpc-1"}],
-    "describe_subnets": [{"SubnetId": "subnet-1", "State": "available", "VpcId": "vpc-1"}],
-    "describe_internet_gateways": [
-        {"InternetGatewayId": "igw-1", "Attachments": [{"State": "available", "VpcId": "vpc-1"}]},
-        {"InternetGatewayId": "igw-2", "Attachments": []},
+    "ec2 describe_security_groups": [
+        {"GroupId": "sg-1", "GroupName": "managed", "VpcId": "vpc-1", "Tags": [OURS]}
     ],
-    "describe_route_tables": [
-        {"RouteTableId": "rtb-1", "VpcId": "vpc-1"},
+    "ec2 describe_subnets": [
+        {"SubnetId": "subnet-1", "State": "available", "VpcId": "vpc-1", "Tags": [OURS]}
+    ],
+    "ec2 describe_internet_gateways": [
+        {
+            "InternetGatewayId": "igw-1",
+            "Attachments": [{"State": "available", "VpcId": "vpc-1"}],
+            "Tags": [OURS],
+        },
+        {"InternetGatewayId": "igw-2", "Attachments": [], "Tags": [OURS]},
+    ],
+    "ec2 describe_route_tables": [
+        {"RouteTableId": "rtb-1", "VpcId": "vpc-1", "Tags": [OURS]},
         {
             "RouteTableId": "rtb-9",
+            "Tags": [OURS],
             "Associations": [
                 {"Main": True, "RouteTableAssociationId": "rtbassoc-main"},
                 {"Main": False, "RouteTableAssociationId": "rtbassoc-1"},
@@ -64,55 +81,39 @@ EVERYTHING: dict[str, Any] = {
             ],
         },
     ],
-    "describe_vpcs": [{"VpcId": "vpc-2", "State": "available"}],
-    "describe_launch_templates": [{"LaunchTemplateId": "lt-1"}],
-    "describe_cluster": {"cluster": {"status": "CREATING", "tags": TAGS}},
-    "list_nodegroups": ["managed"],
-    "describe_nodegroup": {"nodegroup": {"status": "CREATING", "tags": TAGS}},
-    "list_addons": ["coredns"],
-    "describe_addon": {"addon": {"tags": TAGS}},
-    "list_access_entries": [ROLE],
-    "describe_access_entry": {"accessEntry": {"tags": TAGS}},
-    "describe_load_balancers": [{"LoadBalancerArn": BALANCER, "VpcId": "vpc-1"}],
-    "describe_listeners": [{"ListenerArn": LISTENER}],
-    "describe_target_groups": [{"TargetGroupArn": GROUP, "VpcId": "vpc-1"}],
-    "list_roles": [{"RoleName": "hybrid-node", "AssumeRolePolicyDocument": "ssm.amazonaws.com"}],
-    "list_role_tags": {"Tags": [OURS]},
-    "list_attached_role_policies": [
+    "ec2 describe_vpcs": [{"VpcId": "vpc-2", "State": "available", "Tags": [OURS]}],
+    "ec2 describe_launch_templates": [{"LaunchTemplateId": "lt-1", "Tags": [OURS]}],
+    "eks describe_cluster": {"cluster": {"status": "CREATING", "tags": TAGS}},
+    "eks list_nodegroups": ["managed"],
+    "eks describe_nodegroup": {"nodegroup": {"status": "CREATING", "tags": TAGS}},
+    "eks list_addons": ["coredns"],
+    "eks describe_addon": {"addon": {"tags": TAGS}},
+    "eks list_access_entries": [ROLE],
+    "eks describe_access_entry": {"accessEntry": {"tags": TAGS}},
+    "elbv2 describe_load_balancers": [{"LoadBalancerArn": BALANCER, "VpcId": "vpc-1"}],
+    "elbv2 describe_listeners": [{"ListenerArn": LISTENER}],
+    "elbv2 describe_target_groups": [{"TargetGroupArn": GROUP, "VpcId": "vpc-1"}],
+    "iam list_roles": [{"RoleName": "hybrid-node", "AssumeRolePolicyDocument": "ssm.amazonaws.com"}],
+    "iam list_role_tags": {"Tags": [OURS]},
+    "iam list_attached_role_policies": [
         {"PolicyArn": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"},
         {"PolicyArn": "arn:aws:iam::012345678901:policy/of-the-organization"},
     ],
-    "list_role_policies": ["hybrid-node-1a2b3c4"],
-    "describe_log_groups": [{"logGroupName": "/aws/eks/eks-hybrid/cluster", "arn": "arn:1:*"}],
-    "list_tags_for_resource": {"tags": TAGS},
-    "describe_activations": [{"ActivationId": "11111111-2222", "Tags": [OURS]}],
+    "iam list_role_policies": ["hybrid-node-1a2b3c4"],
+    "logs describe_log_groups": [{"logGroupName": "/aws/eks/eks-hybrid/cluster", "arn": "arn:1:*"}],
+    "logs list_tags_for_resource": {"tags": TAGS},
+    "ssm describe_activations": [{"ActivationId": "11111111-2222", "Tags": [OURS]}],
+    "elbv2 describe_tags": lambda request: {
+        "TagDescriptions": [{"ResourceArn": arn, "Tags": [OURS]} for arn in request["ResourceArns"]]
+    },
 }
 STATE = {"rtb-9": "urn:9", "nat-9": "urn:9", "vpc-1": "urn:9", "11111111-9999": ACTIVATION, "vpce-9": "urn:9"}
 MODELS = botocore.session.get_session()
 VALUE = re.compile(r"[\w:./-]+")
 
 
-class Aws:
-    """Answers from the table, with changes."""
-
-    def __init__(self, **changes: Any) -> None:
-        self._answers = {**EVERYTHING, **changes}
-
-    def pages(self, _service: str, operation: str, _key: str, **_arguments: Any) -> Any:
-        return self._answers[operation]
-
-    def ask(self, _service: str, operation: str, **arguments: Any) -> Any:
-        if operation == "describe_tags":
-            return {
-                "TagDescriptions": [{"ResourceArn": arn, "Tags": [OURS]} for arn in arguments["ResourceArns"]]
-            }
-        answer = self._answers[operation]
-        return {"Addresses": answer} if operation == "describe_addresses" else answer
-
-
-def find(**changes: Any) -> list[unrecorded.Unrecorded]:
-    aws: Any = Aws(**changes)
-    return unrecorded.find(aws, NAMES, STATE)
+def find(changes: Table = EVERYTHING) -> list[unrecorded.Unrecorded]:
+    return unrecorded.find(AnsweringAws({**EVERYTHING, **changes}), NAMES, STATE)
 
 
 def test_every_command_is_one_of_the_aws_cli():
@@ -168,45 +169,54 @@ def test_what_is_being_made_is_awaited_before_it_is_deleted():
         re.search(r"wait \S+-active .*&& .* delete-\S+ .*&& .* wait \S+-deleted", line) for line in lines
     )
     active = {"cluster": {"status": "ACTIVE", "tags": TAGS}}
-    (cluster,) = (item for item in find(describe_cluster=active) if item.kind == "cluster")
+    (cluster,) = (item for item in find({"eks describe_cluster": active}) if item.kind == "cluster")
     assert "active" not in cluster.delete
 
 
 @pytest.mark.parametrize(
     ("operation", "answer"),
     [
-        ("describe_nat_gateways", [{"NatGatewayId": "nat-1", "State": "deleted"}]),
-        ("describe_vpc_endpoints", [{"VpcEndpointId": "vpce-1", "State": "Deleted"}]),
+        ("ec2 describe_nat_gateways", [{"NatGatewayId": "nat-1", "State": "deleted", "Tags": [OURS]}]),
+        ("ec2 describe_vpc_endpoints", [{"VpcEndpointId": "vpce-1", "State": "Deleted", "Tags": [OURS]}]),
         (
-            "describe_vpc_peering_connections",
-            [{"VpcPeeringConnectionId": "p", "Status": {"Code": "deleted"}}],
+            "ec2 describe_vpc_peering_connections",
+            [{"VpcPeeringConnectionId": "p", "Status": {"Code": "deleted"}, "Tags": [OURS]}],
         ),
-        ("describe_instances", [{"InstanceId": "i-1", "State": {"Name": "terminated"}}]),
         (
-            "describe_instances",
-            [{"InstanceId": "i-1", "Tags": [{"Key": "eks:nodegroup-name", "Value": "m"}]}],
+            "ec2 describe_instances",
+            [{"Instances": [{"InstanceId": "i-1", "State": {"Name": "terminated"}, "Tags": [OURS]}]}],
         ),
-        ("describe_security_groups", [{"GroupId": "sg-1", "GroupName": "default"}]),
         (
-            "describe_security_groups",
-            [{"GroupId": "sg-1", "Tags": [{"Key": "aws:eks:cluster-name", "Value": "eks-hybrid"}]}],
+            "ec2 describe_instances",
+            [
+                {
+                    "Instances": [
+                        {"InstanceId": "i-1", "Tags": [OURS, {"Key": "eks:nodegroup-name", "Value": "m"}]}
+                    ]
+                }
+            ],
         ),
-        ("describe_activations", [{"ActivationId": "1", "Expired": True, "Tags": [OURS]}]),
-        ("describe_activations", [{"ActivationId": "1", "Tags": []}]),
-        ("describe_cluster", {"cluster": {"status": "ACTIVE", "tags": {}}}),
-        ("describe_cluster", None),
-        ("list_tags_for_resource", {"tags": {}}),
+        ("ec2 describe_security_groups", [{"GroupId": "sg-1", "GroupName": "default", "Tags": [OURS]}]),
+        (
+            "ec2 describe_security_groups",
+            [{"GroupId": "sg-1", "Tags": [OURS, {"Key": "aws:eks:cluster-name", "Value": "eks-hybrid"}]}],
+        ),
+        ("ssm describe_activations", [{"ActivationId": "1", "Expired": True, "Tags": [OURS]}]),
+        ("ssm describe_activations", [{"ActivationId": "1", "Tags": []}]),
+        ("eks describe_cluster", {"cluster": {"status": "ACTIVE", "tags": {}}}),
+        ("eks describe_cluster", "ResourceNotFoundException"),
+        ("logs list_tags_for_resource", {"tags": {}}),
     ],
 )
 def test_what_is_gone_or_of_a_service_or_somebody_elses_is_left_alone(operation, answer):
-    before, after = find(), find(**{operation: answer})
+    before, after = find(), find({operation: answer})
     assert len(after) < len(before)
     assert {item.id for item in after} < {item.id for item in before}
 
 
 def test_a_vpc_with_something_in_it_belongs_to_another_state():
     with pytest.raises(AskError) as caught:
-        find(describe_subnets=[{"SubnetId": "subnet-1", "VpcId": "vpc-2"}])
+        find({"ec2 describe_subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-2", "Tags": [OURS]}]})
     assert "vpc-2 and subnet subnet-1 in it" in caught.value.problem.seen
     assert "delete nothing" in caught.value.problem.fix
 

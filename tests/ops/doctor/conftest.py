@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import io
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,29 +15,17 @@ import pytest
 from ops.clients.errors import AskError
 from ops.doctor import report, session
 from ops.doctor.diagnosis import Diagnosis
-from ops.doctor.subject import Machine, Subject
+from ops.doctor.subject import Machine, State, Subject
 from ops.doctor.symptoms import Section
+from tests.ops.doctor.standin import fakes, objects
+from tests.ops.doctor.standin.fakes import CLUSTER, STACK_TAG
 
 Object = dict[str, Any]
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
-REGION, ACCOUNT, CLUSTER = "ap-northeast-1", "012345678901", "eks-hybrid"
+REGION, ACCOUNT = "ap-northeast-1", "012345678901"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/hybrid-node-1a2b3c4"
-STACK_TAG = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
 
 
-def _load(name: str) -> ModuleType:
-    """Load a module of standin/; tests are no package, so it cannot be imported by name."""
-    full = f"doctor_standin_{name}"
-    spec = importlib.util.spec_from_file_location(full, Path(__file__).parent / "standin" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    # Dataclasses look their module up.
-    sys.modules[full] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[full])
-    return sys.modules[full]
-
-
-fakes, objects = _load("fakes"), _load("objects")
 node, pod, unscheduled, target = objects.node, objects.pod, objects.unscheduled, objects.target
 
 
@@ -57,6 +42,12 @@ class World:
     cloud: Any
     kube: Any
     connect_error: Exception | None = None
+
+    def state(self, *, recorded: tuple[str, ...] = (), **more: Any) -> State:
+        """The state of a stack that has recorded the machines that AWS has, and what else is named."""
+        instances = [item["InstanceId"] for item in self.cloud.instances_]
+        activations = [item["ActivationId"] for item in self.cloud.activations_]
+        return State(recorded=dict.fromkeys([*instances, *activations, *recorded], "urn:recorded"), **more)
 
     def diagnosis(self, bundle: Path | None = None) -> Diagnosis:
         def connect(cluster: Object | None) -> Any:

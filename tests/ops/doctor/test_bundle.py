@@ -52,9 +52,11 @@ def _plant(world: Any, make: Any) -> None:
     console = make.too_old_console + planted
     # Terminal codes must not hide a secret from the redactor.
     world.lost(1, console.replace(PLANTED["activation code"], f"\x1b[1m{PLANTED['activation code']}\x1b[0m"))
-    world.cloud.instances_[0]["UserData"] = PLANTED["user data in base64"]
-    world.cloud.instances_[0]["StateReason"] = {"Message": f"token={PLANTED['cluster token']}"}
-    world.cloud.activations_[0]["ActivationCode"] = PLANTED["activation code"]
+    world.cloud.instances_[0]["StateReason"] = {
+        "Code": f"user-data: {PLANTED['user data in base64']}",
+        "Message": f"token={PLANTED['cluster token']}",
+    }
+    world.cloud.activations_[0]["Description"] = f"activationCode: {PLANTED['activation code']}"
     world.cloud.eks["certificateAuthority"] = {"data": PLANTED["kubeconfig key"]}
     world.cloud.groups[0] |= {
         "status": "DEGRADED",
@@ -77,7 +79,7 @@ def _plant(world: Any, make: Any) -> None:
     world.kube.events_ = [
         make.event("Pod", "kube-system", "calico-node-x", "Failed", f"password: {PLANTED['password']}")
     ]
-    world.cloud.refused["target_health"] = AskError(
+    world.cloud.refused["elbv2 describe_target_health"] = AskError(
         f"token {PLANTED['kubeconfig token']}",
         why=f"aws_session_token={PLANTED['aws session token']}",
         fix="x",
@@ -200,7 +202,7 @@ def test_names_from_outside_stay_inside_the_bundle(world: Any, make: Any, tmp_pa
 
 
 def test_what_could_not_be_seen_is_said_in_the_bundle(world: Any, refusal: Any, tmp_path: Path) -> None:
-    world.cloud.refused["add_ons"] = refusal("eks list_addons: AccessDenied")
+    world.cloud.refused["eks list_addons"] = refusal("eks list_addons: AccessDenied")
     world.connect_error = refusal("no token")
     path = tmp_path / "bundle.tgz"
     world.diagnosis(bundle=path)

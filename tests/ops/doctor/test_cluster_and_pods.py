@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ops.doctor.subject import State as State_
 from ops.doctor.symptoms import State
+from tests.ops.doctor.standin.fakes import STACK_TAG
 
 ISSUE = {
     "code": "NodeCreationFailure",
@@ -20,7 +20,7 @@ def test_a_cluster_that_is_not_there_is_the_cause_and_is_not_asked_further(world
     world.cloud.eks = None
     world.lost(1, "")
     assert world.causes()[0] == "cluster-missing"
-    assert "access_entries" not in world.cloud.asked
+    assert "eks list_access_entries" not in world.cloud.asked
     assert world.section("Nodes").lines[0].text == "not asked: there is no cluster"
     assert not world.diagnosis().gaps
 
@@ -28,7 +28,7 @@ def test_a_cluster_that_is_not_there_is_the_cause_and_is_not_asked_further(world
 def test_a_cluster_that_was_deleted_by_hand_gets_pulumis_own_way_out(world: Any) -> None:
     urn = "urn:pulumi:dev::p::aws:eks/cluster:Cluster::eks-eksCluster"
     world.cloud.eks = None
-    world.subject = dataclasses.replace(world.subject, state=State_(urns=(urn,)))
+    world.subject = dataclasses.replace(world.subject, state=world.state(urns=(urn,)))
     assert world.causes()[0] == "cluster-deleted"
     assert "cluster-missing" not in world.ids()
 
@@ -38,7 +38,7 @@ def test_a_cluster_of_another_stack_is_not_called_ours(world: Any) -> None:
     world.cloud.groups = []
     assert world.causes() == ["cluster-foreign"]
     assert "says eks-hybrid-calico/prod" in world.seen("cluster-foreign")[0]
-    assert "node_groups" not in world.cloud.asked
+    assert "eks list_nodegroups" not in world.cloud.asked
     assert world.kube.asked == []
     world.cloud.eks["tags"] = {}
     assert "it has no tag" in world.seen("cluster-foreign")[0]
@@ -51,15 +51,17 @@ def test_a_destroy_that_stopped_half_way_is_explained_as_that(world: Any) -> Non
     world.cloud.eks = None
     world.lost(1, "")
     world.subject = dataclasses.replace(
-        world.subject, state=State_(urns=("urn:a", "urn:b"), removing=True, last="destroy failed")
+        world.subject, state=world.state(urns=("urn:a", "urn:b"), removing=True, last="destroy failed")
     )
     assert world.causes() == ["destroy-incomplete"]
     assert "cluster-missing" in world.ids()
 
 
 def test_what_aws_has_and_the_state_has_not_is_named_with_its_command(world: Any) -> None:
-    world.subject = dataclasses.replace(world.subject, state=State_(recorded={"subnet-2": "urn:a"}))
-    world.cloud.listed["describe_subnets"] = [{"SubnetId": f"subnet-{number}"} for number in range(7)]
+    world.subject = dataclasses.replace(world.subject, state=world.state(recorded=("subnet-2",)))
+    world.cloud.listed["ec2 describe_subnets"] = [
+        {"SubnetId": f"subnet-{number}", "Tags": [STACK_TAG]} for number in range(7)
+    ]
     assert world.causes() == ["unrecorded"]
     lines = [line.text for line in world.section("Pulumi state").lines]
     assert [text for text in lines if "subnet-2" in text] == []
@@ -70,13 +72,13 @@ def test_what_aws_has_and_the_state_has_not_is_named_with_its_command(world: Any
 
 def test_without_a_state_nothing_is_compared_with_it(world: Any) -> None:
     world.subject = dataclasses.replace(world.subject, state=None)
-    world.cloud.listed["describe_subnets"] = [{"SubnetId": "subnet-1"}]
+    world.cloud.listed["ec2 describe_subnets"] = [{"SubnetId": "subnet-1", "Tags": [STACK_TAG]}]
     assert world.ids() == []
 
 
 def test_pending_operations_of_the_state_are_named(world: Any) -> None:
     world.subject = dataclasses.replace(
-        world.subject, state=State_(urns=("urn:a",), pending=("urn:b (creating)",))
+        world.subject, state=world.state(urns=("urn:a",), pending=("urn:b (creating)",))
     )
     assert world.causes() == ["pending-operations"]
     assert "urn:b (creating)" in world.seen("pending-operations")[0]
@@ -94,6 +96,7 @@ def test_pending_operations_of_the_state_are_named(world: Any) -> None:
 )
 def test_trouble_of_the_control_plane_is_named(world: Any, change: Any, finding: str) -> None:
     world.cloud.eks |= change
+    world.cloud.eks = {key: value for key, value in world.cloud.eks.items() if value}
     assert world.causes() == [finding]
 
 

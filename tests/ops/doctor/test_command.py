@@ -155,7 +155,7 @@ def test_findings_end_with_1(ops: Callable[..., Any], world: Any, make: Any) -> 
 
 
 def test_what_could_not_be_seen_ends_with_2(ops: Callable[..., Any], world: Any, refusal: Any) -> None:
-    world.cloud.refused["cluster"] = refusal("denied")
+    world.cloud.refused["eks describe_cluster"] = refusal("denied")
     result = ops()
     assert result.exit_code == 2
     assert "1 thing could not be looked at, nothing found wrong in the rest" in result.stdout

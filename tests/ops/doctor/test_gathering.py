@@ -22,16 +22,18 @@ NESTED = [
     }
 ]
 CLOUD = (
-    "tagged_instances",
-    "instances",
-    "console",
-    "activations",
-    "registered",
-    "cluster",
-    "access_entries",
-    "node_groups",
-    "add_ons",
-    "target_health",
+    "ec2 describe_instances",
+    "ec2 get_console_output",
+    "ssm describe_activations",
+    "ssm describe_instance_information",
+    "eks describe_cluster",
+    "eks list_access_entries",
+    "eks describe_access_entry",
+    "eks list_nodegroups",
+    "eks describe_nodegroup",
+    "eks list_addons",
+    "eks describe_addon",
+    "elbv2 describe_target_health",
 )
 KUBE = ("nodes", "pods/kube-system", "events", "daemon_set", "logs")
 
@@ -45,9 +47,9 @@ def test_a_question_that_aws_refuses_leaves_a_gap_and_no_finding(
     assert diagnosis.findings == ()
     # The consoles of nodes that are Ready are of no interest.
     assert {gap.seen for gap in diagnosis.gaps} == (
-        {f"{question}: AccessDenied"} if question != "console" else set()
+        {f"{question}: AccessDenied"} if question != "ec2 get_console_output" else set()
     )
-    assert diagnosis.exit_code == (2 if question != "console" else 0)
+    assert diagnosis.exit_code == (2 if question != "ec2 get_console_output" else 0)
 
 
 @pytest.mark.parametrize("question", KUBE)
@@ -67,7 +69,7 @@ def test_an_api_server_that_does_not_answer_is_asked_once(world: Any, refusal: A
 
 
 def test_without_eks_and_outputs_kubernetes_is_not_asked(world: Any, refusal: Any) -> None:
-    world.cloud.refused["cluster"] = refusal("denied")
+    world.cloud.refused["eks describe_cluster"] = refusal("denied")
     assert world.section("Nodes").lines[0].text == "not asked: its address was to come from EKS"
     world.subject = dataclasses.replace(world.subject, kubeconfig={"users": []})
     assert world.section("Nodes").lines[0].text == "4 of 4 Ready"
@@ -77,7 +79,7 @@ def test_target_groups_that_cannot_be_found_are_a_gap_unless_outputs_name_them(
     make: Any, refusal: Any
 ) -> None:
     for world, gaps in ((make.healthy(), []), (make.node_group_failed(), ["target groups"])):
-        world.cloud.refused["tagged_target_groups"] = refusal("denied")
+        world.cloud.refused["elbv2 describe_target_groups"] = refusal("denied")
         assert [gap.what for gap in world.diagnosis().gaps] == gaps
 
 
@@ -121,7 +123,7 @@ def test_an_answer_of_an_unknown_shape_leaves_a_gap_at_most(world: Any, answer: 
 
 
 def test_an_unexpected_error_is_a_gap_that_asks_for_a_report(world: Any) -> None:
-    world.cloud.refused["cluster"] = KeyError("health")
+    world.cloud.refused["eks describe_cluster"] = KeyError("health")
     (gap,) = world.diagnosis().gaps
     assert gap.seen == "KeyError: 'health'"
     assert "--bundle" in gap.fix

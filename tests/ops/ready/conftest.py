@@ -1,4 +1,4 @@
-"""An account that has all that the dev stack wants, each answer checked against botocore's models."""
+"""An account that has all that the dev stack wants."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
 
 from ops.checks import runner
 from ops.checks.model import Result, Run, select
 from ops.checks.report import pretty
-from ops.clients.errors import AskError, NotAllowedError
+from ops.clients.errors import AskError
 from ops.clients.http import Answer
 from ops.clients.stack_config import StackConfig
 from ops.clients.tools import Ran
@@ -23,11 +21,12 @@ from ops.program.running import Evaluated
 from ops.ready.catalogue import CHECKS
 from ops.ready.context import Context
 from tests.conftest import CERTIFICATE
+from tests.ops.standin.aws import NOTHING, AnsweringAws
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-_SESSION = botocore.session.get_session()
 ARM = {"SupportedArchitectures": ["arm64"]}
 ANSWERS: dict[str, Any] = {
+    **NOTHING,
     "sts get_caller_identity": {
         "Account": "123456789012",
         "Arn": "arn:aws:iam::123456789012:user/me",
@@ -35,7 +34,12 @@ ANSWERS: dict[str, Any] = {
     },
     "ec2 describe_availability_zones": {
         "AvailabilityZones": [
-            {"ZoneName": f"ap-northeast-1{letter}", "ZoneId": f"apne1-az{number}"}
+            {
+                "ZoneName": f"ap-northeast-1{letter}",
+                "ZoneId": f"apne1-az{number}",
+                "State": "available",
+                "OptInStatus": "opt-in-not-required",
+            }
             for number, letter in ((4, "a"), (1, "c"), (2, "d"))
         ]
     },
@@ -52,28 +56,6 @@ ANSWERS: dict[str, Any] = {
     ],
     "freetier get_account_plan_state": {"accountPlanType": "PAID"},
     "service-quotas get_service_quota": {"Quota": {"Value": 64.0}},
-    "ec2 describe_vpcs": [],
-    "ec2 describe_addresses": {"Addresses": []},
-    "ec2 describe_nat_gateways": [],
-    "ec2 describe_subnets": [],
-    "ec2 describe_instances": [],
-    **{
-        f"ec2 describe_{kind}": []
-        for kind in (
-            "internet_gateways",
-            "launch_templates",
-            "route_tables",
-            "security_group_rules",
-            "security_groups",
-            "transit_gateway_vpc_attachments",
-            "vpc_endpoints",
-            "vpc_peering_connections",
-        )
-    },
-    "elbv2 describe_target_groups": [],
-    "iam list_roles": [],
-    "ssm describe_activations": [],
-    "elbv2 describe_load_balancers": [],
     "eks list_clusters": [],
     "ec2 get_ebs_default_kms_key_id": {"KmsKeyId": "alias/aws/ebs"},
     "ec2 describe_vpc_block_public_access_options": {
@@ -92,10 +74,8 @@ ANSWERS: dict[str, Any] = {
         "EvaluationResults": [{"EvalActionName": "iam:CreateServiceLinkedRole", "EvalDecision": "allowed"}]
     },
     "ssm get_parameter": {"Parameter": {"Value": "ami-0123456789abcdef0"}},
-    "eks describe_cluster": None,
     "eks list_access_entries": [],
     "eks list_associated_access_policies": [],
-    "logs describe_log_groups": [],
     "eks describe_cluster_versions": [
         {"clusterVersion": version, "endOfStandardSupportDate": datetime(2027, 8, 2, tzinfo=UTC)}
         for version in ("1.34", "1.35", "1.36", "1.37")
@@ -111,9 +91,7 @@ ANSWERS: dict[str, Any] = {
             "NotAfter": NOW + timedelta(days=90),
         }
     },
-    "ec2 run_instances": AskError(
-        "ec2 run_instances: An error occurred (DryRunOperation) when calling RunInstances", why="w", fix="f"
-    ),
+    "ec2 run_instances": "DryRunOperation",
 }
 TOOLS = {
     "version": "v3.259.0\n",
@@ -123,54 +101,6 @@ TOOLS = {
     "config": "{}",
     "--version": "aws-cli/2.31.0 Python/3.13.7",
 }
-
-
-class FakeAws:
-    """Answers from a table. What is asked, and what is answered, must fit botocore's models."""
-
-    def __init__(self, answers: dict[str, Any], ends: datetime | None) -> None:
-        self._answers, self._ends = answers, ends
-
-    def ask(self, service: str, operation: str, *, missing: Any = (), **arguments: Any) -> Any:
-        answer = self._answer(service, operation, arguments)
-        codes = [
-            code for code in missing if isinstance(answer, AskError) and f"({code})" in answer.problem.seen
-        ]
-        if codes:
-            return None
-        if isinstance(answer, Exception):
-            raise answer
-        _valid(
-            service,
-            operation,
-            "output_shape",
-            {k: v for k, v in (answer or {}).items() if k != "ResponseMetadata"},
-        )
-        return answer
-
-    def pages(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:
-        answer = self._answer(service, operation, arguments)
-        if isinstance(answer, Exception):
-            raise answer
-        _valid(service, operation, "output_shape", {key: answer})
-        return answer
-
-    def expires_at(self) -> datetime | None:
-        return self._ends
-
-    def _answer(self, service: str, operation: str, arguments: dict[str, Any]) -> Any:
-        _valid(service, operation, "input_shape", arguments)
-        answer = self._answers[f"{service} {operation}"]
-        return answer(arguments) if callable(answer) else answer
-
-
-def _valid(service: str, operation: str, shape: str, value: Any) -> None:
-    model = _SESSION.get_service_model(service)
-    name = next(each for each in model.operation_names if each.lower() == operation.replace("_", ""))
-    report = ParamValidator().validate(value, getattr(model.operation_model(name), shape))
-    missing_only = shape == "output_shape"
-    errors = [each for each in report._errors if not (missing_only and each[0] == "missing required field")]
-    assert not errors, f"{service} {operation}: {report.generate_report()}"
 
 
 class FakeHttp:
@@ -236,7 +166,7 @@ def ready(record: Any, config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: P
             notes=(),
             manifest_missing=manifest_missing,
         )
-        aws: Any = FakeAws(found, ends)
+        aws = AnsweringAws(found, ends=ends)
         http: Any = FakeHttp(address)
         kube: Any = FakeKube(serving)
         context = Context(
@@ -272,7 +202,3 @@ def written() -> Callable[[Run], str]:
         return "\n".join([*text.splitlines()[:-1], text.splitlines()[-1].rpartition(", ")[0]]) + "\n"
 
     return write
-
-
-def denied(call: str) -> NotAllowedError:
-    return NotAllowedError(f"{call}: An error occurred (AccessDenied)", why="w", fix="f")

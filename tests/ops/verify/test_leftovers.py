@@ -3,529 +3,306 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 
 from ops.checks import runner
 from ops.checks.model import Status
 from ops.clients import leftovers, stack_names
 from ops.clients.errors import AskError
-from ops.clients.leftovers import LeftoversAws, Names
+from ops.clients.leftovers import Names
 from ops.verify.catalogue import LEFTOVERS
 from ops.verify.checks.leftovers import KINDS, Leftovers
+from tests.ops.standin.aws import NOTHING, Answer, AnsweringAws, Object, Table
 
 NAMES = Names(project="eks-hybrid-calico", stack="dev", region="ap-northeast-1", cluster="eks-hybrid")
 ARN = "arn:aws:eks:ap-northeast-1:012345678901:cluster/eks-hybrid"
 TAG = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
 OTHER = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/prod"}
-BY_TAG = {"Filters": [{"Name": "tag:eks-hybrid-calico:stack", "Values": ["eks-hybrid-calico/dev"]}]}
-BY_CLUSTER = {"Filters": [{"Name": "tag-key", "Values": ["kubernetes.io/cluster/eks-hybrid"]}]}
-BY_EKS = {"Filters": [{"Name": "tag:aws:eks:cluster-name", "Values": ["eks-hybrid"]}]}
-VPCS = ("ec2", "describe_vpcs", BY_TAG, {"Vpcs": [{"VpcId": "vpc-1"}]})
-BY_VPC = {"Filters": [{"Name": "vpc-id", "Values": ["vpc-1"]}]}
-CALLER = (
-    "sts",
-    "get_caller_identity",
-    {},
-    {"Account": "012345678901", "Arn": "arn:aws:sts::012345678901:assumed-role/r/s"},
-)
-ACTIVATION = "11111111-2222-3333-4444-555555555555"
-
-
 OWNED = {"Key": "kubernetes.io/cluster/eks-hybrid", "Value": "owned"}
+INGRESS = {"Key": "ingress.k8s.aws/stack", "Value": "shop/web"}
+ACTIVATION = "11111111-2222-3333-4444-555555555555"
+KEY = "arn:aws:kms:ap-northeast-1:012345678901:key/1"
 
 
-def instance(name: str, state: str, *tags: dict[str, str]) -> dict[str, Any]:
-    return {"Instances": [{"InstanceId": name, "State": {"Name": state}, "Tags": list(tags)}]}
+def instance(name: str, state: str, *tags: Object, vpc: str = "vpc-9") -> Object:
+    return {"InstanceId": name, "State": {"Name": state}, "VpcId": vpc, "Tags": list(tags)}
 
 
-def balancer(number: int, name: str, kind: str, vpc: str) -> dict[str, Any]:
-    return {"LoadBalancerArn": f"arn:{number}", "LoadBalancerName": name, "Type": kind, "VpcId": vpc}
+def balancer(number: int, name: str, kind: str, vpc: str, *tags: Object) -> Object:
+    arn = {"LoadBalancerArn": f"arn:balancer/{number}", "LoadBalancerName": name}
+    return {**arn, "Type": kind, "VpcId": vpc, "Tags": list(tags)}
 
 
-def ssm(key: str, value: str) -> dict[str, Any]:
-    return {"Filters": [{"Key": f"tag:{key}", "Values": [value]}]}
+def target_group(number: int, *tags: Object, **more: str) -> Object:
+    arn = {"TargetGroupArn": f"arn:group/{number}", "TargetGroupName": f"tg-{number}"}
+    return {**arn, **more, "Tags": list(tags)}
 
 
-def role(name: str, service: str) -> dict[str, Any]:
+def role(name: str, service: str) -> Object:
     return {
         "RoleName": name,
-        "Path": "/",
-        "RoleId": "AROA0000000000000000",
-        "Arn": f"arn:aws:iam::012345678901:role/{name}",
-        "CreateDate": "2026-11-23T00:00:00Z",
         "AssumeRolePolicyDocument": json.dumps({"Statement": [{"Principal": {"Service": service}}]}),
     }
 
 
-# kind -> (what is found, the calls: service, operation, parameters, answer)
-LEFT: dict[str, tuple[list[str], list[Any]]] = {
-    "cluster": (
-        ["eks-hybrid (DELETING)"],
-        [("eks", "describe_cluster", {"name": "eks-hybrid"}, {"cluster": {"status": "DELETING"}})],
+BALANCERS = [
+    balancer(1, "eks-hybrid-alb", "application", "vpc-1", TAG),
+    balancer(2, "x", "application", "vpc-9", OTHER),
+    balancer(
+        3,
+        "k8s-shop-web",
+        "application",
+        "vpc-9",
+        {"Key": "elbv2.k8s.aws/cluster", "Value": "eks-hybrid"},
+        INGRESS,
     ),
-    "instances": (
-        ["i-1 (shutting-down, made by this stack)", "i-3 (running)", "i-4 (running, made by Kubernetes)"],
-        [
-            VPCS,
-            (
-                "ec2",
-                "describe_instances",
-                BY_TAG,
-                {"Reservations": [instance("i-1", "shutting-down", TAG), instance("i-2", "terminated", TAG)]},
-            ),
-            ("ec2", "describe_instances", BY_VPC, {"Reservations": [instance("i-3", "running")]}),
-            (
-                "ec2",
-                "describe_instances",
-                BY_CLUSTER,
-                {"Reservations": [instance("i-4", "running", OWNED), instance("i-1", "shutting-down", TAG)]},
-            ),
-        ],
-    ),
-    "registrations": (
-        ["mi-00000000000000001 (ConnectionLost, onprem-1)"],
-        [
-            CALLER,
-            (
-                "ssm",
-                "describe_instance_information",
-                ssm("eks-hybrid-calico:stack", "eks-hybrid-calico/dev"),
-                {"InstanceInformationList": []},
-            ),
-            (
-                "ssm",
-                "describe_instance_information",
-                ssm("EKSClusterARN", ARN),
-                {
-                    "InstanceInformationList": [
-                        {
-                            "InstanceId": "mi-00000000000000001",
-                            "PingStatus": "ConnectionLost",
-                            "ComputerName": "onprem-1",
-                        }
-                    ]
-                },
-            ),
-        ],
-    ),
-    "activations": (
-        [f"{ACTIVATION} (Hybrid node onprem-1)"],
-        [
-            CALLER,
-            (
-                "ssm",
-                "describe_activations",
-                {},
-                {
-                    "ActivationList": [
-                        {
-                            "ActivationId": ACTIVATION,
-                            "Description": "Hybrid node onprem-1",
-                            "Tags": [{"Key": "EKSClusterARN", "Value": ARN}],
-                        },
-                        {
-                            "ActivationId": ACTIVATION.replace("1", "9"),
-                            "Tags": [OTHER, {"Key": "EKSClusterARN", "Value": ARN + "-2"}],
-                        },
-                        {"ActivationId": ACTIVATION.replace("1", "8")},
-                    ]
-                },
-            ),
-        ],
-    ),
-    "network-interfaces": (
-        [
-            "eni-1 (Amazon EKS eks-hybrid, made by EKS)",
-            "eni-2 (VPC Endpoint Interface vpce-1, made by GuardDuty)",
-            "eni-3 (ELB app/k8s-shop-1/2, made by a load balancer of a Service or Ingress)",
-            "eni-4 (of a colleague)",
-        ],
-        [
-            VPCS,
-            ("ec2", "describe_network_interfaces", BY_TAG, {"NetworkInterfaces": []}),
-            (
-                "ec2",
-                "describe_network_interfaces",
-                BY_VPC,
-                {
-                    "NetworkInterfaces": [
-                        {
-                            "NetworkInterfaceId": "eni-2",
-                            "Description": "VPC Endpoint Interface vpce-1",
-                            "TagSet": [{"Key": "GuardDutyManaged", "Value": "true"}],
-                        },
-                        {"NetworkInterfaceId": "eni-3", "Description": "ELB app/k8s-shop-1/2"},
-                        {"NetworkInterfaceId": "eni-4", "Description": "of a colleague"},
-                    ]
-                },
-            ),
-            (
-                "ec2",
-                "describe_network_interfaces",
-                {"Filters": [{"Name": "description", "Values": ["Amazon EKS eks-hybrid"]}]},
-                {
-                    "NetworkInterfaces": [
-                        {"NetworkInterfaceId": "eni-1", "Description": "Amazon EKS eks-hybrid"}
-                    ]
-                },
-            ),
-        ],
-    ),
-    "vpc-endpoints": (
-        ["vpce-1 (com.amazonaws.ap-northeast-1.guardduty-data, made by GuardDuty)"],
-        [
-            VPCS,
-            ("ec2", "describe_vpc_endpoints", BY_TAG, {"VpcEndpoints": []}),
-            (
-                "ec2",
-                "describe_vpc_endpoints",
-                BY_VPC,
-                {
-                    "VpcEndpoints": [
-                        {
-                            "VpcEndpointId": "vpce-1",
-                            "ServiceName": "com.amazonaws.ap-northeast-1.guardduty-data",
-                        }
-                    ]
-                },
-            ),
-        ],
-    ),
-    "security-groups": (
-        [
-            "sg-1 (nodes, made by this stack)",
-            "sg-2 (eks-cluster-sg-eks-hybrid, made by EKS)",
-            "sg-3 (GuardDutyManagedSecurityGroup-vpc-1, made by GuardDuty)",
-            "sg-4 (k8s-traffic-1, made for Ingress shop/web)",
-        ],
-        [
-            VPCS,
-            (
-                "ec2",
-                "describe_security_groups",
-                BY_TAG,
-                {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "nodes", "Tags": [TAG]}]},
-            ),
-            (
-                "ec2",
-                "describe_security_groups",
-                BY_VPC,
-                {
-                    "SecurityGroups": [
-                        {"GroupId": "sg-0", "GroupName": "default"},
-                        {"GroupId": "sg-3", "GroupName": "GuardDutyManagedSecurityGroup-vpc-1"},
-                        {
-                            "GroupId": "sg-4",
-                            "GroupName": "k8s-traffic-1",
-                            "Tags": [{"Key": "ingress.k8s.aws/stack", "Value": "shop/web"}],
-                        },
-                    ]
-                },
-            ),
-            ("ec2", "describe_security_groups", BY_CLUSTER, {"SecurityGroups": []}),
-            (
-                "ec2",
-                "describe_security_groups",
-                BY_EKS,
-                {"SecurityGroups": [{"GroupId": "sg-2", "GroupName": "eks-cluster-sg-eks-hybrid"}]},
-            ),
-        ],
-    ),
-    "volumes": (
-        [
-            "vol-1 (30 GiB, available, made by this stack)",
-            "vol-2 (8 GiB, available, made for PersistentVolumeClaim shop/data)",
-        ],
-        [
-            (
-                "ec2",
-                "describe_volumes",
-                BY_TAG,
-                {"Volumes": [{"VolumeId": "vol-1", "Size": 30, "State": "available", "Tags": [TAG]}]},
-            ),
-            (
-                "ec2",
-                "describe_volumes",
-                BY_CLUSTER,
-                {
-                    "Volumes": [
-                        {
-                            "VolumeId": "vol-2",
-                            "Size": 8,
-                            "State": "available",
-                            "Tags": [
-                                {"Key": "kubernetes.io/created-for/pvc/name", "Value": "data"},
-                                {"Key": "kubernetes.io/created-for/pvc/namespace", "Value": "shop"},
-                                OWNED,
-                            ],
-                        }
-                    ]
-                },
-            ),
-        ],
-    ),
-    "elastic-ips": (
-        ["eipalloc-1 (203.0.113.7)"],
-        [
-            (
-                "ec2",
-                "describe_addresses",
-                BY_TAG,
-                {"Addresses": [{"AllocationId": "eipalloc-1", "PublicIp": "203.0.113.7"}]},
-            )
-        ],
-    ),
-    "launch-templates": (
-        ["lt-1 (managed)"],
-        [
-            (
-                "ec2",
-                "describe_launch_templates",
-                BY_TAG,
-                {"LaunchTemplates": [{"LaunchTemplateId": "lt-1", "LaunchTemplateName": "managed"}]},
-            )
-        ],
-    ),
-    "load-balancers": (
-        [
-            "a1b2 (classic, made for Service shop/old)",
-            "eks-hybrid-alb (application, made by this stack)",
-            "k8s-shop-web (application, made for Ingress shop/web)",
-            "mine (network)",
-        ],
-        [
-            VPCS,
-            (
-                "elbv2",
-                "describe_load_balancers",
-                {},
-                {
-                    "LoadBalancers": [
-                        balancer(1, "eks-hybrid-alb", "application", "vpc-1"),
-                        balancer(2, "x", "application", "vpc-9"),
-                        balancer(3, "k8s-shop-web", "application", "vpc-9"),
-                        balancer(4, "mine", "network", "vpc-1"),
-                    ]
-                },
-            ),
-            (
-                "elbv2",
-                "describe_tags",
-                {"ResourceArns": ["arn:1", "arn:2", "arn:3", "arn:4"]},
-                {
-                    "TagDescriptions": [
-                        {"ResourceArn": "arn:1", "Tags": [TAG]},
-                        {"ResourceArn": "arn:2", "Tags": [OTHER]},
-                        {
-                            "ResourceArn": "arn:3",
-                            "Tags": [
-                                {"Key": "elbv2.k8s.aws/cluster", "Value": "eks-hybrid"},
-                                {"Key": "ingress.k8s.aws/stack", "Value": "shop/web"},
-                            ],
-                        },
-                        {"ResourceArn": "arn:4"},
-                    ]
-                },
-            ),
-            VPCS,
-            (
-                "elb",
-                "describe_load_balancers",
-                {},
-                {
-                    "LoadBalancerDescriptions": [
-                        {"LoadBalancerName": "a1b2", "VPCId": "vpc-9"},
-                        {"LoadBalancerName": "foreign", "VPCId": "vpc-9"},
-                    ]
-                },
-            ),
-            (
-                "elb",
-                "describe_tags",
-                {"LoadBalancerNames": ["a1b2", "foreign"]},
-                {
-                    "TagDescriptions": [
-                        {
-                            "LoadBalancerName": "a1b2",
-                            "Tags": [OWNED, {"Key": "kubernetes.io/service-name", "Value": "shop/old"}],
-                        },
-                        {"LoadBalancerName": "foreign"},
-                    ]
-                },
-            ),
-        ],
-    ),
-    "target-groups": (
-        ["tg-19 (ip)", "tg-20 (made by this stack)"],
-        [
-            VPCS,
-            (
-                "elbv2",
-                "describe_target_groups",
-                {},
-                {
-                    "TargetGroups": [
-                        *({"TargetGroupArn": f"arn:{n}", "TargetGroupName": f"tg-{n}"} for n in range(19)),
-                        {
-                            "TargetGroupArn": "arn:19",
-                            "TargetGroupName": "tg-19",
-                            "TargetType": "ip",
-                            "VpcId": "vpc-1",
-                        },
-                        {"TargetGroupArn": "arn:20", "TargetGroupName": "tg-20"},
-                    ]
-                },
-            ),
-            (
-                "elbv2",
-                "describe_tags",
-                {"ResourceArns": [f"arn:{n}" for n in range(20)]},
-                {"TagDescriptions": [{"ResourceArn": "arn:19"}]},
-            ),
-            (
-                "elbv2",
-                "describe_tags",
-                {"ResourceArns": ["arn:20"]},
-                {"TagDescriptions": [{"ResourceArn": "arn:20", "Tags": [TAG]}]},
-            ),
-        ],
-    ),
-    "log-groups": (
-        ["/aws/eks/eks-hybrid/cluster"],
-        [
-            (
-                "logs",
-                "describe_log_groups",
-                {"logGroupNamePrefix": "/aws/eks/eks-hybrid/"},
-                {"logGroups": [{"logGroupName": "/aws/eks/eks-hybrid/cluster"}]},
-            )
-        ],
-    ),
-    "roles": (
-        ["hybrid-1a2b"],
-        [
-            (
-                "iam",
-                "list_roles",
-                {},
-                {
-                    "Roles": [
-                        role("hybrid-1a2b", "ssm.amazonaws.com"),
-                        role("lambda", "lambda.amazonaws.com"),
-                        role("other", "ec2.amazonaws.com"),
-                        role("going", "eks.amazonaws.com"),
-                    ]
-                },
-            ),
-            ("iam", "list_role_tags", {"RoleName": "hybrid-1a2b"}, {"Tags": [TAG]}),
-            ("iam", "list_role_tags", {"RoleName": "other"}, {"Tags": [OTHER]}),
-            ("iam", "list_role_tags", {"RoleName": "going"}, "NoSuchEntity"),
-        ],
-    ),
-    "vpcs": (
-        ["vpc-1 (10.90.0.0/16)"],
-        [("ec2", "describe_vpcs", BY_TAG, {"Vpcs": [{"VpcId": "vpc-1", "CidrBlock": "10.90.0.0/16"}]})],
-    ),
-    "others": (
-        ["arn:aws:kms:ap-northeast-1:012345678901:key/1"],
-        [
-            (
-                "resourcegroupstaggingapi",
-                "get_resources",
-                {"TagFilters": [{"Key": "eks-hybrid-calico:stack", "Values": ["eks-hybrid-calico/dev"]}]},
-                {
-                    "ResourceTagMappingList": [
-                        {"ResourceARN": "arn:aws:kms:ap-northeast-1:012345678901:key/1"},
-                        {"ResourceARN": "arn:aws:ec2:ap-northeast-1:012345678901:natgateway/nat-1"},
-                        {
-                            "ResourceARN": "arn:aws:logs:ap-northeast-1:012345678901:log-group:/aws/eks/x/cluster"
-                        },
-                    ]
-                },
-            )
-        ],
-    ),
+    balancer(4, "mine", "network", "vpc-1"),
+]
+CLASSIC = [
+    {"LoadBalancerName": "a1b2", "Tags": [OWNED, {"Key": "kubernetes.io/service-name", "Value": "shop/old"}]},
+    {"LoadBalancerName": "foreign"},
+]
+GROUPS = [
+    *map(target_group, range(19)),
+    target_group(19, TargetType="ip", VpcId="vpc-1"),
+    target_group(20, TAG),
+]
+
+
+TAGS = {
+    item[key]: item.get("Tags", [])
+    for key, items in (
+        ("LoadBalancerArn", BALANCERS),
+        ("TargetGroupArn", GROUPS),
+        ("LoadBalancerName", CLASSIC),
+    )
+    for item in items
 }
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LeftoversAws]:
-    """One for all tests: making a client takes most of a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}.items():
-            patch.setenv(name, value)
-        patch.delenv("AWS_PROFILE", raising=False)
-        yield LeftoversAws(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
+def tags(key: str, request: Object) -> Answer:
+    """Answer DescribeTags, which takes at most 20 names."""
+    (names,) = request.values()
+    assert len(names) <= 20
+    described = [{key: name, **({"Tags": TAGS[name]} if TAGS[name] else {})} for name in names]
+    return {"TagDescriptions": described}
 
 
-@pytest.fixture
-def stub(aws: LeftoversAws) -> Iterator[Callable[[list[Any]], None]]:
-    stubbers: dict[str, Stubber] = {}
-
-    def queue(calls: list[Any]) -> None:
-        for service, operation, expected, answer in calls:
-            if service not in stubbers:
-                stubbers[service] = Stubber(aws.client(service))
-                stubbers[service].activate()
-            if isinstance(answer, str):
-                stubbers[service].add_client_error(operation, answer, expected_params=expected)
-            else:
-                stubbers[service].add_response(operation, answer, expected)
-
-    yield queue
-    for stubber in stubbers.values():
-        stubber.deactivate()
-        stubber.assert_no_pending_responses()
+# An account with something of each kind that is left, and something that is somebody else's.
+ACCOUNT: Table = {
+    "sts get_caller_identity": {
+        "Account": "012345678901",
+        "Arn": "arn:aws:sts::012345678901:assumed-role/r/s",
+    },
+    "ec2 describe_vpcs": [
+        {"VpcId": "vpc-1", "CidrBlock": "10.90.0.0/16", "Tags": [TAG]},
+        {"VpcId": "vpc-9", "CidrBlock": "10.91.0.0/16", "Tags": [OTHER]},
+    ],
+    "eks describe_cluster": lambda request: (
+        {"cluster": {"status": "DELETING"}}
+        if request["name"] == "eks-hybrid"
+        else "ResourceNotFoundException"
+    ),
+    "ec2 describe_instances": [
+        {
+            "Instances": [
+                instance("i-1", "shutting-down", OWNED, TAG),
+                instance("i-2", "terminated", TAG),
+                instance("i-3", "running", vpc="vpc-1"),
+                instance("i-4", "running", OWNED),
+                instance("i-5", "running", OTHER),
+            ]
+        }
+    ],
+    "ssm describe_instance_information": [
+        {
+            "InstanceId": "mi-00000000000000001",
+            "PingStatus": "ConnectionLost",
+            "ComputerName": "onprem-1",
+            "Tags": [{"Key": "EKSClusterARN", "Value": ARN}],
+        },
+        {"InstanceId": "mi-00000000000000002", "PingStatus": "Online", "Tags": [TAG]},
+        {"InstanceId": "mi-00000000000000003", "Tags": [OTHER]},
+    ],
+    "ssm describe_activations": [
+        {
+            "ActivationId": ACTIVATION,
+            "Description": "Hybrid node onprem-1",
+            "Tags": [{"Key": "EKSClusterARN", "Value": ARN}],
+        },
+        {
+            "ActivationId": ACTIVATION.replace("1", "9"),
+            "Tags": [OTHER, {"Key": "EKSClusterARN", "Value": ARN + "-2"}],
+        },
+        {"ActivationId": ACTIVATION.replace("1", "8")},
+    ],
+    "ec2 describe_network_interfaces": [
+        {"NetworkInterfaceId": "eni-1", "Description": "Amazon EKS eks-hybrid"},
+        {
+            "NetworkInterfaceId": "eni-2",
+            "Description": "VPC Endpoint Interface vpce-1",
+            "VpcId": "vpc-1",
+            "TagSet": [{"Key": "GuardDutyManaged", "Value": "true"}],
+        },
+        {"NetworkInterfaceId": "eni-3", "Description": "ELB app/k8s-shop-1/2", "VpcId": "vpc-1"},
+        {"NetworkInterfaceId": "eni-4", "Description": "of a colleague", "VpcId": "vpc-1"},
+        {"NetworkInterfaceId": "eni-5", "Description": "Amazon EKS other", "VpcId": "vpc-9"},
+    ],
+    "ec2 describe_vpc_endpoints": [
+        {
+            "VpcEndpointId": "vpce-1",
+            "ServiceName": "com.amazonaws.ap-northeast-1.guardduty-data",
+            "VpcId": "vpc-1",
+        },
+        {"VpcEndpointId": "vpce-9", "VpcId": "vpc-9"},
+    ],
+    "ec2 describe_security_groups": [
+        {"GroupId": "sg-0", "GroupName": "default", "VpcId": "vpc-1"},
+        {"GroupId": "sg-1", "GroupName": "nodes", "Tags": [TAG]},
+        {
+            "GroupId": "sg-2",
+            "GroupName": "eks-cluster-sg-eks-hybrid",
+            "Tags": [{"Key": "aws:eks:cluster-name", "Value": "eks-hybrid"}],
+        },
+        {"GroupId": "sg-3", "GroupName": "GuardDutyManagedSecurityGroup-vpc-1", "VpcId": "vpc-1"},
+        {"GroupId": "sg-4", "GroupName": "k8s-traffic-1", "Tags": [OWNED, INGRESS]},
+        {"GroupId": "sg-9", "GroupName": "other", "VpcId": "vpc-9", "Tags": [OTHER]},
+    ],
+    "ec2 describe_volumes": [
+        {"VolumeId": "vol-1", "Size": 30, "State": "available", "Tags": [TAG]},
+        {
+            "VolumeId": "vol-2",
+            "Size": 8,
+            "State": "available",
+            "Tags": [
+                {"Key": "kubernetes.io/created-for/pvc/name", "Value": "data"},
+                {"Key": "kubernetes.io/created-for/pvc/namespace", "Value": "shop"},
+                OWNED,
+            ],
+        },
+        {"VolumeId": "vol-9", "Size": 8, "State": "available"},
+    ],
+    "ec2 describe_addresses": [
+        {"AllocationId": "eipalloc-1", "PublicIp": "203.0.113.7", "Tags": [TAG]},
+        {"AllocationId": "eipalloc-9", "PublicIp": "203.0.113.9"},
+    ],
+    "ec2 describe_launch_templates": [
+        {"LaunchTemplateId": "lt-1", "LaunchTemplateName": "managed", "Tags": [TAG]},
+        {"LaunchTemplateId": "lt-9", "LaunchTemplateName": "other", "Tags": [OTHER]},
+    ],
+    "elbv2 describe_load_balancers": BALANCERS,
+    "elbv2 describe_target_groups": GROUPS,
+    "elbv2 describe_tags": partial(tags, "ResourceArn"),
+    "elb describe_load_balancers": [{**item, "VPCId": "vpc-9"} for item in CLASSIC],
+    "elb describe_tags": partial(tags, "LoadBalancerName"),
+    "logs describe_log_groups": lambda request: [
+        {"logGroupName": name}
+        for name in ("/aws/eks/eks-hybrid/cluster", "/aws/eks/other/cluster")
+        if name.startswith(request["logGroupNamePrefix"])
+    ],
+    "iam list_roles": [
+        role("hybrid-1a2b", "ssm.amazonaws.com"),
+        role("lambda", "lambda.amazonaws.com"),
+        role("other", "ec2.amazonaws.com"),
+        role("going", "eks.amazonaws.com"),
+    ],
+    # Of a role of Lambda nobody asks.
+    "iam list_role_tags": lambda request: {
+        "hybrid-1a2b": {"Tags": [TAG]},
+        "other": {"Tags": [OTHER]},
+        "going": "NoSuchEntity",
+    }[request["RoleName"]],
+    "resourcegroupstaggingapi get_resources": lambda request: [
+        {"ResourceARN": arn}
+        for arn in (
+            KEY,
+            "arn:aws:ec2:ap-northeast-1:012345678901:natgateway/nat-1",
+            "arn:aws:logs:ap-northeast-1:012345678901:log-group:/aws/eks/x/cluster",
+        )
+        if request["TagFilters"] == [{"Key": TAG["Key"], "Values": [TAG["Value"]]}]
+    ],
+}
+FOUND = {
+    "cluster": ["eks-hybrid (DELETING)"],
+    "instances": [
+        "i-1 (shutting-down, made by this stack)",
+        "i-3 (running)",
+        "i-4 (running, made by Kubernetes)",
+    ],
+    "registrations": [
+        "mi-00000000000000001 (ConnectionLost, onprem-1)",
+        "mi-00000000000000002 (Online, no host name)",
+    ],
+    "activations": [f"{ACTIVATION} (Hybrid node onprem-1)"],
+    "network-interfaces": [
+        "eni-1 (Amazon EKS eks-hybrid, made by EKS)",
+        "eni-2 (VPC Endpoint Interface vpce-1, made by GuardDuty)",
+        "eni-3 (ELB app/k8s-shop-1/2, made by a load balancer of a Service or Ingress)",
+        "eni-4 (of a colleague)",
+    ],
+    "vpc-endpoints": ["vpce-1 (com.amazonaws.ap-northeast-1.guardduty-data, made by GuardDuty)"],
+    "security-groups": [
+        "sg-1 (nodes, made by this stack)",
+        "sg-2 (eks-cluster-sg-eks-hybrid, made by EKS)",
+        "sg-3 (GuardDutyManagedSecurityGroup-vpc-1, made by GuardDuty)",
+        "sg-4 (k8s-traffic-1, made for Ingress shop/web)",
+    ],
+    "volumes": [
+        "vol-1 (30 GiB, available, made by this stack)",
+        "vol-2 (8 GiB, available, made for PersistentVolumeClaim shop/data)",
+    ],
+    "elastic-ips": ["eipalloc-1 (203.0.113.7)"],
+    "launch-templates": ["lt-1 (managed)"],
+    "load-balancers": [
+        "a1b2 (classic, made for Service shop/old)",
+        "eks-hybrid-alb (application, made by this stack)",
+        "k8s-shop-web (application, made for Ingress shop/web)",
+        "mine (network)",
+    ],
+    "target-groups": ["tg-19 (ip)", "tg-20 (made by this stack)"],
+    "log-groups": ["/aws/eks/eks-hybrid/cluster"],
+    "roles": ["hybrid-1a2b"],
+    "vpcs": ["vpc-1 (10.90.0.0/16)"],
+    "others": [KEY],
+}
 
 
 @pytest.mark.parametrize("kind", leftovers.LISTERS)
-def test_what_is_left_is_found_by_name_and_tag(aws: LeftoversAws, stub: Any, kind: str) -> None:
-    found, calls = LEFT[kind]
-    stub(calls)
-
-    assert aws.left(kind, NAMES) == found
+def test_what_is_left_is_found_by_name_and_tag(kind: str) -> None:
+    assert AnsweringAws(ACCOUNT).left(kind, NAMES) == FOUND[kind]
 
 
-def test_a_cluster_that_is_gone_is_not_left(aws: LeftoversAws, stub: Any) -> None:
-    stub([("eks", "describe_cluster", {"name": "eks-hybrid"}, "ResourceNotFoundException")])
-
-    assert aws.left("cluster", NAMES) == []
+def test_a_cluster_that_is_gone_is_not_left() -> None:
+    assert AnsweringAws(NOTHING).left("cluster", NAMES) == []
 
 
-def test_a_balancer_that_goes_between_the_list_and_its_tags_is_left_out(aws: LeftoversAws, stub: Any) -> None:
-    listed = [{"TargetGroupArn": f"arn:{n}", "TargetGroupName": f"tg-{n}"} for n in range(2)]
-    stub(
-        [
-            VPCS,
-            ("elbv2", "describe_target_groups", {}, {"TargetGroups": listed}),
-            ("elbv2", "describe_tags", {"ResourceArns": ["arn:0", "arn:1"]}, "TargetGroupNotFound"),
-            ("elbv2", "describe_tags", {"ResourceArns": ["arn:0"]}, "TargetGroupNotFound"),
-            (
-                "elbv2",
-                "describe_tags",
-                {"ResourceArns": ["arn:1"]},
-                {"TagDescriptions": [{"ResourceArn": "arn:1", "Tags": [TAG]}]},
+def test_a_balancer_that_goes_between_the_list_and_its_tags_is_left_out() -> None:
+    gone, left = GROUPS[0], GROUPS[20]
+    aws = AnsweringAws(
+        {
+            **NOTHING,
+            "elbv2 describe_target_groups": [gone, left],
+            "elbv2 describe_tags": lambda request: (
+                "TargetGroupNotFound"
+                if gone["TargetGroupArn"] in request["ResourceArns"]
+                else tags("ResourceArn", request)
             ),
-        ]
+        }
     )
+    assert aws.left("target-groups", NAMES) == ["tg-20 (made by this stack)"]
 
-    assert aws.left("target-groups", NAMES) == ["tg-1 (made by this stack)"]
 
-
-def test_the_account_is_shown(aws: LeftoversAws, stub: Any) -> None:
-    stub([CALLER])
-
-    assert aws.account() == "012345678901"
+def test_the_account_is_shown() -> None:
+    assert AnsweringAws(ACCOUNT).account() == "012345678901"
 
 
 def test_every_kind_is_checked() -> None:
     assert [kind.name for kind in KINDS] == list(leftovers.LISTERS)
-    assert set(LEFT) == set(leftovers.LISTERS)
+    assert set(FOUND) == set(leftovers.LISTERS)
 
 
 @pytest.mark.parametrize(

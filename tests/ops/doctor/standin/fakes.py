@@ -1,22 +1,23 @@
-"""AWS and a cluster out of lists; `refused` maps a question to the error it raises."""
+"""AWS and a cluster out of lists."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from ops.clients.aws import Aws
 from ops.clients.kube import ExecError, Kube
+from tests.ops.standin.aws import NOTHING, Answer, AnsweringAws, Object, Table
 
-Object = dict[str, Any]
 CLUSTER = "eks-hybrid"
 STACK_TAG = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
 
 
 @dataclass
-class FakeCloud(Aws):
-    """AWS out of lists. `refused` maps a method to the error it raises."""
+class FakeCloud(AnsweringAws):
+    """AWS out of lists. `listed` is what a listing of the whole stack has, `refused` what comes in place of an answer.
+
+    Both go by the question, `service operation`.
+    """
 
     instances_: list[Object] = field(default_factory=list)
     consoles: dict[str, str] = field(default_factory=dict)
@@ -28,80 +29,58 @@ class FakeCloud(Aws):
     addons: list[Object] = field(default_factory=list)
     target_groups: list[Object] = field(default_factory=list)
     health: dict[str, list[Object]] = field(default_factory=dict)
-    refused: dict[str, Exception] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    # What is listed of the whole stack, by operation.
     listed: dict[str, list[Object]] = field(default_factory=dict)
+    refused: dict[str, Exception] = field(default_factory=dict)
 
-    def _ask(self, name: str) -> None:
-        self.asked.append(name)
-        if name in self.refused:
-            raise self.refused[name]
+    asked: list[str] = field(default_factory=list)
 
-    def pages(self, service: str, operation: str, key: str, **arguments: object) -> list[Any]:
-        self._ask(operation)
-        assert arguments or service != "ec2", f"{operation} of {key} asks for everybody's"
-        return self.listed.get(operation, [])
+    def table(self) -> Table:
+        return {
+            **NOTHING,
+            "ec2 describe_instances": [{"Instances": self.instances_}],
+            "ec2 get_console_output": self._console,
+            "eks describe_cluster": self._single("cluster", "name", [self.eks] if self.eks else []),
+            "eks list_access_entries": [entry["principalArn"] for entry in self.entries],
+            "eks describe_access_entry": self._single("accessEntry", "principalArn", self.entries),
+            "eks list_nodegroups": [group["nodegroupName"] for group in self.groups],
+            "eks describe_nodegroup": self._single("nodegroup", "nodegroupName", self.groups),
+            "eks list_addons": [add_on["addonName"] for add_on in self.addons],
+            "eks describe_addon": self._single("addon", "addonName", self.addons),
+            "elbv2 describe_tags": self._tags,
+            "elbv2 describe_target_groups": self.target_groups,
+            "elbv2 describe_target_health": self._health,
+            "ssm describe_activations": self.activations_,
+            "ssm describe_instance_information": self.registered_,
+            **self.listed,
+            **self.refused,
+        }
 
-    def ask(self, service: str, operation: str, *, missing: Iterable[str] = (), **arguments: object) -> Any:
-        self._ask(operation)
-        assert arguments, f"{service} {operation} asks for everybody's, {missing} or not"
-        return {"describe_addresses": {"Addresses": self.listed.get(operation, [])}}.get(operation)
+    def _console(self, request: Object) -> Answer:
+        text = self.consoles.get(request["InstanceId"])
+        return "InvalidInstanceID.NotFound" if text is None else {"Output": text}
 
-    def tagged_instances(self, key: str, value: str) -> list[Object]:
-        self._ask("tagged_instances")
-        return [item for item in self.instances_ if {"Key": key, "Value": value} in item.get("Tags", [])]
+    def _single(self, member: str, key: str, items: list[Object]) -> Callable[[Object], Answer]:
+        """Describe the item of EKS that a request names, in our cluster."""
 
-    def instances(self, instance_ids: Sequence[str]) -> list[Object]:
-        self._ask("instances")
-        return [item for item in self.instances_ if item["InstanceId"] in instance_ids]
+        def described(request: Object) -> Answer:
+            ours = key == "name" or request["clusterName"] == CLUSTER
+            item = next((item for item in items if ours and item[key] == request[key]), None)
+            return {member: item} if item else "ResourceNotFoundException"
 
-    def console(self, instance_id: str) -> Object | None:
-        self._ask("console")
-        text = self.consoles.get(instance_id)
-        return None if text is None else {"InstanceId": instance_id, "Output": text, "Timestamp": None}
+        return described
 
-    def activations(self) -> list[Object]:
-        self._ask("activations")
-        return self.activations_
+    def _tags(self, request: Object) -> Answer:
+        described = [{"ResourceArn": arn, "Tags": [STACK_TAG]} for arn in request["ResourceArns"]]
+        return {"TagDescriptions": described}
 
-    def registered(self, activation_ids: Sequence[str]) -> list[Object]:
-        self._ask("registered")
-        return [item for item in self.registered_ if item["ActivationId"] in activation_ids]
-
-    def cluster(self, name: str) -> Object | None:
-        self._ask("cluster")
-        assert name == CLUSTER
-        return self.eks
-
-    def access_entries(self, cluster: str) -> list[Object]:
-        self._ask("access_entries")
-        assert cluster == CLUSTER
-        return self.entries
-
-    def node_groups(self, cluster: str) -> list[Object]:
-        self._ask("node_groups")
-        assert cluster == CLUSTER
-        return self.groups
-
-    def add_ons(self, cluster: str) -> list[Object]:
-        self._ask("add_ons")
-        assert cluster == CLUSTER
-        return self.addons
-
-    def tagged_target_groups(self, key: str, value: str) -> list[Object]:
-        self._ask("tagged_target_groups")
-        assert {"Key": key, "Value": value} == STACK_TAG
-        return self.target_groups
-
-    def target_health(self, target_group_arn: str) -> list[Object]:
-        self._ask("target_health")
-        return self.health.get(target_group_arn, [])
+    def _health(self, request: Object) -> Answer:
+        targets = self.health.get(request["TargetGroupArn"])
+        return "TargetGroupNotFound" if targets is None else {"TargetHealthDescriptions": targets}
 
 
 @dataclass
 class FakeKube(Kube):
-    """A cluster out of lists."""
+    """A cluster out of lists; `refused` maps a question to the error it raises."""
 
     nodes_: list[Object] = field(default_factory=list)
     pods_: list[Object] = field(default_factory=list)
