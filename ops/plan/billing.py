@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ops.program.counts import counts
 from ops.program.recorder import Recording, Resource
 
 
@@ -31,25 +32,23 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
     clusters = recording.of_type("eks:index:Cluster")
     if clusters:
         yield Billed("EKS control plane", str(len(clusters)), "hour (extended: 6 times)")
-    machines = recording.of_type("aws:ec2/instance:Instance")
     hybrid = recording.of_type("aws:ssm/activation:Activation")
     if hybrid:
         yield Billed("EKS Hybrid Nodes", _counted(len(hybrid), "node"), "vCPU-hour, until Node goes")
-    types: Counter[tuple[str, str]] = Counter()
-    disks: Counter[int] = Counter()
-    for machine in machines:
-        types[machine.inputs["instanceType"], "hybrid"] += 1
-        disks[machine.inputs["rootBlockDevice"]["volumeSize"]] += 1
-    for group in recording.of_type("aws:eks/nodeGroup:NodeGroup"):
-        wanted = group.inputs["scalingConfig"]["desiredSize"]
-        spot = " spot" if group.inputs.get("capacityType") == "SPOT" else ""
-        types["|".join(group.inputs["instanceTypes"]), f"managed{spot}"] += wanted
-        disks[_template_disk(recording)] += wanted
-    for type_ in dict.fromkeys(name for name, _ in types):
-        counts = ", ".join(f"{count} {kind}" for (name, kind), count in types.items() if name == type_)
+    number = counts(recording)
+    machines = Counter({(type_, "hybrid"): count for type_, count in number.hybrid.items()})
+    disks = Counter(
+        machine.inputs["rootBlockDevice"]["volumeSize"]
+        for machine in recording.of_type("aws:ec2/instance:Instance")
+    )
+    for group in number.groups:
+        machines["|".join(group.types), f"managed{' spot' * group.spot}"] += group.desired
+        disks[_template_disk(recording)] += group.desired
+    for type_ in dict.fromkeys(name for name, _ in machines):
+        kinds = ", ".join(f"{count} {kind}" for (name, kind), count in machines.items() if name == type_)
         # Burstable types are "unlimited" by default: above their baseline they go on, for money.
         burst = ", and CPU credits" if type_.startswith("t") else ""
-        yield Billed(f"EC2 {type_}", counts, f"hour{burst}")
+        yield Billed(f"EC2 {type_}", kinds, f"hour{burst}")
     if disks:
         sizes = ", ".join(f"{_counted(count, 'disk')} of {size} GiB" for size, count in sorted(disks.items()))
         yield Billed("EBS gp3", sizes, "GiB-month")
@@ -61,11 +60,11 @@ def _template_disk(recording: Recording) -> int:
 
 
 def _network(recording: Recording) -> Iterator[Billed]:
-    gateways = recording.of_type("aws:ec2/natGateway:NatGateway")
-    if gateways:
-        yield Billed("NAT gateway", str(len(gateways)), "hour, and GiB through it")
+    number = counts(recording)
+    if number.nat_gateways:
+        yield Billed("NAT gateway", str(number.nat_gateways.total()), "hour, and GiB through it")
     balancers = recording.of_type("aws:lb/loadBalancer:LoadBalancer")
-    addresses = len(recording.of_type("aws:ec2/eip:Eip"))
+    addresses = number.addresses
     public = sum(len(each.inputs["subnets"]) for each in balancers if not each.inputs.get("internal"))
     if addresses or public:
         parts = [f"{addresses} for NAT"] * bool(addresses) + [f"{public} for the ALB"] * bool(public)

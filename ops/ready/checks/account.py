@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,7 +17,6 @@ from ops.ready.context import Context, asked
 
 # An `up` takes about a quarter of an hour; twice that is enough for a slow one.
 _LONG_ENOUGH: Final = timedelta(minutes=30)
-# EKS does not place control planes in these zones (infra/account.py, whose import would start pulumi).
 _SERVICE_ROLES: Final = {
     "AWSServiceRoleForAmazonEKS": "eks.amazonaws.com",
     "AWSServiceRoleForAmazonEKSNodegroup": "eks-nodegroup.amazonaws.com",
@@ -107,9 +107,11 @@ def types(context: Context, findings: Findings) -> str:
     known = _described(context)
     for type_ in wanted.types:
         # Hybrid nodes are in the first zone; one zone of the others is enough for an auto-scaling group.
-        needed = zones[:1] if type_ in wanted.hybrid else zones
+        needed = zones[:1] if type_ in wanted.counts.hybrid else zones
         there = [zone for zone in needed if (type_, zone) in offered]
-        setting = "hybridNodes[0].instanceType" if type_ in wanted.hybrid else "managedNodes.instanceType"
+        setting = (
+            "hybridNodes[0].instanceType" if type_ in wanted.counts.hybrid else "managedNodes.instanceType"
+        )
         fix = (
             f"pulumi config set --path '{setting}' TYPE; aws ec2 describe-instance-type-offerings lists them"
         )
@@ -223,11 +225,11 @@ def _running_vcpus(context: Context, *, spot: bool) -> int:
 
 
 def _wanted_vcpus(context: Context, *, spot: bool) -> int:
-    wanted, known = context.wanted, _described(context)
-    machines = {} if spot else dict(wanted.hybrid)
-    if wanted.spot is spot and wanted.managed_types:
-        first = wanted.managed_types[0]
-        machines[first] = machines.get(first, 0) + wanted.managed
+    wanted, known = context.wanted.counts, _described(context)
+    machines = Counter[str]() if spot else wanted.hybrid.copy()
+    for group in wanted.groups:
+        if group.spot is spot:
+            machines[group.types[0]] += group.most
     return sum(
         number * known[type_]["VCpuInfo"]["DefaultVCpus"]
         for type_, number in machines.items()
@@ -262,7 +264,7 @@ def spot_vcpus(context: Context) -> int:
     "the elastic IPs fit the quota",
     "elastic IPs",
     ("ec2", "L-0263D0A3"),
-    lambda context: context.wanted.addresses,
+    lambda context: context.wanted.counts.addresses,
 )
 def addresses(context: Context) -> int:
     return len(context.ask("ec2", "describe_addresses")["Addresses"])
@@ -273,7 +275,7 @@ def addresses(context: Context) -> int:
     "the VPCs fit the quota",
     "VPCs",
     ("vpc", "L-F678F1CE"),
-    lambda context: context.wanted.vpcs,
+    lambda context: context.wanted.counts.vpcs,
 )
 def vpcs(context: Context) -> int:
     return len(context.pages("ec2", "describe_vpcs", "Vpcs"))
@@ -284,7 +286,7 @@ def vpcs(context: Context) -> int:
     "the NAT gateways fit the quota of a zone",
     "NAT gateways",
     ("vpc", "L-FE5A380F"),
-    lambda context: context.wanted.nat_gateways,
+    lambda context: max(context.wanted.counts.nat_gateways.values(), default=0),
 )
 def nat_gateways(context: Context) -> int:
     """Count the NAT gateways of the fullest of our zones; the quota is one of each zone."""
@@ -301,7 +303,7 @@ def nat_gateways(context: Context) -> int:
     "the load balancer fits the quota",
     "load balancers",
     ("elasticloadbalancing", "L-53DA6B97"),
-    lambda context: context.wanted.balancers,
+    lambda context: context.wanted.counts.balancers,
 )
 def balancers(context: Context) -> int:
     found = context.pages("elbv2", "describe_load_balancers", "LoadBalancers")

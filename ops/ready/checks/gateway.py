@@ -8,11 +8,10 @@ from ops.ready.context import Context, Object, asked
 
 @asked("account.gateway", "what leads to a data centre of your own is there")
 def gateway(context: Context, findings: Findings) -> str | Outcome:
-    wanted = context.wanted
-    if wanted.transit_gateway:
-        return _transit(context, findings, wanted.transit_gateway)
-    if wanted.vpn_gateway:
-        return _vpn(context, findings, wanted.vpn_gateway)
+    checks = context.evaluated.recording.stack_outputs["opsOnly"]
+    for key, ask in (("transitGatewayId", _transit), ("vpnGatewayId", _vpn)):
+        if identity := checks.get(key):
+            return ask(context, findings, identity)
     return skipped("the settings name none")
 
 

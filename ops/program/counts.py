@@ -1,0 +1,56 @@
+"""How many a plan has of what an account limits and AWS bills: `ops ready` and `ops plan` read the same figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ops.program.recorder import Recording, Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Numbers of things; `hybrid` are EC2 instances of hybrid nodes by type, `nat_gateways` go by zone."""
+
+    hybrid: Counter[str]
+    groups: tuple[NodeGroup, ...]
+    addresses: int
+    vpcs: int
+    nat_gateways: Counter[str]
+    balancers: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeGroup:
+    """A managed node group: its instance types, of which the first stands for its machines, and how many of these."""
+
+    types: tuple[str, ...]
+    desired: int
+    most: int
+    spot: bool
+
+
+def counts(recording: Recording) -> Counts:
+    """Count what a recording asks for."""
+    instances = recording.of_type("aws:ec2/instance:Instance")
+    gateways = recording.of_type("aws:ec2/natGateway:NatGateway")
+    subnets = recording.of_type("aws:ec2/subnet:Subnet")
+    zones = {subnet.id: subnet.inputs["availabilityZone"] for subnet in subnets}
+    return Counts(
+        hybrid=Counter(instance.inputs["instanceType"] for instance in instances),
+        groups=tuple(map(_group, recording.of_type("aws:eks/nodeGroup:NodeGroup"))),
+        addresses=len(recording.of_type("aws:ec2/eip:Eip")),
+        vpcs=len(recording.of_type("aws:ec2/vpc:Vpc")),
+        nat_gateways=Counter(zones[gateway.inputs["subnetId"]] for gateway in gateways),
+        balancers=len(recording.of_type("aws:lb/loadBalancer:LoadBalancer")),
+    )
+
+
+def _group(group: Resource) -> NodeGroup:
+    sizes = group.inputs["scalingConfig"]
+    return NodeGroup(
+        types=tuple(group.inputs["instanceTypes"]),
+        desired=sizes["desiredSize"],
+        most=sizes["maxSize"],
+        spot=group.inputs.get("capacityType") == "SPOT",
+    )
