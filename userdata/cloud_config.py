@@ -18,9 +18,6 @@ import yaml
 from userdata import paths
 from userdata.join_files import START_COMMAND, JoinConfig, JoinFile, dump, join_files
 
-USER_DATA_LIMIT_BYTES = 16 * 1024
-"""EC2's limit, before base64 (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html)."""
-
 
 def render(
     config: JoinConfig,

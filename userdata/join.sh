@@ -3,8 +3,8 @@
 # boot until the machine has joined: one run is one attempt. Running it by hand is safe: a joined machine is left alone.
 #
 # Exit codes: 0 joined; 78 trying again cannot help, so the unit stops; anything else, and the unit tries again.
-# Each line starts with the UTC time, and each line of the script itself names its step. userdata/join_lines.py has
-# the fixed forms, which `ops doctor` reads. A run that ended has "done" or "failed" as its last line.
+# Each line starts with the UTC time, and each line of the script itself names its step. tests/userdata/join_lines.py
+# has the forms, which `ops doctor` reads. A run that ended has "done" or "failed" as its last line.
 set -euo pipefail
 
 # The tests run this script without root rights: below a temporary directory, and without its pauses.

@@ -31,7 +31,4 @@ JOINED = "/var/lib/eks-hybrid-join/joined"
 STATE = "/run/eks-hybrid-join"
 """What the attempts of one boot remember; gone at the next boot."""
 
-RESTART_COMMAND = "sudo systemctl restart eks-hybrid-join"
-"""Tries again at once, on a machine that has not joined; also after a final failure."""
-
 LOG_COMMAND = "sudo journalctl --unit eks-hybrid-join"

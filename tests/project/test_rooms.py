@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,6 @@ PURE = [
     "infra.shapes",
     "userdata.cloud_config",
     "userdata.join_files",
-    "userdata.join_lines",
     "userdata.paths",
     "k8s.calico_manifest",
     "k8s.calico_source",
@@ -108,6 +108,21 @@ def test_the_shared_rooms_know_no_command():
                         f"{path.relative_to(ROOT)} imports {found}: ops/{room} is below the commands; "
                         "pass the value in, or move what both need down here"
                     )
+
+
+def test_no_module_imports_itself_through_others():
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for room in (*ROOMS, "bench")
+        for path in (ROOT / room).rglob("*.py")
+    }
+    graph = {
+        module: {name if name in paths else name.rpartition(".")[0] for name in imported(path)} & paths.keys()
+        for module, path in paths.items()
+    }
+    assert len(graph) > 100
+    # CycleError names the modules of a circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(graph)
 
 
 def test_contributing_names_only_files_that_exist():

@@ -1,4 +1,4 @@
-"""The fixed lines of userdata/join.sh, which `ops doctor` reads. Tests keep script and table equal.
+"""The fixed lines of userdata/join.sh, by which people and `ops doctor` know where a join stands.
 
 Each line starts with the UTC time and a space. One run of the script is one attempt; the unit makes the next one.
 

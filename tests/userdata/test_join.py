@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.userdata import join_lines
 from tests.userdata.conftest import fatal
-from userdata import join_files, join_lines, paths
+from userdata import join_files, paths
 
 SCRIPT = Path(join_files.__file__).with_name("join.sh")
 CASES = Path(__file__).parents[3] / "shared/cases/nodeadm-console.txt"
@@ -35,7 +36,7 @@ def test_the_script_names_the_places_that_the_table_names() -> None:
     for path in (paths.NODE_CONFIG, paths.PARAMETERS, paths.LOG, paths.JOINED, paths.STATE):
         assert f"=$root{path}\n" in text
     assert f"\nfinal={join_lines.FINAL_EXIT_CODE}\n" in text
-    assert text.count(paths.RESTART_COMMAND) == 2
+    assert text.count("sudo systemctl restart eks-hybrid-join") == 2
 
 
 def test_a_fresh_machine_joins(machine) -> None:
