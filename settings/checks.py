@@ -347,11 +347,7 @@ def _site_overlaps_nothing(settings: Settings) -> Iterator[Problem]:
 
 def _one_way_leads_to_the_site(settings: Settings) -> Iterator[Problem]:
     site = settings.site
-    ways = {
-        "transitGatewayId": site.transit_gateway_id,
-        "vpnGatewayId": site.vpn_gateway_id,
-        "routes": site.routes,
-    }
+    ways = site.ways
     given = [name for name, value in ways.items() if value]
     if not site.is_own:
         others = {**ways, "httpsProxy": site.https_proxy, "noProxy": site.no_proxy}
@@ -370,8 +366,9 @@ def _one_way_leads_to_the_site(settings: Settings) -> Iterator[Problem]:
             path="site.nodeCidrs",
             seen=list(site.node_cidrs),
             wrong="have no way that leads to them",
-            advice="Set one of site.transitGatewayId, site.vpnGatewayId, or, where you make the routes yourself,"
-            " site.routes none",
+            advice="Set one of "
+            + ", ".join(f"site.{name}" for name in ways if name != "routes")
+            + ", or, where you make the routes yourself, site.routes none",
             command=set_command("site.routes", "none"),
         )
     for name in given[1:]:

@@ -166,6 +166,15 @@ class Site(_Model):
         """Whether there is such a data centre."""
         return bool(self.node_cidrs)
 
+    @property
+    def ways(self) -> dict[str, str | None]:
+        """The settings that say how the EKS VPC reaches it, of which one is set."""
+        return {
+            "transitGatewayId": self.transit_gateway_id,
+            "vpnGatewayId": self.vpn_gateway_id,
+            "routes": self.routes,
+        }
+
 
 class HybridNode(_Model):
     """One hybrid node: an instance in the on-prem VPC or, with an `address`, a machine of one's own."""

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 import yaml
 
 from ops.plan.describe import on_hybrid_nodes
+from ops.plan.flows.extract import LINKS
 from ops.plan.flows.proof import FlowReport
 from ops.program.recorder import Recording, Resource
 
@@ -58,7 +59,7 @@ def _texts(recording: Recording, report: FlowReport, closed: Sequence[str]) -> d
     targets = listeners[port]["defaultActions"][0]["forward"]["targetGroups"]
     weight = {target["arn"]: target["weight"] for target in targets}
     webhooks = sorted({str(row.flow.port) for row in report.rows if row.flow.number == "5b"})
-    gateway = "transit" if checks.get("transitGatewayId") else "VPN" if checks.get("vpnGatewayId") else "your"
+    gateway = next((name for key, name in LINKS.values() if checks.get(key)), "your")
     words = {"checks": checks, "gateway": gateway, "ranges": _some(checks["remoteNodeNetworks"])}
     words["kind"] = "routes" if gateway == "your" else "gateway"
     site = _SITES["played" if "onPremVpcId" in checks else "own"]

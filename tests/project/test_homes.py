@@ -61,3 +61,17 @@ def test_a_change_touches_few_files(change, most):
     touched = {row[0]: re.findall(r"`([^`]+)`", row[1]) for row in rows("CONTRIBUTING.md", "## Where it is")}
     assert len(touched[change]) <= most
     assert all((ROOT / path).exists() for path in touched[change])
+
+
+def test_a_third_kind_of_link_is_sketched_with_the_files_of_the_second():
+    # The rows of doctor say what AWS prints, and the advice is about the size of a packet in a VPN.
+    its_own = {"settings/advice.py", "ops/doctor/known/aws.yaml"}
+    files = [path for room in (*ROOMS, "bench") for path in (ROOT / room).rglob("*.*")]
+    texts = [path for path in [*files, ROOT / "Pulumi.yaml"] if path.suffix in {".py", ".yaml"}]
+    second = {
+        str(path.relative_to(ROOT))
+        for path in texts
+        if re.search("vpn_?gateway_?(id|att)", path.read_text(), re.I)
+    }
+    touched = {row[0]: re.findall(r"`([^`]+)`", row[1]) for row in rows("CONTRIBUTING.md", "## Where it is")}
+    assert set(touched["a third kind of link"]) == second - its_own

@@ -62,10 +62,11 @@ _KNOWN = {
 }
 _PROPAGATION = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
 _TARGETS = ("gatewayId", "natGatewayId", "vpcPeeringConnectionId", "transitGatewayId")
-# The gateways that lead to a data centre of one's own, and the input that names each.
-_LINKS = {
-    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": "transitGatewayId",
-    "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment": "vpnGatewayId",
+# What ties the VPC to a gateway that leads to a data centre of one's own: the input that names the gateway, which is
+# also the output that does, and what people call it.
+LINKS = {
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment": ("transitGatewayId", "transit"),
+    "aws:ec2/vpnGatewayAttachment:VpnGatewayAttachment": ("vpnGatewayId", "VPN"),
 }
 
 
@@ -84,7 +85,7 @@ def facts_of(
     ranges = tuple(Vpc(id=f"site {cidr}", name=f"data centre {cidr}", cidr=cidr) for cidr in site)
     links = tuple(
         SiteLink(id=r.inputs[key], name=r.name, vpc=r.inputs["vpcId"])
-        for type_, key in _LINKS.items()
+        for type_, (key, _) in LINKS.items()
         for r in recording.of_type(type_)
     )
     return Facts(
