@@ -19,18 +19,20 @@ def images(objects: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def changes(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What was added, removed or changed, a line each; a definition's schema is only named."""
-    before, after = ({(obj["kind"], obj["metadata"]["name"]): obj for obj in found} for found in (old, new))
+    before, after = (
+        {(obj["kind"], obj["metadata"]["name"]): obj for obj in objects} for objects in (old, new)
+    )
     for kind, name in sorted(after.keys() - before.keys()):
         yield f"new      {kind} {name}"
     for kind, name in sorted(before.keys() - after.keys()):
         yield f"removed  {kind} {name}"
     schemas = []
     for kind, name in sorted(before.keys() & after.keys()):
-        found = list(_differences(_keyed(before[kind, name]), _keyed(after[kind, name])))
+        lines = list(_differences(_keyed(before[kind, name]), _keyed(after[kind, name])))
         if kind == _CRD:
-            schemas += [name] * bool(found)
+            schemas += [name] * bool(lines)
         else:
-            yield from (f"changed  {kind} {name}: {line}" for line in found)
+            yield from (f"changed  {kind} {name}: {line}" for line in lines)
     if schemas:
         yield f"changed  {len(schemas)} {_CRD}: {', '.join(name.partition('.')[0] for name in schemas)}"
 

@@ -92,9 +92,9 @@ def _compared(version: str, objects: list[dict]) -> Iterator[str]:
     else:
         yield f"Not compared with the default, {current}: {reason}"
         return
-    found = list(changes(calico_manifest.parse(content), objects))
-    yield f"What changes from the default, {current}:" if found else f"The same objects as {current}."
-    yield from (f"  {line}" for line in found)
+    lines = list(changes(calico_manifest.parse(content), objects))
+    yield f"What changes from the default, {current}:" if lines else f"The same objects as {current}."
+    yield from (f"  {line}" for line in lines)
 
 
 def nodeadm(version: str, source: str | None, *, write: bool) -> Iterator[str]:

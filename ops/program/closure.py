@@ -11,8 +11,8 @@ def closure(direct: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
 
     Errors: graphlib.CycleError for a graph that leads in a circle.
     """
-    found: dict[str, frozenset[str]] = {}
+    reached: dict[str, frozenset[str]] = {}
     for key in TopologicalSorter(direct).static_order():
-        first = direct.get(key, ())
-        found[key] = frozenset(first).union(*(found[other] for other in first))
-    return found
+        nearest = direct.get(key, ())
+        reached[key] = frozenset(nearest).union(*(reached[other] for other in nearest))
+    return reached

@@ -31,24 +31,26 @@ def write_json(run: Run, file: IO[str], *, strict: bool) -> None:
 
 def _check(result: Result) -> dict[str, Any]:
     outcome = result.outcome
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "id": result.check.id,
         "proves": result.check.proves,
         "status": outcome.status.value,
         "summary": outcome.summary,
         "evidence": list(outcome.evidence),
-        "problems": [{"seen": one.seen, "why": one.why, "fix": one.fix} for one in outcome.problems],
+        "problems": [
+            {"seen": problem.seen, "why": problem.why, "fix": problem.fix} for problem in outcome.problems
+        ],
         "blockedBy": list(result.blocked_by),
         "seconds": round(result.seconds, 3),
         "attempts": result.attempts,
     }
     if outcome.matrix is not None:
         matrix = outcome.matrix
-        found["paths"] = [
+        document["paths"] = [
             {"from": a, "to": b, "rttMs": rtt, "lossPercent": matrix.loss_percent[a, b]}
             for (a, b), rtt in matrix.rtt_ms.items()
         ]
-    return found
+    return document
 
 
 def write_junit(run: Run, file: IO[str]) -> None:
@@ -57,7 +59,7 @@ def write_junit(run: Run, file: IO[str]) -> None:
     for category, results in groupby(run.results, key=lambda result: result.check.category):
         members = list(results)
         suite = Xml.SubElement(
-            top, "testsuite", _totals(category, members, sum(one.seconds for one in members))
+            top, "testsuite", _totals(category, members, sum(result.seconds for result in members))
         )
         for result in members:
             _case(suite, result)
@@ -77,7 +79,9 @@ def _case(suite: Xml.Element, result: Result) -> None:
     case = Xml.SubElement(suite, "testcase", attributes)
     message = clean(outcome.summary)
     problems = clean(
-        "\n\n".join(f"seen: {one.seen}\nwhy: {one.why}\nfix: {one.fix}" for one in outcome.problems)
+        "\n\n".join(
+            f"seen: {problem.seen}\nwhy: {problem.why}\nfix: {problem.fix}" for problem in outcome.problems
+        )
     )
     if outcome.status in (Status.FAIL, Status.ERROR):
         kind = "failure" if outcome.status is Status.FAIL else "error"

@@ -23,7 +23,7 @@ class Exposure:
 
 def exposures(facts: Facts, expectations: Expectations) -> Iterator[Exposure]:
     """Each listener and client range once."""
-    found: dict[Exposure, None] = {}
+    listening: dict[Exposure, None] = {}
     for interface in facts.interfaces:
         for group in sorted(interface.groups):
             for rule in facts.rules_of.get((group, "in"), ()):
@@ -34,15 +34,15 @@ def exposures(facts: Facts, expectations: Expectations) -> Iterator[Exposure]:
                     continue
                 wanted = interface.kind == "ALB" and rule.peer in expectations.alb_allowed
                 port = (rule.protocol, rule.first_port, rule.last_port)
-                found[
+                listening[
                     Exposure(
                         listener=interface.kind,
                         ports=_ports(*port),
                         clients=str(rule.peer),
-                        expected=wanted and port in [("tcp", each, each) for each in expectations.alb_ports],
+                        expected=wanted and port in [("tcp", alb, alb) for alb in expectations.alb_ports],
                     )
                 ] = None
-    yield from found
+    yield from listening
     if facts.api and facts.api.public:
         nats = {IPv4Network(nat.public_ip) for nat in facts.nat_gateways}
         for network in facts.api.allowed:
