@@ -40,6 +40,20 @@ def test_every_make_command_that_the_readme_names_exists():
     assert named - {"and"} <= targets
 
 
+def test_a_file_that_a_text_names_exists():
+    rooms = "bench|docs|infra|k8s|ops|settings|tests|userdata"
+    named = re.compile(rf"(?<![\w/.:-])(?:{rooms})/[\w./-]+\.(?:bash|json|md|py|service|sh|yaml)\b")
+    lost = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for pattern in ("*.bash", "*.md", "*.py", "*.sh", "*.yaml")
+        for path in tracked(pattern)
+        for name in named.findall(path.read_text())
+        # What tests call by its place among the tests.
+        if path.name != "CHANGELOG.md" and not (ROOT / name).exists() and not (ROOT / "tests" / name).exists()
+    }
+    assert not lost, sorted(lost)
+
+
 @pytest.mark.parametrize("name", ["README.md", "Pulumi.README.md", "CONTRIBUTING.md", *PAGES])
 def test_what_make_has_a_target_for_is_written_with_make(name):
     """Pulumi's commands stand for all else, `pulumi up --replace` among it; ops stands for what has no target."""

@@ -1,4 +1,4 @@
-"""The canary: ops/plan/sdk.py stands on names that the Pulumi SDK does not promise. It says which one has gone."""
+"""The canary: ops/program/sdk.py stands on names that the Pulumi SDK does not promise. It says which one has gone."""
 
 import contextvars
 import importlib
@@ -32,7 +32,7 @@ NAMES = [
 def test_the_sdk_has_the_name_that_the_recorder_stands_on(module, name, arguments):
     found = getattr(importlib.import_module(module), name, None)
     assert found is not None, (
-        f"pulumi {version('pulumi')} has no {module}.{name} any more: fix ops/plan/sdk.py, or pin pulumi below "
+        f"pulumi {version('pulumi')} has no {module}.{name} any more: fix ops/program/sdk.py, or pin pulumi below "
         "this release in pyproject.toml"
     )
     if arguments is not None:
