@@ -12,13 +12,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from infra import versions
 from ops.plan.evaluation import Plan
 from ops.plan.flows.expected import API_ENDPOINT, INTERNET
 from ops.program.recorder import Recording
 
 HYBRID = "hybrid nodes"
-# https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html, and where the images come from.
-_NAMES = (
+# https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html
+_AWS_NAMES = (
     "hybrid-assets.eks.amazonaws.com",
     "eks.{region}.amazonaws.com",
     "ssm.{region}.amazonaws.com",
@@ -29,10 +30,37 @@ _NAMES = (
     "api.ecr.{region}.amazonaws.com",
     "*.s3.{region}.amazonaws.com",
     "amazon-ssm-{region}.s3.{region}.amazonaws.com",
-    "quay.io and *.quay.io",
-    "ghcr.io and pkg-containers.githubusercontent.com",
-    "registry-1.docker.io, auth.docker.io, production.cloudflare.docker.com",
 )
+# Of each registry, the hosts that it asks and those that it redirects to for the layers.
+# https://github.com/kubernetes/registry.k8s.io/blob/main/docs/debugging.md
+_REGISTRY_NAMES = {
+    "quay.io": ("quay.io", "*.quay.io"),
+    "ghcr.io": ("ghcr.io", "pkg-containers.githubusercontent.com"),
+    "docker.io": ("registry-1.docker.io", "auth.docker.io", "production.cloudflare.docker.com"),
+    "registry.k8s.io": (
+        "registry.k8s.io",
+        "*.pkg.dev",
+        "prod-registry-k8s-io-*.s3.dualstack.*.amazonaws.com",
+    ),
+}
+_CALICO_REGISTRY = "quay.io"
+
+
+def registries() -> list[str]:
+    """The registries of what runs on hybrid nodes: Calico's, and those of the images in `infra.versions`."""
+    images = (image for name, image in vars(versions).items() if name.endswith("_IMAGE"))
+    return list(dict.fromkeys([_CALICO_REGISTRY, *(image.partition("/")[0] for image in images)]))
+
+
+def internet_names(region: str) -> list[str]:
+    """The host names on tcp 443 that a hybrid node asks; `*` stands for a part of a name.
+
+    Errors: KeyError where an image is of a registry whose hosts are not known.
+    """
+    return [
+        *(name.format(region=region) for name in _AWS_NAMES),
+        *(name for registry in registries() for name in _REGISTRY_NAMES[registry]),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +108,7 @@ def _ranges(other: str, port: int, checks: dict[str, Any], recording: Recording)
     if other == API_ENDPOINT:
         return [f"the cluster's API endpoint (*.eks.{checks['region']}.amazonaws.com)"]
     if other == INTERNET:
-        names = [name.format(region=checks["region"]) for name in _NAMES]
-        return names if port == 443 else ["the package mirrors of Ubuntu"]
+        return internet_names(checks["region"]) if port == 443 else ["the package mirrors of Ubuntu"]
     # Managed nodes and the control plane's interfaces share the private subnets; the ALB is in the public ones.
     kind = "public" if other == "ALB" else "private"
     return [

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from infra import versions
 from ops.plan import firewall
 from ops.plan.evaluation import Plan
 from ops.plan.flows import Expectations, prove
@@ -99,6 +100,32 @@ def test_the_list_for_the_firewall_has_every_flow_of_the_hybrid_nodes(planned):
     }
     assert {row["other_end"] for row in rows if row["who"] == "ALB"} == {"10.10.101.0/24", "10.10.102.0/24"}
     assert all(row["without_it"] for row in rows)
+
+
+@pytest.mark.parametrize("image", [name for name in vars(versions) if name.endswith("_IMAGE")])
+def test_the_list_has_the_registry_of_each_image(planned, image):
+    # What a registry redirects to is asked too: of registry.k8s.io come CoreDNS of the site and metrics-server.
+    asked = {
+        "docker.io": {"registry-1.docker.io", "auth.docker.io", "production.cloudflare.docker.com"},
+        "ghcr.io": {"ghcr.io", "pkg-containers.githubusercontent.com"},
+        "registry.k8s.io": {
+            "registry.k8s.io",
+            "*.pkg.dev",
+            "prod-registry-k8s-io-*.s3.dualstack.*.amazonaws.com",
+        },
+    }
+    plan, _ = planned("transit")
+    rows = csv.DictReader(io.StringIO(firewall.to_csv(plan)))
+    names = {row["other_end"] for row in rows if (row["who"], row["port"]) == ("internet", "443")}
+    assert asked[getattr(versions, image).partition("/")[0]] <= names
+    assert not any(" " in name for name in names), "a row is one host"
+
+
+def test_an_image_of_a_registry_without_known_hosts_is_told(planned, monkeypatch):
+    monkeypatch.setattr(versions, "COREDNS_IMAGE", "registry.example.com/coredns:v1")
+    plan, _ = planned("transit")
+    with pytest.raises(KeyError, match=r"registry\.example\.com"):
+        firewall.to_csv(plan)
 
 
 def test_on_a_terminal_what_differs_in_its_address_only_is_one_row(planned):
