@@ -4,118 +4,187 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from itertools import chain
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import yaml
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from infra import versions
+from infra.systems import SYSTEMS
+from ops.plan.describe import on_hybrid_nodes
 from ops.plan.evaluation import Plan
-from ops.plan.flows.expected import API_ENDPOINT, INTERNET
+from ops.plan.flows.expected import API_ENDPOINT, INTERNET, Flow
+from ops.plan.picture import DEPLOYMENT
 from ops.program.recorder import Recording
 
 HYBRID = "hybrid nodes"
-# https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html
-_AWS_NAMES = (
-    "hybrid-assets.eks.amazonaws.com",
-    "eks.{region}.amazonaws.com",
-    "ssm.{region}.amazonaws.com",
-    "ssmmessages.{region}.amazonaws.com",
-    "ec2messages.{region}.amazonaws.com",
-    "sts.{region}.amazonaws.com",
-    "*.dkr.ecr.{region}.amazonaws.com",
-    "api.ecr.{region}.amazonaws.com",
-    "*.s3.{region}.amazonaws.com",
-    "amazon-ssm-{region}.s3.{region}.amazonaws.com",
-)
-# Of each registry, the hosts that it asks and those that it redirects to for the layers.
-# https://github.com/kubernetes/registry.k8s.io/blob/main/docs/debugging.md
-_REGISTRY_NAMES = {
-    "quay.io": ("quay.io", "*.quay.io"),
-    "ghcr.io": ("ghcr.io", "pkg-containers.githubusercontent.com"),
-    "docker.io": ("registry-1.docker.io", "auth.docker.io", "production.cloudflare.docker.com"),
-    "registry.k8s.io": (
-        "registry.k8s.io",
-        "*.pkg.dev",
-        "prod-registry-k8s-io-*.s3.dualstack.*.amazonaws.com",
-    ),
-}
-_CALICO_REGISTRY = "quay.io"
-
-
-def registries() -> list[str]:
-    """The registries of what runs on hybrid nodes: Calico's, and those of the images in `infra.versions`."""
-    images = (image for name, image in vars(versions).items() if name.endswith("_IMAGE"))
-    return list(dict.fromkeys([_CALICO_REGISTRY, *(image.partition("/")[0] for image in images)]))
-
-
-def internet_names(region: str) -> list[str]:
-    """The host names on tcp 443 that a hybrid node asks; `*` stands for a part of a name.
-
-    Errors: KeyError where an image is of a registry whose hosts are not known.
-    """
-    return [
-        *(name.format(region=region) for name in _AWS_NAMES),
-        *(name for registry in registries() for name in _REGISTRY_NAMES[registry]),
-    ]
+_HOSTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+# Of Calico's own objects, where its manifest could not be had.
+_CALICO_IMAGE = "quay.io/calico/node"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """One line for a firewall: `direction` as the data centre sees it; both ends as ranges, or as names."""
+    """One line for a firewall: who begins and whom it asks, each a range or a host; `direction` and the rest are words.
+
+    `direction` is as the data centre sees it. In a host `*` stands for a part of a name.
+    """
 
     direction: str
+    source: str
+    destination: str
     protocol: str
     port: int
-    data_centre: str
-    other_end: str
     who: str
     without_it: str
 
+    @property
+    def rule(self) -> tuple[str, str, str, int]:
+        """What a firewall reads of it."""
+        return self.source, self.destination, self.protocol, self.port
+
 
 def openings(plan: Plan) -> list[Opening]:
-    """Every line, from the flows that the proof knows. None without a data centre of one's own."""
+    """Every line, from the flows that the proof knows; no rule twice. None without a data centre of one's own."""
     checks = plan.recording.stack_outputs["opsOnly"]
     if "onPremVpcId" in checks:
         return []
-    return [opening for row in plan.flows.rows for opening in _openings(row.flow, checks, plan.recording)]
+    rows: dict[tuple[str, str, str, int], list[Opening]] = {}
+    for opening in (
+        *chain.from_iterable(_openings(row.flow, checks, plan.recording) for row in plan.flows.rows),
+        *_to_the_proxy(checks, plan.recording),
+    ):
+        rows.setdefault(opening.rule, []).append(opening)
+    return [_merged(same) for same in rows.values()]
 
 
-def _openings(flow: Any, checks: dict[str, Any], recording: Recording) -> Iterator[Opening]:
+def _merged(same: list[Opening]) -> Opening:
+    """One line for what several flows need: the control plane and the managed nodes share their subnets."""
+    first = same[0]
+    return Opening(
+        direction=first.direction,
+        source=first.source,
+        destination=first.destination,
+        protocol=first.protocol,
+        port=first.port,
+        who=", ".join(dict.fromkeys(opening.who for opening in same)),
+        without_it="; ".join(dict.fromkeys(opening.without_it for opening in same)),
+    )
+
+
+def _openings(flow: Flow, checks: Mapping[str, Any], recording: Recording) -> Iterator[Opening]:
     if HYBRID not in (flow.source, flow.target) or not flow.port:
         return
     outbound = flow.source == HYBRID
     other = flow.target if outbound else flow.source
     for here in checks["remoteNodeNetworks"]:
-        for there in _ranges(other, flow.port, checks, recording):
+        for there, breaks in _ends(other, flow, checks, recording):
             yield Opening(
                 direction="inside" if other == HYBRID else "out" if outbound else "in",
+                source=here if outbound else there,
+                destination=there if outbound else here,
                 protocol=flow.protocol,
                 port=flow.port,
-                data_centre=here,
-                other_end=there,
                 who=other,
-                without_it=flow.breaks,
+                without_it=breaks,
             )
 
 
-def _ranges(other: str, port: int, checks: dict[str, Any], recording: Recording) -> list[str]:
-    if other == HYBRID:
-        return list(checks["remoteNodeNetworks"])
-    if other == API_ENDPOINT:
-        return [f"the cluster's API endpoint (*.eks.{checks['region']}.amazonaws.com)"]
+def _to_the_proxy(checks: Mapping[str, Any], recording: Recording) -> Iterator[Opening]:
+    proxies = {join["config"]["proxy"]["url"] for join in _joins(recording) if join["config"]["proxy"]}
+    for url in sorted(proxies):
+        proxy = urlsplit(url)
+        for here in checks["remoteNodeNetworks"]:
+            yield Opening(
+                direction="inside",
+                source=here,
+                destination=str(proxy.hostname),
+                protocol="tcp",
+                port=proxy.port or 80,
+                who="site.httpsProxy",
+                without_it="no machine joins: what they ask on the internet goes through the proxy",
+            )
+
+
+def _ends(
+    other: str, flow: Flow, checks: Mapping[str, Any], recording: Recording
+) -> Iterable[tuple[str, str]]:
+    """Each range or host at the other end, with what fails without it."""
     if other == INTERNET:
-        return internet_names(checks["region"]) if port == 443 else ["the package mirrors of Ubuntu"]
+        return internet_hosts(recording, flow.port)
+    if other == HYBRID:
+        return [(cidr, flow.breaks) for cidr in checks["remoteNodeNetworks"]]
+    if other == API_ENDPOINT:
+        # ID.gr7.REGION.eks.amazonaws.com: its name is known once the cluster is there (output apiEndpoint).
+        return [("*.{region}.eks.{suffix}".format(**_place(checks)), flow.breaks)]
     # Managed nodes and the control plane's interfaces share the private subnets; the ALB is in the public ones.
     kind = "public" if other == "ALB" else "private"
     return [
-        subnet.inputs["cidrBlock"]
+        (subnet.inputs["cidrBlock"], flow.breaks)
         for subnet in recording.of_type("aws:ec2/subnet:Subnet")
         if f"-{kind}-" in subnet.name
     ]
+
+
+def _place(checks: Mapping[str, Any]) -> dict[str, str]:
+    china = checks["partition"] == "aws-cn"
+    return {"region": checks["region"], "suffix": "amazonaws.com.cn" if china else "amazonaws.com"}
+
+
+def internet_hosts(recording: Recording, port: int) -> list[tuple[str, str]]:
+    """The hosts that the hybrid nodes of a stack ask on a port, each with what fails without it."""
+    hosts = {}
+    for system in sorted({SYSTEMS[join["config"]["os"]].packages for join in _joins(recording)}):
+        hosts |= _HOSTS["systems"][system].get(port, {})
+    if port == 443:
+        addons = {addon.inputs["addonName"] for addon in recording.of_type("aws:eks/addon:Addon")}
+        hosts |= _HOSTS["aws"]
+        for addon, its_hosts in _HOSTS["addons"].items():
+            hosts |= its_hosts if addon in addons else {}
+        for registry, images in _images(recording).items():
+            # A registry that the table does not know, such as one of one's own, redirects to nobody.
+            hosts |= dict.fromkeys(
+                _HOSTS["registries"].get(registry, [registry]), f"not pulled: {', '.join(images)}"
+            )
+    place = _place(recording.stack_outputs["opsOnly"])
+    return [(host.format(**place), breaks) for host, breaks in hosts.items()]
+
+
+def _images(recording: Recording) -> dict[str, list[str]]:
+    """The images that hybrid nodes run, without their tags, by registry."""
+    images = {
+        part["image"].rpartition(":")[0]
+        for pod in _pods(recording)
+        for part in (*pod.get("initContainers", ()), *pod["containers"])
+    }
+    if not any(image.endswith("/calico/node") for image in images):
+        images.add(_CALICO_IMAGE)
+    registries: dict[str, list[str]] = {}
+    for image in sorted(images):
+        registry, _, name = image.partition("/")
+        registries.setdefault(registry, []).append(name)
+    return registries
+
+
+def _pods(recording: Recording) -> Iterator[Mapping[str, Any]]:
+    """The pods that may run on hybrid nodes. Calico's are objects of a manifest, which the engine makes one by one."""
+    for group in recording.of_type("kubernetes:yaml/v2:ConfigGroup"):
+        for manifest in group.inputs.get("objs", ()):
+            if "template" in manifest.get("spec", {}):
+                yield manifest["spec"]["template"]["spec"]
+    for deployment in recording.of_type(DEPLOYMENT):
+        if on_hybrid_nodes(deployment):
+            yield deployment.inputs["spec"]["template"]["spec"]
+
+
+def _joins(recording: Recording) -> list[Mapping[str, Any]]:
+    return list(recording.stack_outputs.get("joins", {}).values())
 
 
 def to_csv(plan: Plan) -> str:
@@ -138,7 +207,7 @@ def to_csv(plan: Plan) -> str:
 
 
 def render(plan: Plan) -> RenderableType | None:
-    """The lines for a terminal; those to names on the internet in one."""
+    """The lines for a terminal; what differs in its addresses only is one of them."""
     rows = openings(plan)
     if not rows:
         return None
@@ -147,13 +216,13 @@ def render(plan: Plan) -> RenderableType | None:
         table.add_column(column, overflow="fold")
     shown: dict[tuple[str, str, str, str], list[str]] = {}
     for row in rows:
-        key = (row.direction, f"{row.protocol} {row.port}", row.who, row.without_it)
-        shown.setdefault(key, [])
-        if row.other_end not in shown[key]:
-            shown[key].append(row.other_end)
+        end = row.source if row.direction == "in" else row.destination
+        ends = shown.setdefault((row.direction, f"{row.protocol} {row.port}", row.who, row.without_it), [])
+        if end not in ends:
+            ends.append(end)
     for (direction, port, who, breaks), ends in shown.items():
         table.add_row(direction, port, who, "\n".join(ends), breaks)
-    ranges = ", ".join(dict.fromkeys(row.data_centre for row in rows))
+    ranges = ", ".join(plan.recording.stack_outputs["opsOnly"]["remoteNodeNetworks"])
     return Group(
         Text(f"What the data centre ({ranges}) must open, as it sees it", style="bold"),
         table,

@@ -36,6 +36,7 @@ SITE_ASSUMPTIONS = (
     "The data centre has a route back to the EKS VPC, through the same gateway.",
     "Its own firewall lets through what ops plan --firewall lists, in both directions.",
     "Its machines reach the internet (or a proxy), and the API's allow-list has the address that they come from.",
+    "Its machines get names (DNS, port 53) and time (NTP, udp 123) inside it: the list has no line for them.",
 )
 _TRANSIT = (
     "The transit gateway has accepted the attachment, and its own route table leads to the data centre."
