@@ -106,6 +106,19 @@ def mtus(context: Context, check_pods: Mapping[str, Pod], findings: Findings) ->
     return mtus
 
 
+def fragments(context: Context) -> dict[str, int]:
+    """Count the pieces of packets that have arrived at each node so far: node name -> count; where it can be read."""
+
+    def ask(pod: Pod) -> int | None:
+        done = context.kube.execute(
+            "kube-system", pod.name, probes.COUNTERS, container="calico-node", seconds=1.0
+        )
+        return parsers.fragments(done.stdout)
+
+    counted = context.pool.settle(ask, context.cluster.calico_pods().values(), expected=ExecError)
+    return {pod.node: count for pod, count in counted if isinstance(count, int)}
+
+
 def host_links(
     context: Context, findings: Findings
 ) -> list[tuple[Node, dict[str, int], Sequence[parsers.Route]]]:

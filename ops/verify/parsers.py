@@ -138,6 +138,17 @@ def link_mtus(text: str) -> dict[str, int]:
     return {name: int(mtu) for name, mtu in found}
 
 
+def fragments(text: str) -> int | None:
+    """Read how many pieces of packets have arrived to be put together, from /proc/net/snmp; None when it is not there.
+
+    `ReasmReqds` of RFC 2011, since the machine started.
+    """
+    lines = [line.split() for line in text.splitlines() if line.startswith("Ip: ")]
+    counters = dict(zip(*lines[:2], strict=False)) if len(lines) > 1 else {}
+    count = counters.get("ReasmReqds", "")
+    return int(count) if re.fullmatch(r"[0-9]{1,19}", count) else None
+
+
 def curl(exit_code: int, text: str) -> Curl:
     """Read what `probes.CURL` prints: the body, error lines of curl, and a last line `status=... ip=... time=...`."""
     mark = re.search(r"^status=(\d{3}) ip=(\S*) time=([\d.,]+)\s*\Z", text, re.MULTILINE | re.ASCII)

@@ -37,6 +37,8 @@ CURL = _EACH.format(
 LINKS = "LC_ALL=C ip -o link; LC_ALL=C ip -4 route"
 HOST_LINKS = ("ip", "-o", "link")
 ROUTES = ("ip", "-4", "route")
+# Counters of the network namespace, and calico-node is in that of the host (its image keeps cat, but not ping).
+COUNTERS = ("cat", "/proc/net/snmp")
 
 # What a probe script may take by itself, before the limit for the exec around it is added.
 PING_SECONDS = 0.3 * (PINGS - 1) + PING_WAIT_S + 1.0

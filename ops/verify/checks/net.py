@@ -15,6 +15,8 @@ Path = tuple[str, str]
 # IPv4 header 20 bytes, ICMP header 8 bytes.
 _PING_HEADERS = 28
 _PODS = ("net.pods", "node.exec")
+# What Calico's CNI plug-in gives a pod as long as Felix has written no MTU down.
+_BEFORE = {1500: "before Felix knew the node's MTU"}
 
 
 @check("net.pods", "a nw-check pod runs on every node", needs=("node.api",), eventually=True)
@@ -102,7 +104,8 @@ def mtu(context: Context, findings: Findings) -> str:
             findings.fail(
                 f"{len(names)} of {len(pods)} pods on {node} have MTU {size}, the overlay {overlay}: "
                 f"{listed(addresses or names, most=4)}",
-                why="they started before Felix knew the node's MTU, and keep what they got until they start anew",
+                why=f"they started {_BEFORE.get(size, 'before podMtu changed')}, and keep what they got until they "
+                "start anew",
                 fix="kubectl get pods -A -o wide --field-selector "
                 f"spec.nodeName={node.name} names them by address; kubectl delete pod each of them",
             )
@@ -124,7 +127,7 @@ def mtu(context: Context, findings: Findings) -> str:
     return f"{listed(sorted(overlays))} bytes, {count} pods on {sum(map(len, overlays.values()))} nodes"
 
 
-@check("net.ping-sized", "a packet of the full MTU crosses every path unfragmented", needs=("net.ping",))
+@check("net.ping-sized", "a packet of the full MTU crosses every path in one piece", needs=("net.ping",))
 def ping_sized(context: Context, findings: Findings) -> str:
     nodes, check_pods = measure.measured(context)
     mtus = measure.mtus(context, check_pods, findings)
@@ -136,9 +139,12 @@ def ping_sized(context: Context, findings: Findings) -> str:
             if pod.node in mtus and other in mtus
         }
 
+    before = measure.fragments(context)
     probed = measure.probe(context, probes.PING_SIZED, destinations, probes.PING_SECONDS, findings)
+    after = measure.fragments(context)
     runs = {path: parsers.ping(text) for path, (_, text) in probed.outputs.items()}
     paths = [path for path in measure.paths(nodes, probed) if path[0] in mtus and path[1] in mtus]
+    _in_pieces(context, findings, {node: after[node] - before[node] for node in after.keys() & before.keys()})
     bad = [path for path in paths if not _received(runs, path)]
     names = {node.name: node for node in nodes}
     for size in sorted({min(mtus[a], mtus[b]) for a, b in bad}):
@@ -150,16 +156,44 @@ def ping_sized(context: Context, findings: Findings) -> str:
             f"{listed((f'{names[a].alias} -> {names[b].alias}' for a, b in these), most=3)}{limit}",
             why="small packets pass, so something between the nodes has a smaller MTU than the pods were given: "
             "VXLAN adds 50 bytes, and a peering between regions carries 1500",
-            fix="pulumi config set podMtu N, where N is what the link carries less 50 (1356 fits every VPN), "
-            "then pulumi up; pods keep what they got until they start anew"
-            if context.deployment.checks.pod_mtu
-            else "kubectl -n kube-system set env daemonset/calico-node FELIX_VXLANMTU=1450 shows whether it helps; "
-            "then find the interface with the smaller MTU (ip -o link on the nodes)",
+            fix=_smaller(context),
         )
     sizes = sorted({min(mtus[a], mtus[b]) for a, b in paths})
     findings.evidence += [f"{names[name]}: MTU {mtu}" for name, mtu in sorted(mtus.items())]
-    findings.failed = f"{len(bad)} of {len(paths)} paths drop full-size packets"
+    findings.failed = f"{len(bad)} of {len(paths)} paths drop full-size packets" if bad else ""
     return f"{listed(sizes)} bytes unfragmented on {len(paths)} of {len(paths)} paths"
+
+
+def _in_pieces(context: Context, findings: Findings, arrived: Mapping[str, int]) -> None:
+    """Note the nodes at which the full-size packets of one path at least have arrived in pieces.
+
+    The packets of a pod forbid it, and those of VXLAN around them do not (Linux sets no DF on them): a router cuts
+    them, the other node puts them together, and the pods notice nothing but that large answers are slow, or stand
+    still where pieces are lost. Nothing else of a node counts it.
+    """
+    names = {node.name: str(node) for node in context.cluster.nodes}
+    findings.evidence.append(f"pieces counted at {len(arrived)} of {len(names)} nodes")
+    cut = sorted(node for node, count in arrived.items() if count >= 2 * probes.PINGS and node in names)
+    if cut:
+        findings.fail(
+            f"full-size packets arrive in pieces at {listed(names[node] for node in cut)}: "
+            f"{sum(arrived[node] for node in cut)} pieces in this check",
+            why="the link carries less than the pods' packets and the 50 bytes of VXLAN around them, so a router cuts "
+            "each in two. It costs speed, and where a firewall drops pieces no large answer arrives",
+            fix=_smaller(context),
+        )
+
+
+def _smaller(context: Context) -> str:
+    if context.deployment.checks.pod_mtu:
+        return (
+            "pulumi config set podMtu N, where N is what the link carries less 50 (1356 fits every VPN), "
+            "then pulumi up; pods keep what they got until they start anew"
+        )
+    return (
+        "kubectl -n kube-system set env daemonset/calico-node FELIX_VXLANMTU=1450 shows whether it helps; "
+        "then find the interface with the smaller MTU (ip -o link on the nodes)"
+    )
 
 
 @check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from infra.names import (
     ACTIVATION_LABEL,
     COMPUTE_TYPE_LABEL,
     HYBRID_COMPUTE,
+    LEAVE,
     NAME_LABEL,
     ZONE_LABEL,
 )
@@ -132,7 +134,7 @@ def _replacement(name: str, *, own: bool) -> str:
     """Say how a machine joins anew: its activation has admitted one machine, so the next one needs its own."""
     if own:
         return (
-            f"drain the node, on the machine sudo nodeadm uninstall, then pulumi up --replace '**:Activation::{name}'"
+            f"drain the node, on the machine {LEAVE}, then pulumi up --replace '**:Activation::{name}'"
             f" and ops join {name} for a new activation"
         )
     # No node's name holds a dot, so this pattern means one node.
@@ -229,6 +231,21 @@ _KUBELET_FIX = (
     "open tcp 10250 from the cluster's private subnets in the node's security group (pulumi up --refresh); "
     "check aws.routes"
 )
+_KUBELET_FIX_OWN = (
+    "open tcp 10250 from the cluster's private subnets in the firewalls of the machine and of the data centre "
+    "(ops plan --firewall FILE.csv)"
+)
+# All of one side and none of the other is the way between them, not each machine of that side.
+_LINK_WHY = (
+    "nothing passes between the control plane and the site: the link is cut, or a firewall at its end closes tcp "
+    "10250. Kubelets report over the internet, so the Nodes stay Ready (docs/design.md, When the link is cut)"
+)
+_LINK_FIX = "ops verify --only 'aws.(peering|routes)' shows which; pulumi up --refresh restores peering, routes, rules"
+_LINK_FIX_OWN = (
+    "ops verify --only 'aws.(gateway|routes)' asks AWS; the tunnels: aws ec2 describe-vpn-connections --query "
+    "'VpnConnections[].VgwTelemetry'; then the site's router and firewall (ops plan --firewall FILE.csv)"
+)
+_NO_PACKET = re.compile(r"i/o timeout|no route to host|context deadline exceeded|timed out")
 
 
 @check("node.logs", "kubectl logs works on every node", needs=_API, eventually=True)
@@ -265,14 +282,29 @@ def _reach(context: Context, findings: Findings, what: str, ask: Callable[[Pod],
                 why="nothing is scheduled there",
                 fix=f"kubectl describe node {node.name}",
             )
-    by_name = {node.name: node for node in nodes}
     asked = [pod for pod in pods.values() if pod is not None]
-    for pod, answer in context.pool.settle(ask, asked, expected=(ExecError, AskError)):
-        if isinstance(answer, Exception):
-            seen = answer.problem.seen if isinstance(answer, AskError) else str(answer)
+    failed = {
+        pod.node: (answer.problem.seen if isinstance(answer, AskError) else str(answer))[:300]
+        for pod, answer in context.pool.settle(ask, asked, expected=(ExecError, AskError))
+        if isinstance(answer, Exception)
+    }
+    silent = {node.name for node in nodes if node.ready and _NO_PACKET.search(failed.get(node.name, ""))}
+    hybrid = {node.name for node in nodes if node.hybrid}
+    if silent and silent == hybrid == failed.keys() and len(nodes) > len(hybrid):
+        count = len(hybrid)
+        findings.fail(
+            f"{what} reaches every managed node and none of the {count} hybrid {'node' if count == 1 else 'nodes'}, "
+            f"which {'is' if count == 1 else 'are'} Ready: {next(iter(failed.values()))}",
+            why=_LINK_WHY,
+            fix=_LINK_FIX_OWN if context.deployment.checks.own_site else _LINK_FIX,
+        )
+        return ""
+    for node in nodes:
+        if node.name in failed:
+            own = node.hybrid and context.deployment.checks.own_site
             findings.fail(
-                f"{what} on {by_name[pod.node]} failed: {seen[:300]}",
+                f"{what} on {node} failed: {failed[node.name]}",
                 why=_KUBELET_WHY,
-                fix=_KUBELET_FIX,
+                fix=_KUBELET_FIX_OWN if own else _KUBELET_FIX,
             )
     return f"kubectl {what} works on {len(nodes)} of {len(nodes)} nodes"

@@ -22,6 +22,8 @@ def run(world: Any, machine: Any, command: Sequence[str], pod: str = "") -> tupl
         return host_links(machine), "", 0
     if command == ["ip", "-4", "route"]:
         return host_routes(world, machine), "", 0
+    if command == ["cat", "/proc/net/snmp"]:
+        return counters(machine), "", 0
     if command[:2] == ["sh", "-c"]:
         script, arguments = command[2], command[4:]
         if "ip -o link" in script:
@@ -68,6 +70,15 @@ def host_links(machine: Any) -> str:
     )
 
 
+def counters(machine: Any) -> str:
+    """What the kernel has counted in the host's network namespace."""
+    return (
+        "Ip: Forwarding DefaultTTL InReceives ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs\n"
+        f"Ip: 1 64 21031 0 {machine.pieces} {machine.pieces // 2} 0 0\n"
+        "Icmp: InMsgs InErrors\nIcmp: 12 0\n"
+    )
+
+
 def links(machine: Any) -> str:
     """`ip -o link; ip -4 route` in a pod."""
     return (
@@ -110,6 +121,11 @@ def sized(world: Any, machine: Any, value: str) -> Answer:
         return f"ping: local error: message too long, mtu={machine.mtu}", 1
     if machine.hidden_mtu and int(size) + 28 > machine.hidden_mtu:
         return f"From {machine.ip} icmp_seq=1 Frag needed and DF set (mtu = {machine.hidden_mtu})", 1
+    target = next(one for one in world.machines if one.pod_ip(3) == address)
+    if world.link_mtu and machine.side != target.side and int(size) + 28 + 50 > world.link_mtu:
+        # Three questions and three answers, each in two pieces.
+        target.pieces += 6
+        machine.pieces += 6
     return ping(world, machine, address, size=int(size))
 
 

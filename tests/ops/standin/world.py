@@ -50,6 +50,7 @@ class Machine:
     tools: bool = True  # whether its containers have `ip`
     curl: bool = True  # whether its containers have `curl`
     garbled: bool = False  # whether what its containers print gets lost
+    pieces: int = 1200  # of packets that arrived to be put together, since it started
     hidden_mtu: int = 0  # an interface on the way that carries less than the pods were told
 
     def __post_init__(self) -> None:
@@ -117,6 +118,7 @@ class World:
         default_factory=set
     )  # (alias, alias): a NodePort path cut below the groups
     path_mtu: int = 9001
+    link_mtu: int = 0  # of the link between the two sides, which cuts what is larger; 0 carries all
     lossy: set[tuple[str, str]] = field(default_factory=set)
     nat_broken: bool = False
     # Faults of what runs in the cluster.

@@ -43,6 +43,12 @@ def unjoined(world: Any) -> None:
     world.unjoined = [hybrid(3)]
 
 
+def link_cut(world: Any) -> None:
+    """Nothing passes between the two sides; kubelets report over the internet."""
+    for number in (1, 2):
+        on(f"onprem-{number}", kubelet_reachable=False)(world)
+
+
 TGW, VGW = TRANSIT_GATEWAY, VPN_GATEWAY
 PART_ELSEWHERE = {"DestinationCidrBlock": "10.90.7.0/24", "NatGatewayId": "nat-1", "State": "active"}
 POD_ROUTE = {"DestinationCidrBlock": "192.168.35.0/26", "VpcPeeringConnectionId": "pcx-0a1b2c3d"}
@@ -276,6 +282,10 @@ FAULTS = [
             "runs neither a nw-check nor a calico-node pod to try exec with",
         ),
         (on(HYBRID_1, tools=False), "ended with 127"),
+        (
+            link_cut,
+            "exec reaches every managed node and none of the 2 hybrid nodes, which are Ready: HTTP 500: error dialing",
+        ),
     ),
     *each(
         "system.calico-node",
@@ -393,6 +403,7 @@ FAULTS = [
         "net.mtu",
         (on(HYBRID_1, first_pod_mtu=1500), "1 of 2 pods on onprem-1"),
         (on(HYBRID_1, first_pod_mtu=1500), "have MTU 1500, the overlay 8951: 192.168.35.3"),
+        (on(HYBRID_1, mtu=1356, first_pod_mtu=1390), "have MTU 1390, the overlay 1356: 192.168.35.3"),
         (on(HYBRID_1, garbled=True), "the interfaces cannot be read, or there is no vxlan.calico"),
         (
             lambda w: (put(pod_mtu=1390)(w), on(HYBRID_1, mtu=1390)(w)),
@@ -408,6 +419,7 @@ FAULTS = [
         "net.ping-sized",
         (put(path_mtu=1500), "a 8951-byte packet does not cross 12 paths"),
         (on(HYBRID_1, hidden_mtu=1450), "the way has MTU 1450"),
+        (put(link_mtu=9000), "full-size packets arrive in pieces at ip-10-10-1-193"),
         (on(HYBRID_1, garbled=True), "the MTU in nw-check-hybrid-c7cd75cc6-rem-1 cannot be read"),
     ),
     *each(

@@ -394,6 +394,84 @@ def test_packets_that_are_too_large_are_fixed_by_the_setting_where_the_stack_has
     assert advice in said(run, "net.ping-sized")
 
 
+@pytest.mark.parametrize(("link_mtu", "passes"), [(1406, True), (1405, False)])
+def test_a_link_that_cuts_the_packets_of_vxlan_is_seen_though_the_pods_notice_nothing(
+    verify: Verify, world: Any, link_mtu: int, passes: bool
+) -> None:
+    # Seen with the real kernel: three packets of 1390 bytes over a router of 1422 count six pieces at the far node.
+    world.pod_mtu, world.link_mtu = 1356, link_mtu
+    for machine in world.machines:
+        machine.mtu = 1356
+
+    run = verify(only="net")
+
+    assert by_status(run, Status.FAIL) == (set() if passes else {"net.ping-sized"})
+    if not passes:
+        assert result(run, "net.ping-sized").outcome.summary.startswith(
+            "full-size packets arrive in pieces at"
+        )
+        assert "pulumi config set podMtu N" in said(run, "net.ping-sized")
+
+
+def test_counters_that_cannot_be_read_are_no_fault_of_the_link(verify: Verify, world: Any) -> None:
+    for machine in world.machines:
+        machine.calico_pod = False
+
+    run = verify(only="net.ping-sized")
+
+    assert "net.ping-sized" not in by_status(run, Status.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("size", "cause"), [(1390, "before podMtu changed"), (1500, "before Felix knew the node's MTU")]
+)
+def test_a_pod_with_another_mtu_has_the_cause_that_fits_its_size(
+    verify: Verify, world: Any, size: int, cause: str
+) -> None:
+    world.pod_mtu = 1356
+    for machine in world.machines:
+        machine.mtu, machine.first_pod_mtu = 1356, size
+
+    assert cause in said(verify(only="net.mtu"), "net.mtu")
+
+
+@pytest.mark.parametrize(
+    ("way", "advice"), [("", "aws.(peering|routes)"), ("vpn", "describe-vpn-connections")]
+)
+def test_all_of_one_side_and_none_of_the_other_is_the_link(
+    verify: Verify, world: Any, way: str, advice: str
+) -> None:
+    world.way = way
+    for number in (1, 2):
+        world.at(f"onprem-{number}").kubelet_reachable = False
+
+    run = verify(only="node")
+
+    assert by_status(run, Status.FAIL) == {"node.logs", "node.exec"}
+    for check in ("node.logs", "node.exec"):
+        assert said(run, check).count("the link is cut") == 1
+        assert "closed on this node" not in said(run, check)
+        assert advice in said(run, check)
+
+
+def test_one_machine_of_a_site_is_not_the_link(verify: Verify, world: Any) -> None:
+    world.way = "vpn"
+    world.at("onprem-1").kubelet_reachable = False
+
+    run = verify(only="node.exec")
+
+    assert "closed on this node" in said(run, "node.exec")
+    assert "ops plan --firewall" in said(run, "node.exec")
+
+
+def test_nodes_that_are_not_ready_are_no_sign_of_a_cut_of_the_link_alone(verify: Verify, world: Any) -> None:
+    for number in (1, 2):
+        machine = world.at(f"onprem-{number}")
+        machine.kubelet_reachable = machine.ready = False
+
+    assert "the link is cut" not in said(verify(only="node.exec"), "node.exec")
+
+
 def test_every_part_of_a_range_has_the_way_that_ec2_takes() -> None:
     def route(cidr: str, target_: str, **more: str) -> dict[str, str]:
         return {"DestinationCidrBlock": cidr, "TransitGatewayId": target_, **more}

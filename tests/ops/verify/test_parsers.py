@@ -130,6 +130,15 @@ def test_an_interface_is_called_by_its_name_without_its_peer() -> None:
     assert parsers.link_mtus(text) == {"lo": 65536, "eth0": 8951}
 
 
+def test_pieces_that_arrived_are_counted_by_their_name_and_not_by_their_place() -> None:
+    # /proc/net/snmp of Linux 6.8, shortened: a line of names, a line of values.
+    text = "Ip: Forwarding ReasmTimeout ReasmReqds ReasmOKs\nIp: 1 0 1206 603\nIcmp: InMsgs\nIcmp: 12\n"
+
+    assert parsers.fragments(text) == 1206
+    assert parsers.fragments(text.partition("Icmp")[0].partition("Ip: 1")[0]) is None
+    assert parsers.fragments("cat: /proc/net/snmp: No such file or directory") is None
+
+
 def test_the_articles_answer_names_its_pod() -> None:
     run = parsers.curl(0, f"{ANSWER}\n\nstatus=200 ip=172.16.58.99 time=0.004\n")
 
@@ -192,6 +201,7 @@ TRANSCRIPTS = [
     MANAGED_NODE_ROUTES,
     f"@@ a 0\n{ANSWER}\n\nstatus=200 ip=172.16.58.99 time=0.004\n@@.\n",
     "3: eth0@if12: <UP> mtu 8951 qdisc noqueue",
+    "Ip: Forwarding ReasmReqds\nIp: 1 1206\n",
 ]
 LETTERS = "äöüßñéпакеты送信受信パケット損失率٣०"
 
@@ -227,6 +237,7 @@ def test_no_output_however_damaged_crashes_a_parser(text: str) -> None:
     assert 0 <= parsers.curl(0, text).status <= 999
     assert len(parsers.pod_name(text)) <= 253
     parsers.minor(text)
+    assert (parsers.fragments(text) or 0) >= 0
     parsers.address(text)
     parsers.network(text)
 
