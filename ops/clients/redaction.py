@@ -60,10 +60,12 @@ _SHAPES = tuple(
 )
 
 # What looks opaque and is a name: words of AWS with a number (Ec2LaunchTemplateNotFound), the kubelet's paths behind
-# its port (10250/containerLogs/kube-system/calico-node-x), GuardDuty's group of a VPC.
+# its port (10250/containerLogs/kube-system/calico-node-x), GuardDuty's group of a VPC, the paths of package mirrors
+# (com/ubuntu/dists/noble/main/binary-amd64/Packages).
 _NAME = (
     r"(?!(?:AWS|E[Cc]2|ECR|EKS|KMS|SSM|Ipv6|[A-Z][a-z]{2,})+(?![A-Za-z0-9+/=])|GuardDutyManagedSecurityGroup-vpc-"
-    r"|\d{2,5}/(?:apis?|attach|containerLogs|exec|metrics|portForward|stats)/)"
+    r"|\d{2,5}/(?:apis?|attach|containerLogs|exec|metrics|portForward|stats)/"
+    r"|(?:[A-Za-z0-9-]{2,20}/){0,6}(?:dists|pool|repodata|binary-[a-z0-9]+|by-hash)/)"
 )
 
 

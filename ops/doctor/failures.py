@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from infra.names import LEAVE
 from infra.versions import NODEADM_DEFAULT, NODEADM_FLOOR, NODEADM_SIGNING_KEY_EXPIRES
 from ops.doctor import speaker
 from ops.doctor.patterns import linear, needles
@@ -28,6 +29,7 @@ _WORDS = {
     # No node's name holds a dot, so this pattern means one node: edge.* is never edge-2's.
     "{replace}": "pulumi up --replace '**:Activation::NAME.*'",
     # That of a machine of one's own has no generation, so it is the name and nothing else.
+    "{leave}": LEAVE,
     "{replace-own}": "pulumi up --replace '**:Activation::NAME', then ops join NAME and what it writes, on the machine",
 }
 
