@@ -13,8 +13,8 @@ from settings.values import EVERYWHERE, EXAMPLE_HOST, EXAMPLE_PUBLIC, nodeadm_re
 # https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/onpremises
 _NODES_WITHOUT_TYPHA: Final = 50
 
-# The most that any carries: 1446 bytes less 50 for VXLAN, see POD_MTU_ACROSS_A_VPN.
-_POD_MTU_OF_A_VPN: Final = 1396
+# With AES-GCM and without NAT traversal: 1446 bytes less 50 for VXLAN, see POD_MTU_ACROSS_A_VPN.
+_MOST_POD_MTU_OF_A_VPN: Final = 1396
 
 _SUPPORT_NOTICE: Final = timedelta(days=60)
 
@@ -102,13 +102,13 @@ def _the_site_reaches_the_api(settings: Settings) -> Iterator[str]:
 
 
 def _the_link_carries_the_pods(settings: Settings) -> Iterator[str]:
-    if settings.site.vpn_gateway_id and settings.calico_mtu > _POD_MTU_OF_A_VPN:
+    if settings.site.vpn_gateway_id and settings.calico_mtu > POD_MTU_ACROSS_A_VPN:
+        fits = "some site-to-site VPNs only" if settings.calico_mtu <= _MOST_POD_MTU_OF_A_VPN else "no VPN"
         yield (
-            f"podMtu {settings.pod_mtu} is more than a site-to-site VPN carries ({_POD_MTU_OF_A_VPN}):"
-            " large answers would hang. It is right where Direct Connect carries jumbo frames: ask what the "
-            "link carries,"
-            " and take 50 less for VXLAN; ops verify sends full-size packets between pods. For a VPN:"
-            f" {set_command('podMtu', POD_MTU_ACROSS_A_VPN)}"
+            f"podMtu {settings.pod_mtu} fits {fits}, and {POD_MTU_ACROSS_A_VPN} every one: where it does not fit,"
+            " large answers are slow or hang. It is right where the link carries more (docs/data-centre.md has what"
+            " each kind carries, less 50 for VXLAN); ops verify (net.ping-sized) sees a link that carries less. For"
+            f" any VPN: {set_command('podMtu', POD_MTU_ACROSS_A_VPN)}"
         )
 
 

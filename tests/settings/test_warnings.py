@@ -187,13 +187,14 @@ def test_a_narrow_allow_list_must_hold_the_address_of_the_data_centre(parse):
     )
 
 
-def test_an_mtu_that_no_vpn_carries_is_told(parse):
-    wide, fitting = (parse(site=SITE, hybridNodes=MACHINES, podMtu=mtu) for mtu in (1397, 1396))
-    assert any(
-        "podMtu 1397 is more than a site-to-site VPN carries" in text
-        for text in settings.warnings(wide, TODAY, PROJECT)
-    )
-    assert not any("podMtu" in text for text in settings.warnings(fitting, TODAY, PROJECT))
+@pytest.mark.parametrize(
+    ("mtu", "fits"), [(1356, None), (1357, "some site-to-site VPNs only"), (1396, "some"), (1397, "no VPN")]
+)
+def test_an_mtu_that_not_every_vpn_carries_is_told(parse, mtu, fits):
+    texts = settings.warnings(parse(site=SITE, hybridNodes=MACHINES, podMtu=mtu), TODAY, PROJECT)
+    told = [text for text in texts if "podMtu" in text]
+    assert len(told) == (fits is not None)
+    assert all(f"podMtu {mtu} fits {fits}" in text and "podMtu 1356" in text for text in told)
 
 
 def test_the_newest_version_whose_only_calico_line_has_ended_is_upgraded_with_the_program(
