@@ -27,6 +27,11 @@ opening=$(firewall_command)
 [[ -z $opening ]] || stop "the firewall of this machine is on and closed for udp 4789, on which Calico's nodes reach each other: sudo $opening"
 [[ -n ${HTTPS_PROXY:-} ]] || exit 0
 
+# nodeadm looks at /usr/lib only, where systemd reads nothing if /etc has a file of the same name (systemd.unit(5)).
+hiding=$root/etc/systemd/system/containerd.service.d/http-proxy.conf
+[[ ! -L $hiding ]] ||
+    stop "$hiding is a link that hides the proxy of containerd: sudo rm $hiding, or make it a file of its own" 78
+
 keep() {
     local copy=$root/var/lib/eks-hybrid-join/before$1
     [[ -s $root$1 && ! -e $copy ]] || return 0
@@ -51,9 +56,8 @@ done
 
 changed=()
 unit_learns() {
-    if ensure "$2/$1.service.d/http-proxy.conf" "$drop_in"; then
-        changed+=("$1")
-    fi
+    ensure "$2/$1.service.d/http-proxy.conf" "$drop_in" || return 0
+    [[ " ${changed[*]} " == *" $1 "* ]] || changed+=("$1")
 }
 
 if [[ $OS == ubuntu-* ]]; then
@@ -73,6 +77,7 @@ else
     unit_learns amazon-ssm-agent /etc/systemd/system
 fi
 unit_learns containerd /usr/lib/systemd/system
+[[ ! -e $hiding ]] || unit_learns containerd /etc/systemd/system
 unit_learns kubelet /etc/systemd/system
 
 ((${#changed[@]})) || exit 0

@@ -1,6 +1,7 @@
 """What `ops join` writes: the script run in the sandbox, user data and seed. test_join.py runs the joins themselves."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -153,6 +154,32 @@ def test_an_owners_file_keeps_its_lines_and_a_copy(own, os_name):
         main, _, extra = machine.inside("/etc/dnf/dnf.conf").read_text().partition("[extra]")
         assert main.count("proxy=") == 1
         assert extra == "\nproxy=_none_\n"
+
+
+MASKING = "/etc/systemd/system/containerd.service.d/http-proxy.conf"
+
+
+def test_an_owners_drop_in_that_hides_ours_learns_the_proxy_too(own):
+    # systemd reads none of /usr/lib where /etc has a file of the same name, and nodeadm looks at /usr/lib only.
+    machine = own(proxy=PROXY)
+    machine.inside(MASKING).parent.mkdir(parents=True)
+    machine.inside(MASKING).write_text('[Service]\nEnvironment="HTTPS_PROXY=http://old:1"\n')
+    machine.switch("active-containerd")
+    assert machine.boot().returncode == 0, machine.log
+    assert machine.called("systemctl restart") == 1
+    *_, last = re.findall('HTTPS_PROXY=([^"]+)', machine.inside(MASKING).read_text())
+    assert last == "http://proxy:3128"
+    assert "http://old:1" in machine.inside(f"/var/lib/eks-hybrid-join/before{MASKING}").read_text()
+    assert machine.inside("/usr/lib/systemd/system/containerd.service.d/http-proxy.conf").exists()
+
+
+def test_a_drop_in_that_is_switched_off_is_told_and_left_alone(own):
+    machine = own(proxy=PROXY)
+    machine.inside(MASKING).parent.mkdir(parents=True)
+    machine.inside(MASKING).symlink_to("/dev/null")
+    assert machine.boot().returncode == 78
+    assert "is a link that hides the proxy of containerd: sudo rm" in machine.last_line
+    assert machine.inside(MASKING).is_symlink()
 
 
 def test_only_what_runs_and_knew_no_proxy_is_restarted(own):
