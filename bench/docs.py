@@ -144,7 +144,11 @@ def policies() -> dict[str, str]:
     # Calico's objects ask nothing of AWS, so that nothing has to be fetched.
     with without_calico_objects():
         recording = evaluate(ROOT, "dev", values, cloud=FakeCloud(region=values["aws:region"]))
-    documents = {**permissions.policies(recording), "read": permissions.reading_policy()}
+    documents = {
+        **permissions.policies(recording),
+        "deploy-gateway": permissions.gateway_policy(),
+        "read": permissions.reading_policy(),
+    }
     return {
         f"docs/policies/{name}.json": permissions.written(document) for name, document in documents.items()
     }

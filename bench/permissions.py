@@ -19,7 +19,9 @@ _NO_CALLS = re.compile(
     r"kubernetes:|pulumi:|ekshybrid:|aws:index/getPartition:|pulumi-python:dynamic/ekshybrid:(FixedSettings|RuleLimit)$"
 )
 
+_HERE = {"StringEquals": {"aws:RequestedRegion": "REGION"}}
 _LINKED = "arn:aws:iam::ACCOUNT:role/aws-service-role/*"
+_GATEWAY = re.compile(r"aws:ec2/vpnGateway|aws:ec2transitgateway/")
 # Which service a role may be handed to, and for which services AWS makes a role by itself.
 _PASSED_TO = ("ec2.amazonaws.com", "eks.amazonaws.com", "ssm.amazonaws.com")
 _LINKED_FOR = (
@@ -58,16 +60,21 @@ def policies(recording: Recording) -> dict[str, dict[str, Any]]:
     ACCOUNT and REGION stand for the reader's.
     """
     actions = needed(recording)
-    here = {"StringEquals": {"aws:RequestedRegion": "REGION"}}
     ec2 = {action for action in actions if action.startswith("ec2:")}
     rest = [
         *_restricted(recording, actions - ec2),
-        _statement("Region", _elsewhere(actions - ec2), ["*"], here),
+        _statement("Region", _elsewhere(actions - ec2), ["*"], _HERE),
     ]
     return {
-        "deploy-ec2": _document([_statement("Region", ec2, ["*"], here)]),
+        "deploy-ec2": _document([_statement("Region", ec2, ["*"], _HERE)]),
         "deploy": _document(rest),
     }
+
+
+def gateway_policy() -> dict[str, Any]:
+    """The policy document that a data centre of one's own needs beside these: the calls of both gateways."""
+    actions = {action for type_, names in ACTIONS.items() if _GATEWAY.match(type_) for action in names}
+    return _document([_statement("Region", actions, ["*"], _HERE)])
 
 
 _DEREGISTER = "ssm:DeregisterManagedInstance"

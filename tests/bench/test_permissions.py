@@ -99,6 +99,8 @@ def test_a_site_of_ones_own_needs_calls_that_aws_knows(plan, sites, operations):
     more = set().union(*map(permissions.needed, sites)) - permissions.needed(plan)
     assert {"ec2:AttachVpnGateway", "ec2:CreateTransitGatewayVpcAttachment"} <= more
     assert {action.removeprefix("ec2:") for action in more} <= operations("ec2")
+    # One document has what either gateway needs.
+    assert more <= set(permissions.gateway_policy()["Statement"][0]["Action"])
 
 
 @pytest.mark.parametrize(
