@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 # Which stack: STACK=, or the one that Pulumi has selected, in every command.
 NAMED = $(if $(STACK),--stack $(STACK))
 
-.PHONY: help plan test test-engine test-cluster lint format bench up down verify doctor acceptance lock docs clean ready
+.PHONY: help plan test test-engine test-cluster lint format bench up down verify doctor acceptance lock docs state clean ready
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -125,6 +125,9 @@ lock: $(VENV)/.dev ## Pin every dependency anew, with hashes
 docs: $(VENV)/.dev ## Write anew what the documents take from the program: tables and the picture
 	@$(BIN)/python -m bench.docs
 	@$(BIN)/python -m ops plan --stack dev --picture docs/dev.svg >/dev/null
+
+state: $(VENV)/.dev ## Save what a stack of this release looks like, for the tests of the next one
+	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m tests.engine.saved_states "$$($(BIN)/python -m ops --version)"
 
 clean: ## Remove what make has made
 	@rm -rf $(VENV) .cache .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info build

@@ -18,6 +18,7 @@ import pytest
 
 from tests.engine.harness import PROFILE, Stack, Step
 from tests.engine.hybrid_apis import HybridApis
+from tests.engine.standin.cloud import CALLER
 from tests.manifest import small_manifest
 
 FIRST = {"name": "hybrid-1", "os": "ubuntu-24.04"}
@@ -28,7 +29,9 @@ CERTIFICATE, OTHER_CERTIFICATE = (
     f"arn:aws:acm:eu-central-1:123456789012:certificate/{digit * 8}-0000-0000-0000-000000000000"
     for digit in "12"
 )
-COLLEAGUE = "arn:aws:iam::123456789012:role/colleague"
+COLLEAGUE, PIPELINE, SUCCESSOR = (
+    f"arn:aws:iam::123456789012:{name}" for name in ("role/colleague", "role/ci/pipeline", "user/successor")
+)
 CLIENTS, OTHER_CLIENTS = "198.51.100.0/24", "203.0.113.0/24"
 
 # Of all states of a run there are some hundred MiB.
@@ -198,6 +201,7 @@ def refused(rig: Rig, recalico: Step) -> Step:
         "aws_region": "eu-west-1",
         "availabilityZones": 3,
         "calicoVersion": "3.31.7",
+        "clusterAdmins": [CALLER],
         "clusterName": "other",
         "kubernetesVersion": "1.33",
         "onPremVpcCidr": "10.91.0.0/16",
@@ -231,7 +235,7 @@ def adjusted(rig: Rig, insisted: Step) -> Step:
         albCertificateArn=CERTIFICATE,
         albHostName="app.example.com",
         apiAllowedCidrs=[CLIENTS],
-        clusterAdmins=[COLLEAGUE],
+        clusterAdmins=[COLLEAGUE, PIPELINE],
         controlPlaneLogs=["audit", "api"],
         podMtu=1400,
         managedNodes={"min": 2, "desired": 3, "max": 4},
@@ -249,6 +253,7 @@ def adjusted_back(rig: Rig, adjusted: Step) -> Step:
     rig.stack.configure(
         albAllowedCidrs=["192.0.2.0/24", OTHER_CLIENTS],
         albCertificateArn=OTHER_CERTIFICATE,
+        clusterAdmins=[PIPELINE, SUCCESSOR],
         controlPlaneLogs=[],
         managedNodes={"diskGiB": 40},
         metricsServer=True,
@@ -260,9 +265,9 @@ def adjusted_back(rig: Rig, adjusted: Step) -> Step:
 
 @pytest.fixture(scope="session")
 def regrouped(rig: Rig, adjusted_back: Step) -> Step:
-    """`pulumi up` after the managed nodes got another instance type, on spot capacity, and the ALB no certificate."""
+    """`pulumi up` after the managed nodes got another instance type, on spot; no certificate, no administrators."""
     assert adjusted_back.run.code == 0
-    rig.stack.configure(albCertificateArn="", albHostName="")
+    rig.stack.configure(albCertificateArn="", albHostName="", clusterAdmins=[])
     rig.stack.configure(managedNodes={"instanceType": "t3.medium", "spot": True, "diskGiB": 40})
     rig.stack.order(delay=SLOW)
     step = rig.stack.step(rig.stack.up)

@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
-from tests.engine.standin.cloud import CALLER
 from tests.engine.standin.world import ACCESS_ENTRY, CLUSTER, NODE_GROUP, Thing, World
 
 _OPENSSL = (
@@ -145,8 +144,7 @@ class HybridApis:
         with self._reading:
             self._world.refresh()
             entries = self._world.of(ACCESS_ENTRY)
-        # Whoever made the cluster has one without being asked.
-        tags = {CALLER: {}} | {entry.inputs["principalArn"]: entry.inputs["tags"] for entry in entries}
+        tags = {entry.inputs["principalArn"]: entry.inputs["tags"] for entry in entries}
         if arn not in tags:
             return 404, {"__type": "ResourceNotFoundException", "message": f"No access entry for {arn}."}
         return 200, {"accessEntry": {"principalArn": arn, "tags": tags[arn]}}

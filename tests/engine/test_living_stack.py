@@ -6,9 +6,12 @@ from infra.changes import FIXED
 from tests.engine.conftest import CERTIFICATE, CLIENTS, OTHER_CERTIFICATE, OTHER_CLIENTS
 from tests.engine.harness import PROJECT
 from tests.engine.proof import CLUSTER, INGRESS, LISTENER, MACHINES, NODE_GROUP, ROWS
+from tests.engine.standin.cloud import CALLER
+from tests.engine.standin.world import ACCESS_ENTRY
 
 pytestmark = pytest.mark.engine
 
+COLLEAGUES, SUCCESSORS = "admin-123456789012:role/colleague", "admin-123456789012:user/successor"
 API_SERVICE = "kubernetes:apiregistration.k8s.io/v1:APIService"
 
 
@@ -121,6 +124,22 @@ def test_without_a_certificate_port_80_answers_by_itself_before_port_443_goes(re
     assert len(closed) == 2
     assert outputs(regrouped)["albUrl"].startswith("http://alb-")
     assert "albDnsName" not in outputs(regrouped)
+
+
+def test_administrators_come_and_go_one_by_one(refused, adjusted, adjusted_back, regrouped):
+    def named(step, kind, token):
+        return [call.name for call in sorted(step.of(kind, token), key=lambda call: call.name)]
+
+    for token in (ACCESS_ENTRY, "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"):
+        assert named(adjusted, "Create", token) == ["admin-123456789012:role/ci/pipeline", COLLEAGUES]
+        assert named(adjusted_back, "Create", token) == [SUCCESSORS]
+        assert named(adjusted_back, "Delete", token) == [COLLEAGUES]
+        assert named(regrouped, "Delete", token) == ["admin-123456789012:role/ci/pipeline", SUCCESSORS]
+        assert [
+            call for step in (adjusted, adjusted_back, regrouped) for call in step.of("Update", token)
+        ] == []
+    # Whoever made the cluster has an entry already.
+    assert f"clusterAdmins[0] {CALLER} has an access entry already" in " ".join(refused.run.text.split())
 
 
 def test_another_node_port_opens_the_new_one_before_it_closes_the_old_one(adjusted):

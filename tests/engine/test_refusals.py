@@ -5,7 +5,16 @@ import json
 import pytest
 
 from tests.engine.standin import refusals
-from tests.engine.standin.world import FAILED, LOG_GROUP, TARGET, UPDATING, Thing, World
+from tests.engine.standin.cloud import CALLER
+from tests.engine.standin.world import (
+    ACCESS_ENTRY,
+    FAILED,
+    LOG_GROUP,
+    TARGET,
+    UPDATING,
+    Thing,
+    World,
+)
 
 VPC, OTHER_VPC = "vpc-00000000000000010", "vpc-00000000000000020"
 GROUP, OTHER_GROUP = "sg-00000000000000010", "sg-00000000000000020"
@@ -306,6 +315,17 @@ def test_a_target_that_was_registered_twice_is_one_target(world):
         world.add(Thing(token=TARGET, id=identity, inputs=inputs))
     world.apply({"call": "Delete", "urn": f"urn:pulumi:test::it::{TARGET}::hybrid", "id": "first"})
     assert {each.id for each in world.of(TARGET)} == {"other"}
+
+
+def test_eks_admits_whoever_makes_a_cluster_and_takes_no_second_entry(world):
+    second = {"clusterName": "new", "principalArn": CALLER, "tags": {}}
+    assert refusals.creation(world, ACCESS_ENTRY, second) is None
+    made = {"call": "Create", "urn": f"urn:pulumi:test::it::{CLUSTER}::eks", "id": "new"}
+    world.apply({**made, "inputs": {**CONTROL_PLANE, "name": "new"}})
+    assert "ResourceInUseException" in (refusals.creation(world, ACCESS_ENTRY, second) or "")
+    assert refusals.creation(world, ACCESS_ENTRY, {**second, "principalArn": f"{CALLER}-2"}) is None
+    world.apply({**made, "call": "Delete"})
+    assert refusals.creation(world, ACCESS_ENTRY, second) is None
 
 
 def test_eks_makes_the_log_group_of_a_living_control_plane_again(world):

@@ -86,18 +86,6 @@ def both(kept: Rig, followed: Step) -> Step:
         return kept.stack.step(lambda: kept.stack.preview(succeeds=False))
 
 
-@pytest.fixture(scope="module")
-def one_by_one(kept: Rig, both: Step) -> Step:
-    """The same in two, as docs/upgrade.md says; the second `pulumi up`."""
-    assert both.run.code != 0
-    kept.stack.configure(calicoVersion="3.33.1")
-    kept.stack.up()
-    kept.stack.configure(kubernetesVersion=NEXT)
-    step = kept.stack.step(kept.stack.up)
-    kept.join()
-    return step
-
-
 def test_a_default_never_changes_a_stack_that_is_up(left_open):
     for setting, has, step in (
         ("kubernetesVersion", OLD, OWN),
@@ -139,8 +127,3 @@ def test_after_the_refresh_the_nodes_and_the_add_ons_follow(followed):
 def test_calico_and_kubernetes_at_once_are_refused_with_the_order(both):
     assert f"Calico first: pulumi config set kubernetesVersion {OWN}, make up, then" in said(both)
     assert both.changes == []
-
-
-def test_one_after_the_other_they_reach_the_next_version(one_by_one):
-    assert one_by_one.one("Update", CLUSTER).details["inputs"]["version"] == NEXT
-    assert one_by_one.one("Update", "aws:eks/nodeGroup:NodeGroup").details["inputs"]["version"] == NEXT

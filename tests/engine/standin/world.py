@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.engine.standin.cloud import CALLER
+
 CLUSTER = "aws:eks/cluster:Cluster"
 ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
 FAILED = "CREATE_FAILED"
@@ -89,6 +91,14 @@ class World:
                 outputs={**entry.get("outputs", {}), **entry["inputs"]},
                 status=status,
             )
+            if token == CLUSTER and entry["call"] == "Create":
+                self._admit_creator(self._things[key])
+
+    def _admit_creator(self, cluster: Thing) -> None:
+        """Let EKS make the access entry of whoever makes a cluster; so it does where nothing is said."""
+        if cluster.inputs.get("accessConfig", {}).get("bootstrapClusterCreatorAdminPermissions", True):
+            entry = {"clusterName": cluster.id, "principalArn": CALLER, "tags": {}}
+            self.add(Thing(token=ACCESS_ENTRY, id=f"{cluster.id}:{CALLER}", inputs=entry))
 
     def _deregister(self, target: Thing) -> None:
         """Let a target go, whoever has registered it: DeregisterTargets knows the target, not its registrations."""
