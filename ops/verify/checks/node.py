@@ -290,11 +290,11 @@ def _reach(context: Context, findings: Findings, what: str, ask: Callable[[Pod],
     }
     silent = {node.name for node in nodes if node.ready and _NO_PACKET.search(failed.get(node.name, ""))}
     hybrid = {node.name for node in nodes if node.hybrid}
-    if silent and silent == hybrid == failed.keys() and len(nodes) > len(hybrid):
-        count = len(hybrid)
+    if silent and silent == hybrid == failed.keys() and len(nodes) > len(hybrid) and not findings.problems:
+        them = "hybrid node, which is" if len(hybrid) == 1 else "hybrid nodes, which are"
         findings.fail(
-            f"{what} reaches every managed node and none of the {count} hybrid {'node' if count == 1 else 'nodes'}, "
-            f"which {'is' if count == 1 else 'are'} Ready: {next(iter(failed.values()))}",
+            f"kubectl {what} reaches every managed node and none of the {len(hybrid)} {them} Ready: "
+            f"{next(iter(failed.values()))}",
             why=_LINK_WHY,
             fix=_LINK_FIX_OWN if context.deployment.checks.own_site else _LINK_FIX,
         )
