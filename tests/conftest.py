@@ -2,9 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable
+import pty
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import hypothesis
 import pytest
@@ -22,6 +26,14 @@ hypothesis.settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any-machine")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were skipped, and why: a line for each reason."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped)
+    for reason, number in reasons.most_common():
+        terminalreporter.write_line(f"{number} skipped: {reason}")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -97,3 +109,49 @@ def record_in(config: Callable[..., dict[str, str]]) -> Callable[..., Recording]
         return evaluate(PROJECT, "dev", config() | {"aws:region": region}, cloud=cloud)
 
     return make
+
+
+@dataclass(frozen=True, kw_only=True)
+class TerminalRun:
+    """What a command wrote to the terminal and to the pipe, as text, and its exit code."""
+
+    shown: str
+    piped: str
+    code: int
+
+
+@pytest.fixture
+def on_terminal() -> Callable[..., TerminalRun]:
+    """Run a command with `stream` on a terminal and the other one in a pipe; "both" are on the terminal."""
+
+    def run(
+        command: Sequence[str | Path],
+        stream: Literal["stdout", "stderr", "both"] = "both",
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> TerminalRun:
+        try:
+            leader, follower = pty.openpty()
+        except OSError as error:
+            pytest.skip(f"this machine gives no pseudo-terminal: {error}")
+        stdout, stderr = (
+            follower if stream in (name, "both") else subprocess.PIPE for name in ("stdout", "stderr")
+        )
+        with subprocess.Popen(command, stdout=stdout, stderr=stderr, cwd=cwd, env=env) as process:
+            os.close(follower)
+            shown = b"".join(iter(lambda: _read(leader), b""))
+            piped = b"".join(part for part in process.communicate(timeout=300) if part)
+        os.close(leader)
+        return TerminalRun(
+            shown=shown.decode().replace("\r\n", "\n"), piped=piped.decode(), code=process.returncode
+        )
+
+    return run
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says EIO once the other side is closed.
+        return b""

@@ -1,15 +1,24 @@
-"""The smallest manifest that the program takes for Calico's, for machines that cannot fetch the real one."""
+"""Calico's manifests for the tests: a small one, and the real ones where CALICO_MANIFEST names them."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
+
+import pytest
+
+from infra import versions
 
 _MANIFEST = """
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: calico-kube-controllers, namespace: kube-system}
 spec: {maxUnavailable: 1, selector: {matchLabels: {k8s-app: calico-kube-controllers}}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: calico-node, namespace: kube-system}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -80,8 +89,29 @@ spec:
 """
 
 
+def real_manifest(version: str) -> Path:
+    """Return a release's own manifest: the file that CALICO_MANIFEST names, or calico-vxlan-vX.Y.Z.yaml beside it.
+
+    Without it the test is skipped. A CALICO_MANIFEST that names no file fails the test: somebody wants it to run.
+    """
+    named = os.environ.get("CALICO_MANIFEST")
+    if not named:
+        pytest.skip("for Calico's own manifests: export CALICO_MANIFEST=$(.ci/calico-manifests)")
+    file = Path(named)
+    if not file.is_file():
+        pytest.fail(f"CALICO_MANIFEST={named} is not a file")
+    for candidate in (file, file.with_name(f"calico-vxlan-v{version}.yaml")):
+        if candidate.is_file() and _sha256(candidate) == versions.CALICO_SHA256[version]:
+            return candidate
+    pytest.skip(f"beside CALICO_MANIFEST={named} there is no calico-vxlan-v{version}.yaml")
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def small_manifest(folder: Path) -> tuple[Path, str]:
     """Write it; return where, and its SHA-256."""
     path = folder / "calico.yaml"
     path.write_text(_MANIFEST, encoding="utf-8")
-    return path, hashlib.sha256(path.read_bytes()).hexdigest()
+    return path, _sha256(path)

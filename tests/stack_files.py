@@ -46,7 +46,7 @@ WHOLE: list[str | bytes] = [
     "z: &d {a:q: 1}\nconfig:\n  <<: *d\n  a:x: 2\n", "config:\n  a:x: {<<: {b: 1}, b: 2}\n",
     "config:\n  a:x: {<<: [{a: 1, b: 1}, {a: 2}], a: 3}\n", "config:\n  a:x: {<<: 5}\n", "config:\n  a:x: {'<<': 5}\n",
     "config:\n  a:x: {<<: {a: 1}, <<: {b: 2}}\n",
-    "config:\n  a:x: {b: }\n",
+    "config:\n  a:x: {b: }\n", "config:\n  aws:assumeRoles:\n    - roleArn: arn:aws:iam::123456789012:role/deployer\n",
     "config:\n  a:x:\n    secure: 5\n", "config:\n  a:x: {secure: }\n", "config:\n  a:x: {secure: foo, b: 2}\n",
     "config:\n  a:x: \"unclosed\n", "config: {a:x: 1, }}\n", "config:\n  a:x: @foo\n", "config:\n  a:x: `foo\n",
     "config:\n  a:x: a: b\n", "config:\n  a:x: |\n    line\n   bad\n", "config:\n  a:x: >\n    folded\n    text\n",

@@ -10,7 +10,8 @@ import pytest
 from infra import versions
 from tests.cluster.control_plane import BINARIES, ControlPlane
 from tests.cluster.stack import Machines, RealApis, RealRig, RealStack
-from tests.cluster.world import World, calico_file, core_dns_objects
+from tests.cluster.world import World, core_dns_objects
+from tests.manifest import real_manifest
 
 PROVIDER = "pulumi-resource-kubernetes"
 
@@ -53,7 +54,7 @@ def new_real_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
             stack.environment["AWS_ENDPOINT_URL"] = apis.aws_url
             stack.configure(
                 aws_region="eu-central-1",
-                calicoManifest=str(calico_file(versions.CALICO_DEFAULT)),
+                calicoManifest=str(real_manifest(versions.CALICO_DEFAULT)),
                 hybridNodes=[{"name": "hybrid-1", "os": "ubuntu-24.04"}],
                 # Narrow, so that the program warns of nothing, and a warning is the provider's.
                 apiAllowedCidrs=["203.0.113.0/24"],

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-from infra import core_dns, versions
+from infra import core_dns
 from infra.names import CHECK_NAMESPACE, SAMPLE_NAMESPACE
 from k8s import calico_manifest, hybrid_dns, nw_check, sample_app
 from tests.cluster import machines
 from tests.cluster.api import Object, wait_for
 from tests.cluster.control_plane import ControlPlane
+from tests.manifest import real_manifest
 
 POD_CIDR = "192.168.0.0/16"
 NODE_PORT = 30080
-_BESIDE_THE_CHECKOUT = Path(__file__).parents[2].parent / "shared" / "data"
 # What Amazon's add-on makes of CoreDNS: its Deployment, budget, configuration and Service. Left out is its own soft
 # anti-affinity between hosts: what is judged here is the configuration that this program sends.
 _CORE_DNS = """
@@ -82,26 +80,10 @@ spec:
 """
 
 
-def calico_file(version: str) -> Path:
-    """Return Calico's real manifest; the test is skipped where it cannot be found."""
-    named = Path(os.environ.get("CALICO_MANIFEST", "/nowhere"))
-    candidates = [
-        named,
-        *(folder / f"calico-vxlan-v{version}.yaml" for folder in (named.parent, _BESIDE_THE_CHECKOUT)),
-    ]
-    for file in candidates:
-        if (
-            file.is_file()
-            and hashlib.sha256(file.read_bytes()).hexdigest() == versions.CALICO_SHA256[version]
-        ):
-            return file
-    pytest.skip(f"no copy of {versions.calico_manifest_url(version)}: name one in CALICO_MANIFEST")
-
-
 def calico(version: str) -> list[Object]:
     """Return Calico's objects as the program sends them, in its order."""
     manifest = calico_manifest.prepare(
-        source=str(calico_file(version)),
+        source=str(real_manifest(version)),
         version=version,
         sha256=None,
         pod_cidr=POD_CIDR,

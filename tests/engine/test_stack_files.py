@@ -10,15 +10,10 @@ import pytest
 from ops.clients import stack_file
 from ops.clients.stack_config import stack_config
 from ops.clients.stack_file import StackFileError
-from tests.engine.harness import FREES_LATE, PROJECT, REPOSITORY
+from tests.engine.harness import FREES_LATE, PROJECT
 from tests.stack_files import SCALARS, WHOLE, of_scalar
 
 pytestmark = pytest.mark.engine
-
-CASES = REPOSITORY.parent / "shared" / "cases" / "stack-files"
-# What the CLI needs Pulumi Cloud for, or a passphrase: read by it only with them.
-NEEDS_MORE = ("environment:", "secure: v1:")
-
 
 FILES = [*WHOLE, *map(of_scalar, SCALARS)]
 
@@ -28,7 +23,7 @@ def known(cli, tmp_path_factory):
     """What the CLI reads in each file; None where it refuses it. It is asked about many at a time."""
     top = tmp_path_factory.mktemp("config")
     (top / "state").mkdir()
-    files = [*map(encoded, FILES), *(path.read_bytes() for path in cases())]
+    files = list(map(encoded, FILES))
     folders = [project(top / str(number), content) for number, content in enumerate(files)]
     pulumi(project(top / "first", b""), cli, "stack", "init", "dev")
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -84,23 +79,9 @@ def readable(raw):
     return json.loads(raw) if raw.startswith(("[", "{")) else raw
 
 
-def cases():
-    return sorted(CASES.glob("*.yaml")) if CASES.is_dir() else []
-
-
 @pytest.mark.parametrize("text", FILES, ids=lambda text: repr(text)[:40])
 def test_the_cli_and_the_reader_agree(known, text, tmp_path):
     assert of_reader(encoded(text), tmp_path) == known[encoded(text)]
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside this repository")
-@pytest.mark.parametrize("path", cases(), ids=lambda path: path.name)
-def test_the_cli_and_the_reader_agree_on_the_files_that_people_had(known, path, tmp_path):
-    found = known[path.read_bytes()]
-    if any(word in path.read_text() for word in NEEDS_MORE):
-        assert found is None, "the CLI opens it here: compare it as the others"
-    else:
-        assert of_reader(path.read_bytes(), tmp_path) == found
 
 
 def test_the_program_gets_what_the_reader_says(new_rig):

@@ -1,8 +1,6 @@
 """The real Calico manifests where they can be found, a local web server, and the Kubernetes API's own model."""
 
 import base64
-import hashlib
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -14,28 +12,7 @@ from typing import Any
 import pytest
 
 from infra import versions
-
-# Beside a checkout of this project; CALICO_MANIFEST names a file anywhere else.
-DEFAULT_FOLDER = Path(__file__).parents[2].parent / "shared" / "data"
-
-
-def manifest_path(release: versions.CalicoRelease) -> Path:
-    given = os.environ.get("CALICO_MANIFEST")
-    if given:
-        file = Path(given)
-        if not file.is_file():
-            # Not a skip: whoever set it wants these tests to run.
-            pytest.fail(f"CALICO_MANIFEST={given} is not a file")
-        if hashlib.sha256(file.read_bytes()).hexdigest() == release.sha256:
-            return file
-    folder = Path(given).parent if given else DEFAULT_FOLDER
-    file = folder / f"calico-vxlan-v{release.version}.yaml"
-    if not file.is_file():
-        pytest.skip(
-            f"Calico {release.version}'s manifest is not there: set CALICO_MANIFEST to a copy of "
-            f"{versions.calico_manifest_url(release.version)}"
-        )
-    return file
+from tests.manifest import real_manifest as real_manifest_of
 
 
 @pytest.fixture(params=list(versions.CALICO_SHA256))
@@ -45,7 +22,7 @@ def release(request: pytest.FixtureRequest) -> versions.CalicoRelease:
 
 @pytest.fixture
 def real_file(release: versions.CalicoRelease) -> Path:
-    return manifest_path(release)
+    return real_manifest_of(release.version)
 
 
 @pytest.fixture

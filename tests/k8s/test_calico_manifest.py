@@ -12,7 +12,7 @@ from infra import versions
 from k8s import calico_manifest
 from k8s.calico_manifest import CalicoManifestContentError
 from k8s.calico_source import CalicoManifestError
-from tests.k8s.conftest import manifest_path
+from tests import manifest as manifests
 
 SMALL = textwrap.dedent(
     """
@@ -300,8 +300,8 @@ def unchangeable(obj):
 
 def test_a_change_of_calicos_release_replaces_no_object_and_moves_none_to_another_group():
     releases = []
-    for release in map(versions.calico_release, versions.CALICO_SHA256):
-        content = manifest_path(release).read_bytes()
+    for version in versions.CALICO_SHA256:
+        content = manifests.real_manifest(version).read_bytes()
         groups = calico_manifest.split(calico_manifest.parse(content))
         releases.append(
             {

@@ -131,7 +131,7 @@ def test_contributing_names_only_files_that_exist():
     assert len(paths) > 10
     for path in sorted(paths):
         assert (ROOT / path).exists(), f"CONTRIBUTING.md sends people to {path}, which does not exist"
-    assert len(text.splitlines()) < 60, "CONTRIBUTING.md is one page: what is longer goes to docs/"
+    assert len(text.splitlines()) < 70, "CONTRIBUTING.md is one page: what is longer goes to docs/"
 
 
 def test_what_users_run_needs_nothing_of_the_bench():

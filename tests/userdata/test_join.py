@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -12,13 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.userdata import join_lines
 from tests.userdata.conftest import fatal
 from userdata import join_files, paths
 
 SCRIPT = Path(join_files.__file__).with_name("join.sh")
-CASES = Path(__file__).parents[3] / "shared/cases/nodeadm-console.txt"
+ENDINGS = yaml.safe_load(Path(__file__).with_name("endings.yaml").read_text(encoding="utf-8"))
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 UNIT = {"EKS_HYBRID_UNIT": "yes"}
 
@@ -92,28 +92,10 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_join(machine) -> None:
     assert "join: done: joined" in machine.boot().stdout
 
 
-def test_a_person_at_a_terminal_sees_the_lines_there(machine) -> None:
-    try:
-        leader, follower = pty.openpty()
-    except OSError as error:
-        pytest.skip(f"this machine gives no pseudo-terminal: {error}")
-    with subprocess.Popen(
-        [machine.script], env=machine.environment, stdout=follower, stderr=follower
-    ) as process:
-        os.close(follower)
-        seen = b""
-        while chunk := _read(leader):
-            seen += chunk
-        assert process.wait(timeout=300) == 0
-    os.close(leader)
-    assert seen.decode().replace("\r\n", "\n") == machine.log
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # Linux says EIO once the other side is closed.
-        return b""
+def test_a_person_at_a_terminal_sees_the_lines_there(machine, on_terminal) -> None:
+    done = on_terminal([machine.script], env=machine.environment)
+    assert done.code == 0
+    assert done.shown == machine.log
 
 
 # --- download ---------------------------------------------------------------------------------------
@@ -347,29 +329,11 @@ def test_init_that_fails_shows_all_that_explains_it_and_the_cause_last(machine) 
     assert machine.last_line.endswith(":ap-northeast-1:012345678901:cluster/eks-hybrid")
 
 
-def _consoles() -> dict[str, str]:
-    """Return by case what the real nodeadm logged in its first attempt, for cases that it ended itself."""
-    found = {}
-    for block in CASES.read_text().split("\n=== ")[1:] if CASES.exists() else ():
-        attempt = block.partition(": attempt 1 of")[0]
-        lines = [line.split(" ", 1)[1] for line in attempt.splitlines() if '{"level":' in line]
-        if any('"fatal"' in line for line in lines):
-            found[block.partition(":")[0]] = "\n".join(lines) + "\n"
-    return found
-
-
-@pytest.mark.parametrize(
-    "case", _consoles() or [pytest.param("", marks=pytest.mark.skip(reason=f"there is no {CASES}"))]
-)
-def test_a_run_ends_with_nodeadms_own_sentence_for_each_real_console(machine, case: str) -> None:
-    said = _consoles()[case]
-    machine.failures("install", 1, says=said)
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: ending["shown"][:60])
+def test_a_run_ends_with_nodeadms_own_sentence(machine, ending: dict[str, str]) -> None:
+    machine.failures("install", 1, says=ending["says"])
     machine.boot()
-    last = said.rpartition('{"level":"fatal"')[2].partition(',"errorVerbose":"')[0].rstrip("\n").rstrip("}")
-    error = last.partition('"error":"')[2].removesuffix('"')
-    shown = error.replace("\\n", " ").replace("\\t", " ").replace('\\"', '"')
-    assert shown
-    assert machine.last_line.endswith(f"nodeadm install 1.35 failed: {shown}")
+    assert machine.last_line.endswith(f"nodeadm install 1.35 failed: {ending['shown']}")
     assert "errorVerbose" not in machine.log
     # A console keeps 64 KiB.
     assert len(machine.log) < 8192

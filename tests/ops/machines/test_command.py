@@ -2,9 +2,6 @@
 
 import copy
 import json
-import os
-import pty
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,25 +115,12 @@ def test_a_path_that_cannot_be_written_is_an_error_and_no_traceback(run, tmp_pat
 
 
 @pytest.mark.parametrize(("words", "shown"), [((), False), (("--show",), True)])
-def test_a_terminal_sees_the_secret_only_when_it_asks(outputs, code, words, shown):
-    primary, secondary = pty.openpty()
+def test_a_terminal_sees_the_secret_only_when_it_asks(outputs, code, words, shown, on_terminal):
     command = [sys.executable, "-m", "ops", "join", "rack-1", "--outputs", str(outputs()), *words]
-    process = subprocess.Popen(command, stdout=secondary, stderr=subprocess.PIPE, cwd=ROOT)
-    os.close(secondary)
-    seen = b""
-    while True:
-        try:
-            part = os.read(primary, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-    _, error = process.communicate(timeout=120)
-    os.close(primary)
-    assert (code.encode() in seen) is shown
-    assert process.returncode == (0 if shown else 2)
-    assert code.encode() not in error
+    done = on_terminal(command, "stdout", cwd=ROOT)
+    assert (code in done.shown) is shown
+    assert done.code == (0 if shown else 2)
+    assert code not in done.piped
 
 
 def test_a_fleet_gets_a_file_for_each_machine(run, tmp_path, code):

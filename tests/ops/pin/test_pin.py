@@ -6,7 +6,6 @@ import http.server
 import runpy
 import shutil
 import threading
-from pathlib import Path
 
 import pytest
 import yaml
@@ -19,7 +18,6 @@ from ops.pin import releases, table
 from ops.pin.changes import changes
 from tests.manifest import small_manifest
 
-SHARED = Path(__file__).parents[4] / "shared" / "data"
 HEX = "0123456789abcdef" * 4
 
 
@@ -74,21 +72,31 @@ def written(file):
     return runpy.run_path(str(file))
 
 
-def test_the_real_release_is_pinned_from_a_server(serve, monkeypatch):
-    old, new = (SHARED / f"calico-vxlan-v{version}.yaml" for version in ("3.31.7", "3.32.1"))
-    if not (old.is_file() and new.is_file()):
-        pytest.skip("the real Calico manifests are not beside the checkout")
-    monkeypatch.setenv("CALICO_MANIFEST", str(new))
-    done = pin("calico", "3.31.7", "--from", f"{serve(SHARED)}/{old.name}")
+def test_a_release_is_read_from_a_server_and_compared_with_the_default(serve, default, tmp_path, monkeypatch):
+    text = default.read_text()
+    for of_default, of_release in (
+        (":v3.32.1", ":v3.31.7"),
+        ('  "plugins": [', '  "cniVersion": "1.0.0",\n          "plugins": ['),
+        ("ippools", "networksets"),
+    ):
+        assert of_default in text
+        text = text.replace(of_default, of_release)
+    file = tmp_path / "web" / "calico-vxlan-v3.31.7.yaml"
+    file.parent.mkdir()
+    file.write_text(text)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setattr(versions, "CALICO_SHA256", {**versions.CALICO_SHA256, "3.31.7": digest})
+    done = pin("calico", "3.31.7", "--from", f"{serve(file.parent)}/{file.name}")
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert lines[0] == "Calico 3.31.7, for Kubernetes 1.33, 1.34, 1.35"
-    assert lines[1] == f"sha256   {versions.CALICO_SHA256['3.31.7']} (332051 bytes)"
-    assert "24 CustomResourceDefinition" in lines[2]
+    assert lines[1] == f"sha256   {digest} ({len(text)} bytes)"
+    assert "1 CustomResourceDefinition" in lines[2]
     assert "quay.io/calico/node:v3.31.7" in lines[3]
     assert "What changes from the default, 3.32.1:" in lines
     for part in (
-        "removed  CustomResourceDefinition clusternetworkpolicies.policy.networking.k8s.io",
+        "new      CustomResourceDefinition networksets.crd.projectcalico.org",
+        "removed  CustomResourceDefinition ippools.crd.projectcalico.org",
         "containers.calico-node.image quay.io/calico/node:v3.32.1 -> quay.io/calico/node:v3.31.7",
         'cni_network_config with "cniVersion": "1.0.0",',
     ):
