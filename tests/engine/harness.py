@@ -301,8 +301,10 @@ class Stack:
     def journal(self) -> list[Call]:
         """Return every call to the stand-ins so far, in the order in which they ended."""
         path = self.standin / "journal.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [_call(json.loads(line)) for line in lines]
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        # A stand-in may be in the middle of its last line.
+        whole = text[: text.rfind("\n") + 1]
+        return [_call(json.loads(line)) for line in whole.splitlines()]
 
     def world(self) -> World:
         """Return everything that exists in AWS and in the cluster at this moment."""
