@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Session Manager's plugin has no devcontainer feature; the rest of the container is in devcontainer.json.
+# cloud-init, with which a test checks the nodes' user data, and Session Manager's plugin have no devcontainer feature;
+# the rest of the container is in devcontainer.json.
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/install-plugin-debian-and-ubuntu.html
 set -euo pipefail
+
+sudo apt-get update -qq
+sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends cloud-init >/dev/null
 
 case "$(dpkg --print-architecture)" in
   arm64) build=ubuntu_arm64 ;;

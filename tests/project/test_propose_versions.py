@@ -13,6 +13,9 @@ RELEASES = {
     "aws/eks-hybrid": "v1.0.20 v1.0.21 v1.1.0-beta",
     "nicolaka/netshoot": "v0.14 v0.16 v0.15",
     "hashicorp/http-echo": "v1.0.0",
+    "coredns/coredns": "v1.14.2",
+    "kubernetes-sigs/metrics-server": "v0.8.1 v0.9.0 metrics-server-helm-chart-3.13.0",
+    "kubernetes/kubernetes": "v1.37.9 v1.36.12 v1.36.3 v1.36.13-rc.0 v1.35.20",
 }
 GH = """#!/usr/bin/env bash
 case "$3" in
@@ -30,11 +33,18 @@ def run(tmp_path):
         folder.mkdir(parents=True)
     shutil.copy(ROOT / ".github/propose-versions", checkout / ".github")
     shutil.copy(ROOT / "infra/versions.py", checkout / "infra")
+    kubernetes = checkout / ".ci/kubernetes/1.36"
+    kubernetes.mkdir(parents=True)
+    (kubernetes / "go.mod").write_text(
+        "require (\n\tk8s.io/kubernetes v1.36.3\n)\nreplace (\n\tk8s.io/api => k8s.io/api v0.36.3\n)\n"
+    )
+    (checkout / "requirements.txt").write_text("pulumi==3.999.0 \\\n    --hash=x\npulumi-aws==7.0.0 \\\n")
     cases = "\n".join(f"repos/{name}/releases) echo {tags} ;;" for name, tags in RELEASES.items())
     programs = {
         tools / "gh": GH.replace("{cases}", cases),
         tools / "make": f'#!/bin/sh\necho "make $*" >>{tmp_path}/calls\n',
         tools / "git": f'#!/bin/sh\necho "git $*" >>{tmp_path}/calls\n',
+        tools / "go": f'#!/bin/sh\necho "go $* in $(basename "$PWD")" >>{tmp_path}/calls\n',
         checkout / ".venv/bin/ops": f'#!/bin/sh\necho "ops $*" >>{tmp_path}/calls\n[ "$3" != 3.33.1 ]\n',
     }
     for path, text in programs.items():
@@ -78,3 +88,23 @@ def test_a_newer_image_is_written_and_the_newest_is_left(run):
     assert '"docker.io/hashicorp/http-echo:1.0.0"' in table
     assert "## ghcr.io/nicolaka/netshoot:v0.16" in said
     assert "http-echo" not in said
+
+
+def test_images_of_kubernetes_own_projects_are_renewed_and_a_helm_chart_is_no_release_of_them(run):
+    said, table, _ = run()
+    assert '"registry.k8s.io/metrics-server/metrics-server:v0.9.0"' in table
+    assert "coredns" not in said
+
+
+def test_the_kubernetes_of_the_tests_stays_in_its_minor(run, tmp_path):
+    said, _, calls = run()
+    module = (tmp_path / "it/.ci/kubernetes/1.36/go.mod").read_text()
+    assert "k8s.io/kubernetes v1.36.12\n" in module
+    assert "k8s.io/api => k8s.io/api v0.36.12\n" in module
+    assert "go mod tidy in 1.36" in calls
+    assert "## Kubernetes 1.36.12 for the tests" in said
+
+
+def test_the_cli_follows_the_sdk_of_the_lock(run, tmp_path):
+    run()
+    assert (tmp_path / "it/.ci/pulumi-version").read_text() == "3.999.0\n"
