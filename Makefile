@@ -36,7 +36,8 @@ $(BIN)/python:
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps
 define locked
-  $(UV) $(1) >/dev/null 2>&1 || $(PIP) $(1) >&2
+  $(UV) $(1) >/dev/null 2>&1 || { [ -e $(VENV)/.pip ] || echo "uv could not install them; pip does, which takes some minutes ..." >&2; \
+    touch $(VENV)/.pip; $(PIP) $(1) >&2; }
 endef
 
 $(VENV)/.runtime: requirements-uv.txt requirements.txt pyproject.toml | $(BIN)/python
