@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.plan import duration, firewall, flows
-from ops.plan.billing import billed
+from ops.plan.billing import PRICES, Billed, billed, estimate
 from ops.plan.describe import short_type, summary
 from ops.plan.evaluation import Plan
 from ops.plan.flows import Exposure
@@ -70,7 +70,10 @@ def to_json(plan: Plan) -> str:
                 for step, start in plan.schedule.chain
             ],
         },
-        "billed": [asdict(row) for row in billed(recording)],
+        "billed": [
+            {"component": row.component, "count": row.count, "by": row.by, "usdAnHour": row.usd_an_hour}
+            for row in billed(recording)
+        ],
         "counts": counts(recording.resources.values()),
         "resources": [
             {
@@ -245,9 +248,25 @@ def _billed(recording: Recording) -> RenderableType:
     table.add_column("component", no_wrap=True)
     table.add_column("how many", overflow="fold")
     table.add_column("billed by", overflow="fold", style="dim")
-    for row in billed(recording):
+    rows = billed(recording)
+    for row in rows:
         table.add_row(row.component, row.count, row.by)
-    return table
+    return Group(table, Text(_cost(rows)))
+
+
+def _cost(rows: list[Billed]) -> str:
+    cost = estimate(rows)
+    without = "".join(f", {name}" for name in cost.without if name != "traffic across")
+    spot = " Spot counts as on demand." * any("spot" in row.count for row in rows)
+    return (
+        f"An estimate: {_usd(cost.usd_an_hour)}, from the list prices of {PRICES['region']} in {PRICES['month']}; the "
+        f"price of hybrid nodes could not be verified. Not in it: traffic, load, CPU credits{without}.{spot} With "
+        f"supportType EXTENDED, after standard support: {_usd(cost.extended_usd_an_hour)}."
+    )
+
+
+def _usd(an_hour: float) -> str:
+    return f"{an_hour:.2f} USD an hour, {24 * an_hour:.0f} a day"
 
 
 def _shown_outputs(recording: Recording) -> RenderableType:

@@ -14,7 +14,7 @@ from k8s import calico_source
 from ops.cli import app
 from ops.clients.stack_config import stack_config
 from ops.plan import evaluation
-from ops.plan.billing import billed
+from ops.plan.billing import billed, estimate
 from ops.plan.command import overrides
 from ops.plan.describe import look_up
 from ops.plan.report import masked, show, show_full, to_json
@@ -94,7 +94,8 @@ def test_json_has_every_resource_and_flow(plan):
     assert document["counts"][INSTANCE] == 2
     assert document["estimate"]["seconds"]["low"] < document["estimate"]["seconds"]["high"]
     assert document["estimate"]["chain"][0]["startsAt"] == 0
-    assert {"component": "NAT gateway", "count": "2", "by": "hour, and GiB through it"} in document["billed"]
+    gateways = {"component": "NAT gateway", "count": "2", "by": "hour, and GiB through it", "usdAnHour": 0.09}
+    assert gateways in document["billed"]
     assert [each["listener"] for each in document["exposed"]] == ["ALB", "API endpoint"]
     assert document["warnings"][0].startswith("eks-hybrid-calico:apiAllowedCidrs[0] 0.0.0.0/0")
 
@@ -185,6 +186,30 @@ def test_what_is_billed_is_counted_from_the_plan(record):
         "CloudWatch Logs": "2 logs",
         "traffic across": "zones, the peering",
     }
+
+
+def test_the_estimate_of_the_dev_stack_is_the_one_in_the_readme(dev, short):
+    # Control plane, 2 hybrid nodes of 2 vCPUs, 4 machines, 2 NAT gateways, 4 addresses, the load balancer, 120 GiB.
+    usd = 0.10 + 4 * 0.02 + 4 * 0.0336 + 2 * 0.045 + 4 * 0.005 + 0.0225 + 120 * 0.08 / 730
+    cost = estimate(billed(dev))
+    assert cost.usd_an_hour == pytest.approx(usd)
+    assert cost.extended_usd_an_hour == pytest.approx(usd + 0.50)
+    assert cost.without == ("traffic across",)
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for words in ("0.46 USD an hour, 11 a day", "0.96 USD an hour, 23 a day"):
+        assert words in " ".join(short.split())
+        assert words in readme
+    assert "could not be verified" in readme
+
+
+def test_what_has_no_price_is_named_and_not_counted(record):
+    rows = billed(record(hybridNodes=[{"name": "a", "instanceType": "m7g.large"}], controlPlaneLogs=["api"]))
+    assert estimate(rows).without == (
+        "EKS Hybrid Nodes",
+        "EC2 m7g.large",
+        "CloudWatch Logs",
+        "traffic across",
+    )
 
 
 @pytest.mark.usefixtures("no_network")
