@@ -3,6 +3,7 @@
 For the engine a group that EKS reports as CREATE_FAILED is made, because it has an id (`Create` of
 pulumi-terraform-bridge). The next `pulumi up` has nothing to change about it, and then deletes the healthy group that
 it replaces. It deletes last, and only when nothing has failed: so it is enough that what stands behind the group fails.
+The same is true of an update that EKS gives up: the state has the new version, and the nodes stay as they were.
 
 The engine unpickles the provider *by reference*: its name must stay importable (see node_cleanup.py).
 """
@@ -20,7 +21,11 @@ from infra.credentials import Identity
 from infra.names import STACK_TAG
 from infra.stored_provider import changed
 
-_INPUTS = ("group_id", "urn", "stack", "region", "profile", "roles")
+_INPUTS = ("group_id", "urn", "version", "template_version", "stack", "region", "profile", "roles")
+
+
+class NotUpdatedError(Exception):
+    """EKS has not changed the group to what it was told."""
 
 
 class ActiveNodeGroupProvider(ResourceProvider):
@@ -52,20 +57,36 @@ class ActiveNodeGroupProvider(ResourceProvider):
         return CreateResult(props["stack"], dict(props))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Store the new inputs."""
+        """Store the new inputs, once EKS has what they say.
+
+        Raises:
+            NotUpdatedError: the last update of the group has failed.
+
+        """
+        from infra.eks_api import explained, open_session
+
+        session = open_session(Identity.from_state(_news))
+        with explained("eks:DescribeNodegroup"):
+            _, group = _described(session, _news)
+        has = (group["version"], group["launchTemplate"]["version"])
+        wanted = (_news["version"], _news["template_version"])
+        if has != wanted:
+            cluster, name = _news["group_id"].split(":")
+            raise NotUpdatedError(
+                f"the managed node group {name} of cluster {cluster} has Kubernetes {has[0]} and version {has[1]} of "
+                f"its launch template, not {wanted[0]} and {wanted[1]}: EKS gave up the last update of it, which "
+                f"Pulumi takes for done. Why: aws eks list-updates --name {cluster} --nodegroup-name {name}, then "
+                "aws eks describe-update. Fix the cause, then pulumi refresh, then pulumi up"
+            )
         return UpdateResult(dict(_news))
 
 
 def _why_not(session: Any, props: dict[str, Any]) -> str | None:
     """Tell why nothing may be deleted in favour of this group, with the way out; None when it is as it should be."""
-    from infra.eks_api import CLIENT_CONFIG
-
-    eks = session.client("eks", config=CLIENT_CONFIG)
     cluster, name = props["group_id"].split(":")
     subject = f"the managed node group {name} of cluster {cluster}"
-    try:
-        group = eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
-    except eks.exceptions.ResourceNotFoundException:
+    eks, group = _described(session, props)
+    if group is None:
         return f"{subject} does not exist any more. To have it made again: pulumi up --refresh"
     status = group["status"]
     if status in ("ACTIVE", "UPDATING"):
@@ -82,6 +103,18 @@ def _why_not(session: Any, props: dict[str, Any]) -> str | None:
     )
 
 
+def _described(session: Any, props: dict[str, Any]) -> tuple[Any, Any]:
+    """Give a client of EKS, and what EKS says of the group; None when there is none."""
+    from infra.eks_api import CLIENT_CONFIG
+
+    eks = session.client("eks", config=CLIENT_CONFIG)
+    cluster, name = props["group_id"].split(":")
+    try:
+        return eks, eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
+    except eks.exceptions.ResourceNotFoundException:
+        return eks, None
+
+
 def _others(eks: Any, cluster: str, name: str, stack: str) -> list[str]:
     """Names of the stack's other node groups in the cluster."""
     pages = eks.get_paginator("list_nodegroups").paginate(clusterName=cluster)
@@ -96,7 +129,8 @@ class ActiveNodeGroup(pulumi.dynamic.Resource, module="ekshybrid", name="ActiveN
     """The resource itself: it exists when the node group is ACTIVE.
 
     `group_id` is the group's id, CLUSTER:NAME. Its name would not do: that is known in a preview before there is a
-    group. `urn` is the group's, for the way out.
+    group. `urn` is the group's, for the way out; `version` is its Kubernetes version and `template_version` the one of
+    its launch template.
     """
 
     def __init__(
@@ -106,11 +140,15 @@ class ActiveNodeGroup(pulumi.dynamic.Resource, module="ekshybrid", name="ActiveN
         account: Account,
         group_id: pulumi.Input[str],
         urn: pulumi.Input[str],
+        version: pulumi.Input[str],
+        template_version: pulumi.Input[str],
         opts: pulumi.ResourceOptions,
     ) -> None:
         props = {
             "group_id": group_id,
             "urn": urn,
+            "version": version,
+            "template_version": template_version,
             "stack": account.tags[STACK_TAG],
             **account.identity.stored,
         }

@@ -76,6 +76,8 @@ class ManagedNodes(pulumi.ComponentResource):
             account=args.account,
             group_id=self.node_group.id,
             urn=self.node_group.urn,
+            version=args.cluster.kubernetes_version,
+            template_version=template.latest_version.apply(str),
             opts=self._child,
         )
         # After that: a group that failed has no auto-scaling group.

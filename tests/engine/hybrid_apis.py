@@ -135,6 +135,8 @@ class HybridApis:
             "nodegroup": {
                 "nodegroupName": made.inputs["nodeGroupName"],
                 "status": made.status,
+                "version": made.inputs["version"],
+                "launchTemplate": made.inputs["launchTemplate"],
                 "health": {"issues": [] if made.status == "ACTIVE" else issues},
                 "tags": made.inputs["tags"],
             }

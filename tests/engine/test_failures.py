@@ -1,20 +1,16 @@
 """Runs that end half way: the next one goes on, and a destroy leaves nothing."""
 
-import contextlib
-import os
 import re
 import shlex
-import signal
-import subprocess
-import time
 
 import pytest
+
+from tests.engine.stopping import INSTANCE, interrupt, kill, settle
 
 pytestmark = pytest.mark.engine
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-INSTANCE = "aws:ec2/instance:Instance"
 ACTIVATION = "aws:ssm/activation:Activation"
 ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 
@@ -164,59 +160,29 @@ def mended_group(insisted):
     return rig, step, rig.stack.step(rig.stack.up)
 
 
+@pytest.fixture(scope="module")
+def not_updated(mended_group):
+    """`pulumi up` with larger disks, which EKS gives up; then the same once more."""
+    rig, *_ = mended_group
+    rig.stack.order(fail_update={f"{NODE_GROUP}::managed": "NodeCreationFailure: Instances failed to join"})
+    rig.stack.configure(managedNodes={"instanceType": "t3.medium", "diskGiB": 50})
+    failed = rig.stack.step(lambda: rig.stack.up(succeeds=False))
+    rig.stack.order()
+    return rig, failed, rig.stack.step(lambda: rig.stack.up(succeeds=False))
+
+
+@pytest.fixture(scope="module")
+def updated_after_all(not_updated):
+    """What its message says."""
+    rig, *_ = not_updated
+    rig.stack.refresh()
+    return rig.stack.step(rig.stack.up)
+
+
 def told(stack, step):
     """Run the command with which a failed node group is made again, as the message has it."""
     (command,) = set(re.findall(r"pulumi (up --replace '[^']+')", " ".join(step.run.text.split())))
     return stack.pulumi(*shlex.split(command), "--yes", "--skip-preview")
-
-
-def interrupt(stack):
-    """Start `pulumi up` and press Ctrl-C once as soon as the creation of an instance hangs."""
-    return stop(stack, INSTANCE, signal.SIGINT)
-
-
-def kill(stack, token):
-    """Start `pulumi up` and kill its processes as soon as the creation of a type hangs and nothing else moves."""
-    return stop(stack, token, signal.SIGKILL, quiet_s=2)
-
-
-def stop(stack, token, by, quiet_s=0.0):
-    """Start `pulumi up` and send it a signal as soon as the creation of a type hangs, and all is quiet."""
-    before, started = len(stack.journal()), time.monotonic()
-    process = stack.start("up", "--yes", "--skip-preview")
-    while True:
-        calls = stack.journal()[before:]
-        hangs = any((call.kind, call.type) == ("Hang", token) for call in calls)
-        if hangs and time.monotonic() - calls[-1].ended >= quiet_s:
-            break
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() - started < 600
-        time.sleep(0.2)
-    plugins = descendants(process.pid)
-    os.killpg(process.pid, by)
-    run = stack.finish(process, started)
-    if by == signal.SIGKILL:
-        # Nobody else ends them: the plugin of dynamic providers would stay for ever.
-        for plugin in plugins:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(plugin, by)
-    return run
-
-
-def descendants(process):
-    """Return the ids of a process's children, and of theirs."""
-    rows = subprocess.run(["ps", "-Ao", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
-    parents = {int(pid): int(parent) for pid, parent in map(str.split, rows.splitlines())}
-    found = {process}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {process}
-
-
-def settle(stack):
-    """Do what docs/changes.md says after a kill."""
-    stack.pulumi("cancel", "--yes")
-    return stack.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
 
 
 def kept(step):
@@ -363,6 +329,20 @@ def test_the_old_node_group_goes_when_the_new_one_is_active(regrouped, mended_gr
     (left,) = rig.stack.world().of(NODE_GROUP)
     assert (left.status, left.inputs["instanceTypes"]) == ("ACTIVE", ["t3.medium"])
     assert after.changes == []
+
+
+def test_an_update_of_the_node_group_that_eks_gave_up_is_not_taken_for_done(not_updated):
+    _, failed, again = not_updated
+    assert "NodeCreationFailure" in failed.run.text
+    text = " ".join(again.run.text.split())
+    assert "has Kubernetes 1.34 and version 1 of its launch template, not 1.34 and 2" in text
+    assert "Fix the cause, then pulumi refresh, then pulumi up" in text
+    assert again.of("Update", NODE_GROUP) == []
+
+
+def test_after_the_refresh_of_its_message_the_update_is_made(updated_after_all):
+    update = updated_after_all.one("Update", NODE_GROUP)
+    assert update.details["inputs"]["launchTemplate"]["version"] == "2"
 
 
 def test_a_node_group_that_failed_is_made_again_by_that_command_and_nothing_else_is(

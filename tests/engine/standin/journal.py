@@ -6,8 +6,12 @@ the call ends) and `control.json`, read again at every call:
     {"fail":  {"TYPE::NAME": "message"},      create and update answer with this error
      "fail_delete": {"TYPE::NAME": "message"},
      "fail_after": {"TYPE::NAME": "message"}, create makes it and reports it failed: the engine keeps it
+     "fail_update": {"TYPE::NAME": "message"}, update changes nothing and reports it failed: the engine keeps it
      "hang":  ["TYPE", "TYPE::NAME"],         create does not return until the engine cancels
      "unrecorded": ["TYPE::NAME"],            create makes it and does not return: the engine never hears of it
+     "slow_answer": seconds,                  create makes it and answers that much later
+     "lost": ["TYPE", "TYPE::NAME"],          create makes it, its answer is lost, and the provider's second try fails
+     "throttled": ["TYPE"],                   every change of these is refused
      "delay": {"TYPE": seconds},              create and delete take that long
      "until": {"TYPE": ["TYPE::NAME"]},       create does not return before these are created (names may be cut short)
      "parameters": {"*": "value"},            what every SSM parameter holds

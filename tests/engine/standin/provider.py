@@ -18,9 +18,11 @@ from google.protobuf import any_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
 from tests.engine.standin import cloud, components, journal, monitor, refusals, schema, wire
-from tests.engine.standin.world import CLUSTER, FAILED, PENDING, UPDATING, Thing, World
+from tests.engine.standin.world import CLUSTER, FAILED, NODE_GROUP, PENDING, UPDATING, Thing, World
 
 HANG_S = 300.0
+# What EKS has by itself, or has not although it was told so.
+_UPDATED_BY_EKS = {CLUSTER: ("version",), NODE_GROUP: ("version", "launchTemplate")}
 _SOME, _NONE = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
 
 
@@ -179,6 +181,12 @@ class StandIn:
             journal.write({**entry, "status": FAILED} if reason else entry, started)
         if reason:
             raise CreatedButFailedError(reason, identity, {**cloud.failed(token, outputs), **asked}, asked)
+        if {token, key} & set(orders.get("lost", [])):
+            with self.one_at_a_time:
+                self.world.refresh()
+                again = refusals.creation(self.world, token, inputs, upsert=self.upsert)
+            raise RefusedError(again or "RequestError: send request failed: connection reset by peer")
+        time.sleep(orders.get("slow_answer", 0))
         if key in orders.get("unrecorded", []):
             journal.write({**entry, "call": "Hang"}, started)
             self.cancelled.wait(HANG_S)
@@ -222,9 +230,12 @@ class StandIn:
         if there is None:
             return provider_pb2.ReadResponse()
         properties, inputs = request.properties, request.inputs
-        # EKS upgrades by itself; what failed says how it is.
+        # What failed says how it is.
         known = dict(there.outputs) if there.status == FAILED else {}
-        known |= {"version": there.inputs["version"]} if token == CLUSTER else {}
+        if token in _UPDATED_BY_EKS:
+            has = {key: there.inputs[key] for key in _UPDATED_BY_EKS[token]}
+            known |= has
+            inputs = wire.to_struct({**wire.from_struct(inputs), **has})
         if known:
             properties = wire.to_struct({**wire.from_struct(properties), **known})
         return provider_pb2.ReadResponse(id=request.id, properties=properties, inputs=inputs)
@@ -235,7 +246,8 @@ class StandIn:
         asked, olds = wire.from_struct(request.news), wire.from_struct(request.olds)
         entry = {"call": "Update", "urn": request.urn, "id": request.id, "inputs": wire.plain(asked)}
         outputs = cloud.update(token, olds, asked)
-        if not request.preview:
+        # The engine asks again after an update that failed; without a difference the provider calls nothing.
+        if not request.preview and wire.from_struct(request.old_inputs) != asked:
             thing = self._existing(token, request.id)
             if thing is None:
                 raise self._refused(f"NotFound: {request.id} does not exist", entry, started)
@@ -243,6 +255,9 @@ class StandIn:
                 raise self._refused(reason, entry, started)
             with _updating(thing):
                 self._take_time(token, name, "fail", entry, started)
+            if reason := journal.control().get("fail_update", {}).get(f"{token}::{name}"):
+                journal.write({**entry, "error": reason}, started)
+                raise CreatedButFailedError(reason, request.id, outputs, asked)
             journal.write({**entry, "outputs": wire.plain(outputs)}, started)
         return provider_pb2.UpdateResponse(properties=wire.to_struct(outputs))
 
@@ -279,6 +294,8 @@ class StandIn:
         """
         orders, key = journal.control(), f"{token}::{name}"
         message = orders.get(failing, {}).get(key)
+        if token in orders.get("throttled", []):
+            message = "ThrottlingException: Rate exceeded"
         if message is None and {token, key} & set(orders.get("hang", [])) and failing == "fail":
             journal.write({**entry, "call": "Hang"}, started)
             self.cancelled.wait(HANG_S)
