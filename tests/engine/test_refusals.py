@@ -8,6 +8,7 @@ from tests.engine.standin import refusals
 from tests.engine.standin.cloud import CALLER
 from tests.engine.standin.world import (
     ACCESS_ENTRY,
+    DEFAULT_GROUP,
     FAILED,
     LOG_GROUP,
     TARGET,
@@ -385,3 +386,13 @@ def test_a_launch_template_that_is_in_use_can_be_deleted(world):
     world.add(template)
     world.add(Thing(token=NODE_GROUP, id="it:b", inputs={**NODES, "launchTemplate": {"id": template.id}}))
     assert refusals.deletion(world, template) is None
+
+
+def test_a_vpc_goes_with_the_security_group_that_aws_has_made_in_it(tmp_path):
+    world = World(tmp_path / "none")
+    vpc = Thing(token="aws:ec2/vpc:Vpc", id=VPC, inputs={"cidrBlock": "10.10.0.0/16"})
+    for thing in (vpc, Thing(token=DEFAULT_GROUP, id=GROUP, inputs={"vpcId": VPC})):
+        world.add(thing)
+    assert refusals.deletion(world, vpc) is None
+    world.apply({"call": "Delete", "urn": f"urn:pulumi:test::it::{vpc.token}::eks", "id": VPC})
+    assert list(world) == []

@@ -13,7 +13,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from tests.engine.standin import gateways, limits
-from tests.engine.standin.world import CLUSTER, FAILED, NODE_GROUP, Thing, World
+from tests.engine.standin.world import CLUSTER, DEFAULT_GROUP, FAILED, NODE_GROUP, Thing, World
 
 _ADDON = "aws:eks/addon:Addon"
 _BALANCER = "aws:lb/loadBalancer:LoadBalancer"
@@ -144,7 +144,12 @@ def deletion(world: World, thing: Thing) -> str | None:
     # EC2 deletes a launch template that an auto-scaling group uses, without a word.
     if thing.token.startswith(("kubernetes:", "aws:ec2/launchTemplate:")):
         return None
-    others = [each for each in world if each is not thing and not each.token.startswith("kubernetes:")]
+    # A VPC's own security group goes with it.
+    others = [
+        each
+        for each in world
+        if each is not thing and not each.token.startswith("kubernetes:") and each.token != DEFAULT_GROUP
+    ]
     if thing.token == CLUSTER:
         groups = [
             each.id for each in others if each.token == NODE_GROUP and each.inputs["clusterName"] == thing.id

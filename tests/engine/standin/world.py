@@ -23,6 +23,11 @@ PENDING = "PENDING"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 TARGET = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+VPC = "aws:ec2/vpc:Vpc"
+AUTO_SCALING = "aws:autoscaling/attachment:Attachment"
+# The log group that EKS has written again.
+MADE_BY_EKS = "made-by-eks"
 # What EKS removes with the cluster, and what lives inside it.
 _WITH_THE_CLUSTER = ("kubernetes:", "aws:eks/addon:", "aws:eks/accessEntry:")
 
@@ -74,14 +79,18 @@ class World:
         key = (token, entry["id"])
         if entry["call"] == "Delete":
             gone = self._things.pop(key, None)
-            if gone and token == TARGET:
+            if gone and token in (TARGET, AUTO_SCALING):
                 self._deregister(gone)
             if gone and token == LOG_GROUP:
                 self._write_again(gone)
+            inside = []
             if token == CLUSTER:
                 inside = [each for each in self._things if each[0].startswith(_WITH_THE_CLUSTER)]
-                for each in inside:
-                    del self._things[each]
+            elif token == VPC:
+                groups = self.of(DEFAULT_GROUP)
+                inside = [(each.token, each.id) for each in groups if each.inputs["vpcId"] == entry["id"]]
+            for each in inside:
+                del self._things[each]
         elif entry["call"] == "Create" or key in self._things:
             status = entry.get("status") or (self._things[key].status if key in self._things else "ACTIVE")
             self._things[key] = Thing(
@@ -105,7 +114,7 @@ class World:
         twins = [
             key
             for key, each in self._things.items()
-            if each.token == TARGET and _place(each) == _place(target)
+            if each.token == target.token and _place(each) == _place(target)
         ]
         for key in twins:
             del self._things[key]
@@ -115,7 +124,7 @@ class World:
         if group.inputs["name"] in [
             f"/aws/eks/{cluster.inputs['name']}/cluster" for cluster in self.of(CLUSTER)
         ]:
-            self.add(Thing(token=LOG_GROUP, id="made-by-eks", inputs={"name": group.inputs["name"]}))
+            self.add(Thing(token=LOG_GROUP, id=MADE_BY_EKS, inputs={"name": group.inputs["name"]}))
 
     def add(self, thing: Thing) -> None:
         """Let something exist."""
@@ -135,4 +144,6 @@ class World:
 
 
 def _place(target: Thing) -> tuple[Any, ...]:
-    return tuple(target.inputs.get(key) for key in ("targetGroupArn", "targetId", "port"))
+    """Tell what is registered where; an auto-scaling group registers its machines by itself."""
+    keys = ("targetGroupArn", "targetId", "port", "lbTargetGroupArn", "autoscalingGroupName")
+    return tuple(target.inputs.get(key) for key in keys)
