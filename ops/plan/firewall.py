@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,6 @@ class Opening:
     who: str
     without_it: str
 
-    @property
-    def rule(self) -> tuple[str, str, str, int]:
-        """What a firewall reads of it."""
-        return self.source, self.destination, self.protocol, self.port
-
 
 def openings(plan: Plan) -> list[Opening]:
     """Every line, from the flows that the proof knows; no rule twice. None without a data centre of one's own."""
@@ -60,19 +55,15 @@ def openings(plan: Plan) -> list[Opening]:
         *chain.from_iterable(_openings(row.flow, checks, plan.recording) for row in plan.flows.rows),
         *_to_the_proxy(checks, plan.recording),
     ):
-        rows.setdefault(opening.rule, []).append(opening)
+        rule = (opening.source, opening.destination, opening.protocol, opening.port)
+        rows.setdefault(rule, []).append(opening)
     return [_merged(same) for same in rows.values()]
 
 
 def _merged(same: list[Opening]) -> Opening:
     """One line for what several flows need: the control plane and the managed nodes share their subnets."""
-    first = same[0]
-    return Opening(
-        direction=first.direction,
-        source=first.source,
-        destination=first.destination,
-        protocol=first.protocol,
-        port=first.port,
+    return replace(
+        same[0],
         who=", ".join(dict.fromkeys(opening.who for opening in same)),
         without_it="; ".join(dict.fromkeys(opening.without_it for opening in same)),
     )

@@ -293,7 +293,7 @@ def _reach(context: Context, findings: Findings, what: str, ask: Callable[[Pod],
     if silent and silent == hybrid == failed.keys() and len(nodes) > len(hybrid) and not findings.problems:
         them = "hybrid node, which is" if len(hybrid) == 1 else "hybrid nodes, which are"
         findings.fail(
-            f"kubectl {what} reaches every managed node and none of the {len(hybrid)} {them} Ready: "
+            f"{what} works on every managed node and on none of the {len(hybrid)} {them} Ready: "
             f"{next(iter(failed.values()))}",
             why=_LINK_WHY,
             fix=_LINK_FIX_OWN if context.deployment.checks.own_site else _LINK_FIX,

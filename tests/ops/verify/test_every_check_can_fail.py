@@ -284,7 +284,7 @@ FAULTS = [
         (on(HYBRID_1, tools=False), "ended with 127"),
         (
             link_cut,
-            "exec reaches every managed node and none of the 2 hybrid nodes, which are Ready: HTTP 500: error dialing",
+            "exec works on every managed node and on none of the 2 hybrid nodes, which are Ready: HTTP 500",
         ),
     ),
     *each(
