@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 # Which stack: STACK=, or the one that Pulumi has selected, in every command.
 NAMED = $(if $(STACK),--stack $(STACK))
 
-.PHONY: help plan test test-engine test-cluster lint format bench up down verify doctor acceptance lock docs state clean ready
+.PHONY: help plan test test-engine walk test-cluster lint format bench up down verify doctor acceptance lock docs state clean ready
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -65,6 +65,9 @@ test: $(VENV)/.dev ## Run the tests: no account
 
 test-engine: $(VENV)/.dev ## Run the program in the real Pulumi engine against stand-in providers: no account
 	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile -m engine tests/engine $(ARGS)
+
+walk: $(VENV)/.dev ## Walk from settings to settings in that engine (ARGS="--seed 7 --walks 2 --steps 12")
+	@folder=$$(.ci/install-pulumi) && PATH="$$folder:$$PATH" $(BIN)/python -m tests.engine.walks $(ARGS)
 
 test-cluster: $(VENV)/.dev ## Run what Kubernetes runs on a real control plane without machines: no account
 	@kubernetes=$$(.ci/install-kubernetes) && pulumi=$$(.ci/install-pulumi) && \

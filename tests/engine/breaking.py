@@ -77,13 +77,13 @@ def mend(rig: Rig) -> list[str]:
     return commands
 
 
-def _up(rig: Rig, _chance: Random) -> Run:
-    return rig.stack.up(succeeds=None)
+def _up(rig: Rig, _chance: Random) -> tuple[Run, bool]:
+    return rig.stack.up(succeeds=None), False
 
 
-def _killed(rig: Rig, chance: Random) -> Run:
+def _killed(rig: Rig, chance: Random) -> tuple[Run, bool]:
     """Kill the engine after some changes; then what docs/changes.md says."""
-    stack, changes = rig.stack, chance.randint(1, 12)
+    stack, changes = rig.stack, chance.randint(1, 5)
     done, started = CallCount(stack, "Create", "Update", "Delete"), time.monotonic()
     stack.order(slow_answer=0.3)
     process = stack.start("up", "--yes", "--skip-preview")
@@ -98,33 +98,38 @@ def _killed(rig: Rig, chance: Random) -> Run:
             time.sleep(0.1)
     stack.order()
     if end.result().code != -signal.SIGKILL:
-        return end.result()
+        return end.result(), False
     stack.pulumi("cancel", "--yes")
     stack.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
     mend(rig)
-    return stack.up()
+    return stack.up(), True
 
 
-def _answer_lost(rig: Rig, chance: Random) -> Run:
-    """Lose the answers to creations of a type: the provider's second try is refused."""
-    rig.stack.order(lost=[chance.choice(_MADE)])
+def _answer_lost(rig: Rig, chance: Random) -> tuple[Run, bool]:
+    """Lose the answers to creations of some types: the provider's second try is refused."""
+    rig.stack.order(lost=chance.sample(_MADE, 5))
     run = rig.stack.up(succeeds=None)
     rig.stack.order()
-    if "connection reset by peer" in run.text or _half_way(rig, run):
-        mend(rig)
-        return rig.stack.up()
-    return run
+    # Whatever failed, some of it was made.
+    lost = "connection reset by peer" in run.text or (
+        run.code != 0 and bool(printed(account_of(rig), rig.stack.state()))
+    )
+    if not lost:
+        return run, False
+    mend(rig)
+    return rig.stack.up(), True
 
 
-def _throttled(rig: Rig, chance: Random) -> Run:
-    """Refuse all calls for a type, more often than the provider tries again; then once more."""
-    rig.stack.order(throttled=[chance.choice(_MADE)])
+def _throttled(rig: Rig, chance: Random) -> tuple[Run, bool]:
+    """Refuse all calls for some types, more often than the provider tries again; then once more."""
+    rig.stack.order(throttled=chance.sample(_MADE, 5))
     run = rig.stack.up(succeeds=None)
     rig.stack.order()
-    return rig.stack.up() if "ThrottlingException" in run.text else run
+    hit = "ThrottlingException" in run.text
+    return rig.stack.up() if hit else run, hit
 
 
-def _edited(rig: Rig, chance: Random) -> Run:
+def _edited(rig: Rig, chance: Random) -> tuple[Run, bool]:
     """Let a colleague delete something by hand before the change; `--refresh` finds it."""
     world = rig.stack.world()
     loose = [
@@ -133,15 +138,11 @@ def _edited(rig: Rig, chance: Random) -> Run:
         if thing.token in _LOOSE and thing.outputs and not refusals.deletion(world, thing)
     ]
     rig.stack.lose(chance.choice(loose).id)
-    return rig.stack.pulumi("up", "--yes", "--skip-preview", "--refresh", succeeds=None)
+    return rig.stack.pulumi("up", "--yes", "--skip-preview", "--refresh", succeeds=None), True
 
 
-def _half_way(rig: Rig, run: Run) -> bool:
-    """Tell whether a run failed although its settings are possible: some of it was made."""
-    return run.code != 0 and bool(printed(account_of(rig), rig.stack.state()))
-
-
-BROKEN: dict[str, Callable[[Rig, Random], Run]] = {
+# What is done, and whether it has hit something.
+BROKEN: dict[str, Callable[[Rig, Random], tuple[Run, bool]]] = {
     "": _up,
     "killed": _killed,
     "answer lost": _answer_lost,

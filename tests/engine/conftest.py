@@ -82,6 +82,28 @@ class Rig:
         return lost["activationId"]
 
 
+def configured_rig(folder: Path, cli: Path, memory: Path | None) -> Rig:
+    """Make a stack in a folder that is configured and has nothing yet."""
+    stack = Stack(folder / "it", cli, memory=memory and memory / folder.name)
+    # SSM's listing is late in AWS; the stand-in's is not.
+    stack.edit("infra/leaving.py", "SETTLE_S = 5", "SETTLE_S = 0.1")
+    # Whenever the tests run, the version that the stacks begin with is in standard support.
+    stack.edit("infra/versions.py", '"1.34": date(2026, 12, 2)', '"1.34": date(2999, 12, 2)')
+    rig = Rig(stack=stack, apis=HybridApis(stack.standin))
+    stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url
+    manifest = Path(os.environ.get("CALICO_MANIFEST", ""))
+    if not manifest.is_file():
+        manifest, _ = small_manifest(stack.folder)
+    stack.calico(manifest.read_text(encoding="utf-8"))
+    stack.configure(
+        aws_region="eu-central-1",
+        hybridNodes=[FIRST],
+        controlPlaneLogs=["audit"],
+        kubernetesVersion="1.34",
+    )
+    return rig
+
+
 @pytest.fixture(scope="session")
 def cli() -> Path:
     """The folder of the pulumi command."""
@@ -114,25 +136,8 @@ def new_rig(
     rigs: list[Rig] = []
 
     def make() -> Rig:
-        folder = tmp_path_factory.mktemp("stack")
-        stack = Stack(folder / "it", cli, memory=memory and memory / folder.name)
-        # SSM's listing is late in AWS; the stand-in's is not.
-        stack.edit("infra/leaving.py", "SETTLE_S = 5", "SETTLE_S = 0.1")
-        # Whenever the tests run, the version that the stacks begin with is in standard support.
-        stack.edit("infra/versions.py", '"1.34": date(2026, 12, 2)', '"1.34": date(2999, 12, 2)')
-        rig = Rig(stack=stack, apis=HybridApis(stack.standin))
+        rig = configured_rig(tmp_path_factory.mktemp("stack"), cli, memory)
         rigs.append(rig)
-        stack.environment["AWS_ENDPOINT_URL"] = rig.apis.aws_url
-        manifest = Path(os.environ.get("CALICO_MANIFEST", ""))
-        if not manifest.is_file():
-            manifest, _ = small_manifest(stack.folder)
-        stack.calico(manifest.read_text(encoding="utf-8"))
-        stack.configure(
-            aws_region="eu-central-1",
-            hybridNodes=[FIRST],
-            controlPlaneLogs=["audit"],
-            kubernetesVersion="1.34",
-        )
         return rig
 
     yield make
