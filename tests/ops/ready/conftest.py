@@ -32,17 +32,15 @@ ANSWERS: dict[str, Any] = {
         "Arn": "arn:aws:iam::123456789012:user/me",
         "ResponseMetadata": {"HTTPHeaders": {"date": "Wed, 25 Nov 2026 12:00:05 GMT"}},
     },
-    "ec2 describe_availability_zones": {
-        "AvailabilityZones": [
-            {
-                "ZoneName": f"ap-northeast-1{letter}",
-                "ZoneId": f"apne1-az{number}",
-                "State": "available",
-                "OptInStatus": "opt-in-not-required",
-            }
-            for number, letter in ((4, "a"), (1, "c"), (2, "d"))
-        ]
-    },
+    "ec2 describe_availability_zones": [
+        {
+            "ZoneName": f"ap-northeast-1{letter}",
+            "ZoneId": f"apne1-az{number}",
+            "State": "available",
+            "OptInStatus": "opt-in-not-required",
+        }
+        for number, letter in ((4, "a"), (1, "c"), (2, "d"))
+    ],
     "ec2 describe_instance_type_offerings": [
         {"InstanceType": "t4g.medium", "Location": f"ap-northeast-1{letter}"} for letter in "acd"
     ],

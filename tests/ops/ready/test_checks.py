@@ -93,7 +93,7 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
     ("who.lifetime", {"ends": NOW + timedelta(minutes=5)}, Status.WARN, "end in 5 minutes"),
     (
         "account.zones",
-        {"ec2__describe_availability_zones": {"AvailabilityZones": []}},
+        {"ec2__describe_availability_zones": []},
         Status.FAIL,
         "0 zones",
     ),

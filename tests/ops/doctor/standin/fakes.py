@@ -31,7 +31,6 @@ class FakeCloud(AnsweringAws):
     health: dict[str, list[Object]] = field(default_factory=dict)
     listed: dict[str, list[Object]] = field(default_factory=dict)
     refused: dict[str, Exception] = field(default_factory=dict)
-
     asked: list[str] = field(default_factory=list)
 
     def table(self) -> Table:
