@@ -12,6 +12,7 @@ import runpy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from pulumi.runtime.proto import resource_pb2
 
 from ops.clients.stack_config import project_name
 from ops.program import sdk
-from ops.program.closure import closure
 from ops.program.fake_cloud import FakeCloud
 
 
@@ -115,7 +115,11 @@ class Recording:
 
     @cached_property
     def _all_waits(self) -> Mapping[str, frozenset[str]]:
-        return closure(self._direct_waits)
+        all_waits: dict[str, frozenset[str]] = {}
+        for urn in TopologicalSorter(self._direct_waits).static_order():
+            nearest = self.direct_waits(urn)
+            all_waits[urn] = nearest.union(*(all_waits[earlier] for earlier in nearest))
+        return all_waits
 
     @cached_property
     def _direct_waits(self) -> Mapping[str, frozenset[str]]:
