@@ -10,6 +10,7 @@ import functools
 import importlib
 import inspect
 import sys
+import threading
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
@@ -19,10 +20,19 @@ from pulumi.runtime import rpc
 
 from tests.engine.standin import wire
 
+# pulumi_aws loads its modules lazily, and a second thread sees one that is half loaded: before Python 3.13
+# importlib.util.LazyLoader is not made for threads (https://github.com/python/cpython/issues/114763).
+_loading = threading.Lock()
+
 
 @functools.cache
 def resource_class(token: str) -> type:
     """Return the SDK's class for a type token such as "aws:ec2/vpc:Vpc"."""
+    with _loading:
+        return _resource_class(token)
+
+
+def _resource_class(token: str) -> type:
     package, module, name = token.split(":")
     if (package, module) == ("pulumi", "providers"):
         return importlib.import_module(f"pulumi_{name}").Provider
