@@ -109,6 +109,7 @@ SampleApp(
         hybrid=hybrid,
         hybrid_check=check.hybrid,
         node_port=config.sample_node_port,
+        wanted=config.sample_app,
     ),
     in_cluster,
 )

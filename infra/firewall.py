@@ -57,7 +57,7 @@ class _Opening:
 
 
 class Firewall(pulumi.ComponentResource):
-    """Security groups: control plane, managed nodes, load balancer, and hybrid nodes where those are instances.
+    """Security groups: control plane, managed nodes, load balancer, hybrid nodes, where each is there.
 
     In a data centre of one's own its own firewall does the same; `ops plan --firewall` prints what it must open.
     """
@@ -66,9 +66,10 @@ class Firewall(pulumi.ComponentResource):
         super().__init__("ekshybrid:firewall:Firewall", name, {}, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
+        alb = args.shape.alb
         self._groups = {place: self._group(place, vpc) for place in GROUPS if (vpc := self._vpc(place))}
         self._cidrs: dict[Place, Sequence[str]] = {
-            "clients": args.shape.alb.allowed_cidrs,
+            "clients": alb.allowed_cidrs if alb else (),
             "internet": _ANYWHERE,
             "hybrid": args.site.machine_cidrs,
             "managed": args.vpc.private_cidrs,
@@ -76,9 +77,9 @@ class Firewall(pulumi.ComponentResource):
             "load-balancer": args.vpc.public_cidrs,
         }
         table = flows(
-            node_port=args.shape.alb.node_port,
+            node_port=alb.node_port if alb else None,
             plain_http=any(SYSTEMS[name].plain_http for name in args.shape.operating_systems),
-            https=args.shape.alb.certificate_arn is not None,
+            https=alb is not None and alb.certificate_arn is not None,
             webhook_ports=args.shape.webhook_ports,
         )
         openings: dict[str, _Opening] = {}
@@ -94,10 +95,12 @@ class Firewall(pulumi.ComponentResource):
         self.managed_nodes = self._groups["managed"]
         hybrid = self._groups.get("hybrid")
         self.hybrid_nodes_id: pulumi.Output[str] | None = hybrid.id if hybrid else None
-        self.load_balancer = self._groups["load-balancer"]
+        self.load_balancer = self._groups.get("load-balancer")
         self.register_outputs({})
 
     def _vpc(self, place: Place) -> Vpc | None:
+        if place == "load-balancer" and self._args.shape.alb is None:
+            return None
         return self._args.site.vpc if place == "hybrid" else self._args.vpc
 
     def _group(self, place: Place, vpc: Vpc) -> aws.ec2.SecurityGroup:

@@ -16,7 +16,7 @@ from infra.names import HTTP_PORT, HTTPS_PORT, KUBELET_PORT, METRICS_PORT
 Place = Literal["clients", "load-balancer", "control-plane", "managed", "hybrid", "internet"]
 Direction = Literal["ingress", "egress"]
 
-# Places with a security group of ours. The others are only ever a range of addresses.
+# Places with a security group of ours, where they are there. The others are only ever a range of addresses.
 GROUPS: tuple[Place, ...] = ("control-plane", "managed", "hybrid", "load-balancer")
 NODES: tuple[Place, ...] = ("managed", "hybrid")
 
@@ -51,20 +51,22 @@ class Rule:
 
 
 def flows(
-    *, node_port: int, plain_http: bool, https: bool = False, webhook_ports: Sequence[int] = ()
+    *, node_port: int | None, plain_http: bool, https: bool = False, webhook_ports: Sequence[int] = ()
 ) -> tuple[Flow, ...]:
     """The flow table of a stack.
 
-    `node_port` is the sample app's; `plain_http` says whether a hybrid node's packages come over port 80;
-    `https` says whether the load balancer has a certificate; `webhook_ports` are those on which the control plane calls
-    what the user runs on the nodes' own network.
+    `node_port` is the sample app's, None where there is none; `plain_http` says whether a hybrid node's packages come
+    over port 80; `https` says whether the load balancer has a certificate; `webhook_ports` are those on which the
+    control plane calls what the user runs on the nodes' own network.
     Sources: https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-networking.html and
     https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements.
     """
     return tuple(_flows(node_port, plain_http, https, webhook_ports))
 
 
-def _flows(node_port: int, plain_http: bool, https: bool, webhook_ports: Sequence[int]) -> Iterator[Flow]:
+def _flows(
+    node_port: int | None, plain_http: bool, https: bool, webhook_ports: Sequence[int]
+) -> Iterator[Flow]:
     def flow(
         name: str, source: Place, target: Place, protocol: Literal["tcp", "udp"], port: int, why: str
     ) -> Flow:
@@ -83,16 +85,20 @@ def _flows(node_port: int, plain_http: bool, https: bool, webhook_ports: Sequenc
         yield flow(
             "kubelet", "control-plane", node, "tcp", KUBELET_PORT, "kubectl logs and exec, node metrics"
         )
-        yield flow("node-port", "load-balancer", node, "tcp", node_port, "requests and health checks")
+        if node_port:
+            yield flow("node-port", "load-balancer", node, "tcp", node_port, "requests and health checks")
         for other in NODES:
             yield flow("vxlan", node, other, "udp", 4789, "the pod network")
-            yield flow("node-port", node, other, "tcp", node_port, "a Service by the address of any node")
+            if node_port:
+                yield flow("node-port", node, other, "tcp", node_port, "a Service by the address of any node")
         yield flow("metrics", "managed", node, "tcp", KUBELET_PORT, "metrics-server to the kubelets")
         for port in webhook_ports:
             yield flow("webhook", "control-plane", node, "tcp", port, "webhooks and API servers on the nodes")
     yield flow("metrics-api", "control-plane", "managed", "tcp", METRICS_PORT, "kubectl top and autoscalers")
     if plain_http:
         yield flow("http", "hybrid", "internet", "tcp", 80, "Ubuntu packages")
+    if not node_port:
+        return
     url = "URL of the sample app"
     yield flow("http", "clients", "load-balancer", "tcp", HTTP_PORT, "redirect to https" if https else url)
     if https:

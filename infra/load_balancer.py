@@ -7,6 +7,7 @@ their address.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -29,28 +30,43 @@ _MAX_WEIGHT = 999
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """Where it stands and whom it asks: the node port of every node of both kinds."""
+    """Where it stands and whom it asks: the node port of every node of both kinds.
+
+    Without a `shape` the component is empty: there is no sample app to stand in front of.
+    """
 
     account: Account
     networks: Networks
     managed: ManagedNodes
     hybrid: HybridNodes
-    shape: AlbShape
+    shape: AlbShape | None
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """An internet-facing ALB. It needs the network only and is built beside the control plane."""
+    """An internet-facing ALB. It needs the network only and is built beside the control plane.
+
+    `outputs` are the stack's, `checks` what `ops verify` compares it with. Both are empty where there is none.
+    """
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:load_balancer:LoadBalancer", name, {}, opts)
+        self.outputs: dict[str, pulumi.Output[str]] = {}
+        self.checks: dict[str, Any] = {}
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
+        if args.shape:
+            self._build(name, args.shape)
+        self.register_outputs(self.outputs)
+
+    def _build(self, name: str, shape: AlbShape) -> None:
+        args = self._args
+        group = args.networks.firewall.load_balancer
         balancer = aws.lb.LoadBalancer(
             name,
             load_balancer_type="application",
             internal=False,
             subnets=args.networks.vpc.public_subnet_ids,
-            security_groups=[args.networks.firewall.load_balancer.id],
+            security_groups=[group.id] if group else None,
             drop_invalid_header_fields=True,
             tags=args.account.tags,
             opts=pulumi.ResourceOptions.merge(
@@ -60,8 +76,8 @@ class LoadBalancer(pulumi.ComponentResource):
                 pulumi.ResourceOptions(depends_on=list(args.networks.vpc.internet)),
             ),
         )
-        managed = self._target_group("managed", "instance")
-        hybrid = self._target_group("hybrid", "ip")
+        managed = self._target_group("managed", "instance", shape.node_port)
+        hybrid = self._target_group("hybrid", "ip", shape.node_port)
         weight = weights(managed=args.managed.desired, hybrid=len(args.hybrid.nodes))
         forward = aws.lb.ListenerDefaultActionArgs(
             type="forward",
@@ -72,7 +88,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 ]
             ),
         )
-        self._listeners(name, balancer, forward)
+        self._listeners(name, balancer, forward, shape.certificate_arn)
         aws.autoscaling.Attachment(
             "managed",
             autoscaling_group_name=args.managed.auto_scaling_group,
@@ -80,24 +96,30 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=self._child,
         )
         for node, address in args.hybrid.addresses.items():
-            self._hybrid_target(hybrid, node, address)
-        self.arn = balancer.arn
-        self.node_port = args.shape.node_port
-        self.target_group_arns = {"managed": managed.arn, "hybrid": hybrid.arn}
-        scheme = "https" if args.shape.certificate_arn else "http"
-        self.url = pulumi.Output.concat(f"{scheme}://", args.shape.host_name or balancer.dns_name)
-        # What the DNS record of the user's own name has to point to.
-        self.record_target = balancer.dns_name if args.shape.host_name else None
-        self.register_outputs({"url": self.url})
+            self._hybrid_target(hybrid, node, address, shape.node_port)
+        scheme = "https" if shape.certificate_arn else "http"
+        self.outputs["albUrl"] = pulumi.Output.concat(f"{scheme}://", shape.host_name or balancer.dns_name)
+        if shape.host_name:
+            # What the DNS record of the user's own name has to point to.
+            self.outputs["albDnsName"] = balancer.dns_name
+        self.checks = {
+            "albArn": balancer.arn,
+            "targetGroups": {"managed": managed.arn, "hybrid": hybrid.arn},
+            "nodePort": shape.node_port,
+        }
 
     def _listeners(
-        self, name: str, balancer: aws.lb.LoadBalancer, forward: aws.lb.ListenerDefaultActionArgs
+        self,
+        name: str,
+        balancer: aws.lb.LoadBalancer,
+        forward: aws.lb.ListenerDefaultActionArgs,
+        certificate: str | None,
     ) -> None:
         """Port 80, or with a certificate port 443 and a redirect to it.
 
         Port 80 is one listener in both cases, whose action changes in place: a second one on its port is refused.
         """
-        certificate, http = self._args.shape.certificate_arn, forward
+        http = forward
         leads_to: list[pulumi.Resource] = []
         if certificate:
             https = aws.lb.Listener(
@@ -129,7 +151,9 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=leads_to)),
         )
 
-    def _hybrid_target(self, group: aws.lb.TargetGroup, node: str, address: pulumi.Output[str]) -> None:
+    def _hybrid_target(
+        self, group: aws.lb.TargetGroup, node: str, address: pulumi.Output[str], port: int
+    ) -> None:
         former = f"hybrid-{node}"
         # By its address where the settings have it: DeregisterTargets takes a target from every attachment that has
         # registered it, so two that swap their addresses would both be lost. Two instances never swap theirs: the old
@@ -139,7 +163,7 @@ class LoadBalancer(pulumi.ComponentResource):
             f"hybrid-{known}" if known else former,
             target_group_arn=group.arn,
             target_id=address,
-            port=self._args.shape.node_port,
+            port=port,
             # Addresses outside the load balancer's VPC belong to no zone of it.
             availability_zone="all",
             opts=pulumi.ResourceOptions.merge(
@@ -149,12 +173,12 @@ class LoadBalancer(pulumi.ComponentResource):
             ),
         )
 
-    def _target_group(self, name: str, target_type: str) -> aws.lb.TargetGroup:
+    def _target_group(self, name: str, target_type: str, port: int) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
             name,
             vpc_id=self._args.networks.vpc.id,
             target_type=target_type,
-            port=self._args.shape.node_port,
+            port=port,
             protocol="HTTP",
             deregistration_delay=_DEREGISTRATION_DELAY_S,
             health_check=aws.lb.TargetGroupHealthCheckArgs(

@@ -48,7 +48,7 @@ def _outputs(args: OutputsArgs) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "clusterName": args.cluster.name,
         "updateKubeconfig": command,
-        "albUrl": args.balancer.url,
+        **args.balancer.outputs,
         "managedNodeGroup": {
             "name": args.managed.name,
             "autoScalingGroup": args.managed.auto_scaling_group,
@@ -57,7 +57,6 @@ def _outputs(args: OutputsArgs) -> dict[str, Any]:
     }
     return {
         **shown,
-        **({"albDnsName": target} if (target := args.balancer.record_target) else {}),
         **_joins(args.hybrid),
         "kubeconfig": args.cluster.kubeconfig,
         **_interface(args),
@@ -119,9 +118,7 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         "podMtu": args.networks.pods.mtu,
         "remoteNodeNetworks": list(args.networks.site.node_cidrs),
         "hybridRoleArn": args.cluster.hybrid_role.arn,
-        "albArn": args.balancer.arn,
-        "targetGroups": args.balancer.target_group_arns,
-        "nodePort": args.balancer.node_port,
+        **args.balancer.checks,
         "managedNodes": {"min": args.managed.min, "max": args.managed.max},
     }
 
@@ -141,7 +138,9 @@ def readme(template: str, values: Mapping[str, Any]) -> str:
             "stack": values["stack"],
             "clusterName": values["clusterName"],
             "updateKubeconfig": values["updateKubeconfig"],
-            "albUrl": values["albUrl"],
+            "sampleApp": f"<{url}> (a pod on a hybrid node answers)"
+            if (url := values.get("albUrl"))
+            else "none",
             "managedNodeGroup": values["managedNodeGroup"]["name"],
             "hybridNodes": rows,
         }

@@ -58,15 +58,15 @@ class AlbShape:
 class NetworksShape:
     """The ranges of both networks and of what lies over them, and what the firewall opens beside the fixed flows.
 
-    `on_prem_vpc_cidr` counts where the stack plays the data centre. `operating_systems` are those of the hybrid nodes,
-    `webhook_ports` what the control plane calls on the nodes.
+    `alb` is None where there is no sample app. `on_prem_vpc_cidr` counts where the stack plays the data centre.
+    `operating_systems` are those of the hybrid nodes, `webhook_ports` what the control plane calls on the nodes.
     """
 
     vpc_cidr: str
     on_prem_vpc_cidr: str
     pods: PodNetwork
     service_cidr: str
-    alb: AlbShape
+    alb: AlbShape | None
     operating_systems: Sequence[str]
     webhook_ports: Sequence[int]
 

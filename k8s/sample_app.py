@@ -38,13 +38,14 @@ class SampleAppArgs:
     """What SampleApp runs on.
 
     `hybrid_check` is done when all hybrid nodes have joined, if these are awaited; `node_port` is the port on which
-    each node answers (30000 to 32767). Everything is deleted with `cluster`.
+    each node answers (30000 to 32767). Everything is deleted with `cluster`. Not `wanted`: the component is empty.
     """
 
     cluster: pulumi.Resource
     hybrid: HybridSide
     hybrid_check: pulumi.Resource
     node_port: int
+    wanted: bool = True
 
 
 class SampleApp(pulumi.ComponentResource):
@@ -52,6 +53,11 @@ class SampleApp(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SampleAppArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:sample_app:SampleApp", name, None, opts)
+        if args.wanted:
+            self._build(args, opts)
+        self.register_outputs({})
+
+    def _build(self, args: SampleAppArgs, opts: pulumi.ResourceOptions | None) -> None:
         namespace = Namespace(
             SAMPLE_NAMESPACE,
             metadata={"name": SAMPLE_NAMESPACE},
@@ -79,7 +85,6 @@ class SampleApp(pulumi.ComponentResource):
             **node_port_service(args.node_port, awaited=args.hybrid.awaited),
             opts=children.after(self, args.cluster, [deployment]),
         )
-        self.register_outputs({})
 
 
 def app_deployment(

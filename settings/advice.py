@@ -44,7 +44,11 @@ def _open_to_the_world(settings: Settings) -> Iterator[str]:
             settings.api_allowed_cidrs,
             "the Kubernetes API (which still asks for IAM credentials)",
         ),
-        "albAllowedCidrs": (settings.alb_allowed_cidrs, "the sample application"),
+        **(
+            {"albAllowedCidrs": (alb.allowed_cidrs, "the sample application")}
+            if (alb := settings.alb)
+            else {}
+        ),
     }
     for name, (cidrs, what) in lists.items():
         if EVERYWHERE in cidrs:
@@ -56,7 +60,7 @@ def _open_to_the_world(settings: Settings) -> Iterator[str]:
 
 
 def _no_name_for_the_certificate(settings: Settings) -> Iterator[str]:
-    if settings.alb_certificate_arn and not settings.alb_host_name:
+    if settings.sample_app and settings.alb_certificate_arn and not settings.alb_host_name:
         yield (
             "albCertificateArn is set and albHostName is not: albUrl then has the load balancer's own"
             " name, which is in no certificate of yours, so clients refuse it. Make a DNS record for a name that the"

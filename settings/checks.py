@@ -86,7 +86,7 @@ def _webhook_ports_are_free(settings: Settings) -> Iterator[Problem]:
     taken = {
         KUBELET_PORT: "kubelets",
         METRICS_PORT: "metrics-server",
-        settings.sample_node_port: "the sample application",
+        **({settings.sample_node_port: "the sample application"} if settings.sample_app else {}),
     }
     for index, port in enumerate(settings.webhook_ports):
         if port in taken:

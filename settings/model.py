@@ -450,6 +450,7 @@ class Settings(_Model):
         examples=[EXAMPLE_PUBLIC],
         json_schema_extra={"part": "[0]"},
     )
+    sample_app: bool = Field(True, description="true or false")
     # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
     alb_allowed_cidrs: Annotated[
         tuple[AnySource, ...],
@@ -569,8 +570,10 @@ class Settings(_Model):
         return shapes.PodNetwork(cidr=self.pod_cidr, mtu=self.calico_mtu)
 
     @property
-    def alb(self) -> shapes.AlbShape:
-        """The door of the sample app."""
+    def alb(self) -> shapes.AlbShape | None:
+        """The door of the sample app, where there is one."""
+        if not self.sample_app:
+            return None
         return shapes.AlbShape(
             allowed_cidrs=self.alb_allowed_cidrs,
             node_port=self.sample_node_port,

@@ -64,13 +64,6 @@ class ManagedNodeGroup(_Output):
     auto_scaling_group: str
 
 
-class TargetGroups(_Output):
-    """ARNs of the two target groups behind the ALB."""
-
-    managed: str
-    hybrid: str
-
-
 class NodeRange(_Output):
     """Smallest and largest number of managed nodes."""
 
@@ -96,9 +89,9 @@ class Expected(_Output):
     pod_mtu: int = 0
     hybrid_role_arn: str
     remote_node_networks: tuple[IPv4Network, ...]
-    target_groups: TargetGroups
-    alb_arn: str
-    node_port: int
+    # ARNs of the two behind the ALB, by side; without a sample app there are none, and no port.
+    target_groups: dict[str, str] = {}
+    node_port: int | None = None
     managed_nodes: NodeRange
     project: str
     stack: str
@@ -126,7 +119,7 @@ class Deployment(_Output):
 
     cluster_name: str
     kubeconfig: Annotated[dict[str, Any], BeforeValidator(_parsed), Field(repr=False)]
-    alb_url: str
+    alb_url: str = ""
     alb_dns_name: str = ""
     hybrid_nodes: tuple[HybridNode, ...]
     managed_node_group: ManagedNodeGroup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +26,14 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 def draw(recording: Recording, report: FlowReport) -> str:
     """The picture of a recorded plan as an SVG document. The same plan gives the same text.
 
-    Errors: LookupError when the plan lacks what every stack has (a cluster, a node group, a load balancer).
+    Errors: LookupError when the plan lacks what every stack has (a cluster, a node group).
     """
     closed = sorted({row.flow.number.rstrip("abcd") for row in report.missing}, key=int)
     template = Path(__file__).with_suffix(".svg").read_text(encoding="utf-8")
     if not any(row.flow.number == "14" for row in report.rows):
-        template = "".join(line for line in template.splitlines(keepends=True) if ' n14"' not in line)
+        template = _without(' n14"', template)
+    if "nodePort" not in recording.stack_outputs["opsOnly"]:
+        template = _without(r'="[^"]*\bapp\b', template)
     public = len(_subnets_of(recording, "vpcId", "public"))
     return template.format_map(
         {key: escape(text, {'"': "&quot;"}) for key, text in _texts(recording, report, closed).items()}
@@ -49,15 +52,15 @@ def draw(recording: Recording, report: FlowReport) -> str:
     )
 
 
+def _without(pattern: str, template: str) -> str:
+    """Leave out the lines in which the pattern is."""
+    return "".join(line for line in template.splitlines(keepends=True) if not re.search(pattern, line))
+
+
 def _texts(recording: Recording, report: FlowReport, closed: Sequence[str]) -> dict[str, str]:
     checks, cluster = recording.stack_outputs["opsOnly"], recording.one("eks:index:Cluster").inputs
     group = recording.one("aws:eks/nodeGroup:NodeGroup").inputs
     sizes, architecture = group["scalingConfig"], "arm64" if "ARM" in group["amiType"] else "amd64"
-    listeners = {r.inputs["port"]: r.inputs for r in recording.of_type("aws:lb/listener:Listener")}
-    # Of two, the one on the lower port redirects to the other.
-    *redirects, port = sorted(listeners)
-    targets = listeners[port]["defaultActions"][0]["forward"]["targetGroups"]
-    weight = {target["arn"]: target["weight"] for target in targets}
     webhooks = sorted({str(row.flow.port) for row in report.rows if row.flow.number == "5b"})
     gateway = next((name for key, name in LINKS.values() if checks.get(key)), "your")
     words = {"checks": checks, "gateway": gateway, "ranges": _some(checks["remoteNodeNetworks"])}
@@ -71,15 +74,28 @@ def _texts(recording: Recording, report: FlowReport, closed: Sequence[str]) -> d
         "closed": f"Closed: {', '.join(closed)}" if closed else "",
         "api_clients": _some(cluster.get("publicAccessCidrs") or ["0.0.0.0/0"]),
         "alb_clients": _some([row.clients for row in report.exposed if row.listener == "ALB"]),
-        "listener": f"{listeners[port]['protocol']} {port}",
-        "listener_ports": f"{port}" + "".join(f" ({other} redirects)" for other in redirects),
-        "weights": ":".join(str(weight[checks["targetGroups"][side]]) for side in ("managed", "hybrid")),
+        **(_listener_texts(recording) if "nodePort" in checks else {}),
         "node_calls": f"logs, exec{', webhooks' * bool(webhooks)}, tcp {' '.join(['10250', *webhooks])}",
         "control_plane": f"Kubernetes {cluster['version']}, control plane {cluster['name']}",
         "managed": f"{sizes['desiredSize']} nodes ({sizes['minSize']} to {sizes['maxSize']}), AL2023 {architecture}"
         f"{', spot' * (group['capacityType'] == 'SPOT')}, {', '.join(group['instanceTypes'])}",
         "host_network": ", ".join(f"{name} on the network of its node" for name in on_nodes),
-        **{key: str(checks[key]) for key in ("vpcCidr", "podCidr", "serviceCidr", "nodePort")},
+        **{key: str(checks[key]) for key in ("vpcCidr", "podCidr", "serviceCidr")},
+    }
+
+
+def _listener_texts(recording: Recording) -> dict[str, str]:
+    checks = recording.stack_outputs["opsOnly"]
+    listeners = {r.inputs["port"]: r.inputs for r in recording.of_type("aws:lb/listener:Listener")}
+    # Of two, the one on the lower port redirects to the other.
+    *redirects, port = sorted(listeners)
+    targets = listeners[port]["defaultActions"][0]["forward"]["targetGroups"]
+    weight = {target["arn"]: target["weight"] for target in targets}
+    return {
+        "listener": f"{listeners[port]['protocol']} {port}",
+        "listener_ports": f"{port}" + "".join(f" ({other} redirects)" for other in redirects),
+        "weights": ":".join(str(weight[checks["targetGroups"][side]]) for side in ("managed", "hybrid")),
+        "nodePort": str(checks["nodePort"]),
     }
 
 

@@ -63,6 +63,13 @@ OUT = {
 }
 
 
+def test_without_the_sample_app_no_rule_is_for_its_port_or_its_load_balancer(record):
+    recording = record(sampleApp=False)
+    for type_, table in ((INGRESS, IN), (EGRESS, OUT)):
+        left = {row for row in table if row[2] != 30080 and "load-balancer" not in (row[0], row[3])}
+        assert opened(recording, type_) == left
+
+
 # Two rules that have these in common are one rule.
 AS_AWS_SEES_IT = (
     "securityGroupId",

@@ -62,3 +62,24 @@ def test_the_url_has_the_users_own_name_where_there_is_one(record, settings, url
     # What the DNS record of that name points to.
     own = outputs.get("albDnsName", "")
     assert own.endswith(".elb.amazonaws.com") is ("albHostName" in settings)
+
+
+def test_without_the_sample_app_there_is_no_load_balancer_and_no_output_of_it(record, dev):
+    recording = record(sampleApp=False)
+    gone = {r.urn for r in dev.resources.values()} - {r.urn for r in recording.resources.values()}
+    assert {dev.resources[urn].type for urn in gone} == {
+        "aws:autoscaling/attachment:Attachment",
+        "aws:ec2/securityGroup:SecurityGroup",
+        LISTENER,
+        "aws:lb/loadBalancer:LoadBalancer",
+        "aws:lb/targetGroup:TargetGroup",
+        "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        "kubernetes:apps/v1:Deployment",
+        "kubernetes:core/v1:Namespace",
+        "kubernetes:core/v1:Service",
+    }
+    assert recording.resources.keys() <= dev.resources.keys()
+    assert dev.stack_outputs.keys() - recording.stack_outputs.keys() == {"albUrl"}
+    assert "Sample app: none" in recording.stack_outputs["readme"]

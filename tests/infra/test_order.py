@@ -32,6 +32,7 @@ STACKS = {
     "one node": {"hybridNodes": [{"name": "only", "os": "al2023"}]},
     "https": {"albCertificateArn": CERTIFICATE},
     "three zones and logs": {"availabilityZones": 3, "controlPlaneLogs": ["api"]},
+    "no sample app": {"sampleApp": False},
     "own site": OWN_SITE,
     "own site behind a VPN": {
         **OWN_SITE,

@@ -252,3 +252,8 @@ def test_default_tags_that_aws_refuses_half_way_are_refused_before(tags, wrong):
 def test_support_is_standard_unless_somebody_pays_for_more(parse):
     assert parse().support_type == "STANDARD"
     assert parse(supportType="EXTENDED").support_type == "EXTENDED"
+
+
+def test_the_port_of_a_sample_app_that_is_not_there_is_free_for_a_webhook(parse, problems):
+    assert parse(sampleApp=False, webhookPorts=[30080]).webhook_ports == (30080,)
+    assert len(problems(webhookPorts=[30080])) == 1

@@ -5,6 +5,7 @@ import pytest
 
 import settings
 from infra import versions
+from tests.conftest import CERTIFICATE
 from tests.settings.conftest import PROJECT
 
 TODAY = date(2026, 11, 23)
@@ -43,6 +44,12 @@ def test_an_alb_that_is_open_to_the_world_is_warned_of(warned):
             " it, e.g. pulumi config set --path 'albAllowedCidrs[0]' 203.0.113.0/24"
         )
     ]
+
+
+def test_without_the_sample_app_its_settings_are_no_warning(warned):
+    settings = {"albAllowedCidrs": ["0.0.0.0/0"], "albCertificateArn": CERTIFICATE}
+    assert len(warned(**settings)) == 2
+    assert warned(**settings, sampleApp=False) == []
 
 
 def test_more_than_fifty_nodes_without_typha_are_warned_of(warned):

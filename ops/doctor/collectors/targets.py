@@ -10,7 +10,7 @@ def collect(facts: Facts) -> Section:
     """Look at both target groups."""
     notes = Section("Load balancer targets")
     if not facts.target_groups and not facts.note_gaps(notes, "target groups"):
-        notes.note("target groups", "there are none yet")
+        notes.note("target groups", "there are none")
     for side in sorted(facts.target_groups):
         _side(facts, side, notes)
     return notes

@@ -40,10 +40,11 @@ class Expectations:
     """What the settings say about the network; CIDRs as the user wrote them.
 
     `https` says whether the ALB has a certificate. `site` has the ranges of a data centre of one's own; without any, a
-    VPC of the stack plays it. `routes_elsewhere` says that somebody else makes the routes there.
+    VPC of the stack plays it. `routes_elsewhere` says that somebody else makes the routes there. `node_port` is None
+    where there is no sample app.
     """
 
-    node_port: int
+    node_port: int | None
     alb_allowed: tuple[IPv4Network, ...]
     api_allowed: tuple[IPv4Network, ...]
     ubuntu: bool
@@ -60,7 +61,7 @@ class Expectations:
         """
         found = settings.parse(config, project=project_name())
         return cls(
-            node_port=found.sample_node_port,
+            node_port=found.sample_node_port if found.sample_app else None,
             alb_allowed=tuple(IPv4Network(cidr) for cidr in found.alb_allowed_cidrs),
             api_allowed=tuple(IPv4Network(cidr) for cidr in found.api_allowed_cidrs),
             site=tuple(IPv4Network(cidr) for cidr in found.site.node_cidrs),
@@ -102,17 +103,20 @@ def flows(expectations: Expectations) -> list[Flow]:
         flow("7", managed, hybrid, "udp", 4789, overlay),
         flow("8", hybrid, managed, "udp", 4789, overlay),
         flow("9", hybrid, hybrid, "udp", 4789, overlay),
-        flow("10", alb, managed, "tcp", port, targets),
-        flow("11", alb, hybrid, "tcp", port, targets),
-        flow("12a", managed, managed, "tcp", port, node_ports),
-        flow("12b", managed, hybrid, "tcp", port, node_ports),
-        flow("12c", hybrid, managed, "tcp", port, node_ports),
-        flow("12d", hybrid, hybrid, "tcp", port, node_ports),
     ]
-    if expectations.https:
+    if port:
+        table += [
+            flow("10", alb, managed, "tcp", port, targets),
+            flow("11", alb, hybrid, "tcp", port, targets),
+            flow("12a", managed, managed, "tcp", port, node_ports),
+            flow("12b", managed, hybrid, "tcp", port, node_ports),
+            flow("12c", hybrid, managed, "tcp", port, node_ports),
+            flow("12d", hybrid, hybrid, "tcp", port, node_ports),
+        ]
+    if port and expectations.https:
         table.append(flow("13a", CLIENTS, alb, "tcp", HTTPS_PORT, "the sample app's URL"))
         table.append(flow("13b", CLIENTS, alb, "tcp", HTTP_PORT, "the redirect to https"))
-    else:
+    elif port:
         table.append(flow("13", CLIENTS, alb, "tcp", HTTP_PORT, "the sample app's URL"))
     if expectations.ubuntu:
         # Ubuntu's package mirrors for EC2 answer plain http only; `nodeadm install` runs apt.

@@ -49,15 +49,12 @@ def node_firewall(context: Context, findings: Findings) -> str:
         group["GroupId"]: group
         for group in context.aws.security_groups(sorted({one for m in machines for one in m.groups}))
     }
-    flows = (
-        Flow(name="VXLAN", protocol="udp", port=4789, breaks="pod-to-pod traffic and DNS across these nodes"),
-        Flow(
-            name="NodePort",
-            protocol="tcp",
-            port=context.deployment.checks.node_port,
-            breaks="requests to the sample app at these nodes' addresses",
-        ),
-    )
+    flows = [
+        Flow(name="VXLAN", protocol="udp", port=4789, breaks="pod-to-pod traffic and DNS across these nodes")
+    ]
+    if port := context.deployment.checks.node_port:
+        breaks = "requests to the sample app at these nodes' addresses"
+        flows.append(Flow(name="NodePort", protocol="tcp", port=port, breaks=breaks))
     for flow in flows:
         closed: dict[tuple[str, str, str, tuple[str, ...]], set[IPv4Address]] = {}
         for source, target in itertools.permutations(machines, 2):
@@ -75,7 +72,8 @@ def node_firewall(context: Context, findings: Findings) -> str:
             )
     pairs = len(machines) * (len(machines) - 1)
     only = " between managed nodes; EC2 knows nothing of your own machines" if _own(context) else ""
-    return f"udp 4789 and tcp {flows[1].port} open on {pairs} of {pairs} paths{only}"
+    opened = " and ".join(f"{flow.protocol} {flow.port}" for flow in flows)
+    return f"{opened} open on {pairs} of {pairs} paths{only}"
 
 
 def _own(context: Context) -> bool:

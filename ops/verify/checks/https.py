@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from ops.checks.model import Findings, Outcome, check, listed, skipped
+from ops.checks.model import Findings, Outcome, listed, skipped
 from ops.clients.http import Certificate, CertificateError
 from ops.clients.pool import TransportError, retrying
 from ops.verify.context import Context
+from ops.verify.sample_app import sample_check
 
 # ACM begins to renew what it has issued weeks before that, 60 days before the end in
 # https://docs.aws.amazon.com/acm/latest/userguide/renew-private-cert.html: what has fewer was not renewed.
@@ -38,7 +39,7 @@ _REFUSALS = {
 }
 
 
-@check(
+@sample_check(
     "lb.https",
     "with albCertificateArn: clients accept the certificate, for 30 days at least, and http leads to https",
     eventually=True,

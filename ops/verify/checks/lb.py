@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ops.checks.model import Findings, Outcome, check, listed, skipped
+from ops.checks.model import Findings, Outcome, listed, skipped
 from ops.clients.http import Answer
 from ops.clients.pool import TransportError, retrying
 from ops.verify import parsers
 from ops.verify.context import Context
+from ops.verify.sample_app import sample_check
 
 # Below this many requests per pod, a pod that got none may just have been unlucky.
 _REQUESTS_PER_POD = 10
@@ -40,7 +41,7 @@ def _asked(context: Context) -> Asked:
     return context.memo.get("alb", ask)
 
 
-@check(
+@sample_check(
     "lb.answers",
     "the load balancer answers 200 to every request",
     needs=("lb.https",),
@@ -76,7 +77,7 @@ def answers(context: Context, findings: Findings) -> str:
     return f"{total} of {total} requests answered 200{middle}{any_name}"
 
 
-@check(
+@sample_check(
     "lb.hybrid-pod",
     "each answer is from a sample-app pod on a hybrid node",
     needs=("lb.answers", "node.api"),
@@ -111,7 +112,7 @@ def hybrid_pod(context: Context, findings: Findings) -> str:
     return "every answer is from a sample-app pod on a hybrid node"
 
 
-@check("lb.distribution", "every ready sample-app pod gets its share", needs=("lb.hybrid-pod",))
+@sample_check("lb.distribution", "every ready sample-app pod gets its share", needs=("lb.hybrid-pod",))
 def distribution(context: Context, findings: Findings) -> str | Outcome:
     ready = sorted(pod.name for pod in context.cluster.sample_pods() if pod.ready)
     if context.limits.requests < _REQUESTS_PER_POD * len(ready):

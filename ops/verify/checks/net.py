@@ -10,6 +10,7 @@ from ops.verify import measure, mesh, parsers, probes
 from ops.verify.cluster import CHECK_APPS, Pod
 from ops.verify.context import Context
 from ops.verify.parsers import Curl, Ping
+from ops.verify.sample_app import sample_check
 
 Path = tuple[str, str]
 # IPv4 header 20 bytes, ICMP header 8 bytes.
@@ -196,7 +197,7 @@ def _smaller(context: Context) -> str:
     )
 
 
-@check(
+@sample_check(
     "net.service-ip",
     "the sample Service's ClusterIP answers from every node",
     needs=("net.ping",),
@@ -227,7 +228,7 @@ def service_ip(context: Context, findings: Findings) -> str:
     )
 
 
-@check(
+@sample_check(
     "net.service-dns",
     "the sample Service's DNS name answers from every node",
     needs=("net.ping", "system.coredns"),
@@ -245,7 +246,7 @@ def service_dns(context: Context, findings: Findings) -> str:
     )
 
 
-@check(
+@sample_check(
     "net.node-port",
     "the NodePort answers at every node's address, from every node",
     needs=("net.ping",),

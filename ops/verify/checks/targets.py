@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ops.checks.model import Findings, check, listed
+from ops.checks.model import Findings, listed
 from ops.verify import data_centre
 from ops.verify.context import Context
+from ops.verify.sample_app import sample_check
 
 Object = dict[str, Any]
 
@@ -55,7 +56,7 @@ _UNKNOWN_REASON = (
 )
 
 
-@check(
+@sample_check(
     "aws.targets-registered",
     "the load balancer's targets are the nodes, all of them and no other",
     needs=("aws.identity", "node.api"),
@@ -95,7 +96,7 @@ def targets_registered(context: Context, findings: Findings) -> str:
     return f"{count} targets, {count} nodes"
 
 
-@check("aws.targets-healthy", "every target is healthy", needs=("aws.identity",), eventually=True)
+@sample_check("aws.targets-healthy", "every target is healthy", needs=("aws.identity",), eventually=True)
 def targets_healthy(context: Context, findings: Findings) -> str:
     count = 0
     for side in ("managed", "hybrid"):
@@ -128,8 +129,7 @@ def targets_healthy(context: Context, findings: Findings) -> str:
 
 
 def _arn(context: Context, side: str) -> str:
-    groups = context.deployment.checks.target_groups
-    return groups.hybrid if side == "hybrid" else groups.managed
+    return context.deployment.checks.target_groups[side]
 
 
 def _health(context: Context, side: str) -> list[Object]:

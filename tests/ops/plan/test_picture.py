@@ -31,6 +31,7 @@ STACKS = {
         },
     },
     "https": {"albCertificateArn": CERTIFICATE, "albHostName": "app.example.com"},
+    "no sample app": {"sampleApp": False},
     "twelve nodes": {
         "hybridNodes": [{"name": f"n{i}", "os": "al2023" if i % 3 else "ubuntu-22.04"} for i in range(12)]
     },
@@ -301,6 +302,12 @@ def test_the_picture_says_on_which_ports_the_load_balancer_answers(record, confi
     assert "Application load balancer, HTTPS 443 |" in https
     assert "clients to balancer, tcp 443 (80 redirects) |" in https
     assert "(2:2), port 30080" in https
+
+
+def test_without_the_sample_app_nothing_of_it_is_drawn(record, config):
+    drawn = words(record, config, sampleApp=False)
+    assert not re.search("balancer|Sample app|sample-app|Clients|30080", drawn)
+    assert "AWS APIs and registries" in drawn
 
 
 def test_without_ubuntu_there_is_no_flow_14(record, config):

@@ -146,6 +146,7 @@ class World:
     unenforced: set[str] = field(default_factory=set)
     closed_to_all: set[str] = field(default_factory=set)
     closed_servers: dict[str, str] = field(default_factory=dict)  # side -> refuses, hangs
+    sample_app: bool = True  # whether the program brings one
     sample_on: list[str] = field(default_factory=lambda: ["onprem-1", "onprem-2"])
     sample_text: str = '"Hello from Pod [{pod}] !"'
     sample_service: bool = True
@@ -278,7 +279,7 @@ def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str
             "current-context": "x",
         },
         "updateKubeconfig": f"aws eks update-kubeconfig --name {CLUSTER}",
-        "albUrl": alb_url,
+        **({"albUrl": alb_url} if world.sample_app else {}),
         **({"albDnsName": ALB_NAME} if world.certificate and world.own_name else {}),
         "hybridNodes": [
             {
@@ -308,9 +309,7 @@ def outputs(world: World, *, api_url: str, alb_url: str, token: str) -> dict[str
             "serviceCidr": "172.16.0.0/16",
             "remoteNodeNetworks": ["10.90.0.0/16"],
             "hybridRoleArn": ROLE_ARN,
-            "albArn": f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/eks-hybrid/50dc6c495c0c9188",
-            "targetGroups": TARGET_GROUPS,
-            "nodePort": NODE_PORT,
+            **({"targetGroups": TARGET_GROUPS, "nodePort": NODE_PORT} if world.sample_app else {}),
             "managedNodes": {"min": 1, "max": 3},
         },
     }

@@ -496,3 +496,30 @@ def test_every_part_of_a_range_has_the_way_that_ec2_takes() -> None:
     assert sum(IPv4Network(part).num_addresses for part in ways_) == 65536
     nowhere = list(ways([route("0.0.0.0/0", "default")], IPv4Network("10.80.0.0/16")))
     assert nowhere == [(IPv4Network("10.80.0.0/16"), None)]
+
+
+def test_without_the_sample_app_its_checks_are_skipped_and_all_others_pass(
+    verify: Verify, world: Any
+) -> None:
+    world.sample_app, world.sample_on, world.sample_service = False, [], False
+
+    run = verify()
+
+    skips = {one.check.id: one.outcome.summary for one in run.results if one.outcome.status is Status.SKIP}
+    sample = "sampleApp is false: there is no sample app and no load balancer"
+    assert {id_ for id_, summary in skips.items() if summary == sample} == {
+        "aws.targets-registered",
+        "aws.targets-healthy",
+        "net.service-ip",
+        "net.service-dns",
+        "net.node-port",
+        "lb.https",
+        "lb.answers",
+        "lb.hybrid-pod",
+        "lb.distribution",
+    }
+    # There is no gateway to a data centre of one's own.
+    assert skips.keys() - {id_ for id_, summary in skips.items() if summary == sample} == {"aws.gateway"}
+    assert {one.outcome.status for one in run.results} == {Status.OK, Status.SKIP}
+    (firewall,) = (one for one in run.results if one.check.id == "aws.node-firewall")
+    assert firewall.outcome.summary.startswith("udp 4789 open on ")

@@ -18,6 +18,7 @@ STACKS = {
     "two webhooks": {"webhookPorts": [9443, 8443]},
     "https": {"albCertificateArn": CERTIFICATE, "albAllowedCidrs": [OFFICE, SHOP]},
     "another port": {"sampleNodePort": 31234},
+    "no sample app": {"sampleApp": False},
     "two offices": {"apiAllowedCidrs": [OFFICE, SHOP], "albAllowedCidrs": [OFFICE, SHOP]},
 }
 # Whatever the program makes of these kinds, it makes it to open a flow.
@@ -98,6 +99,19 @@ def test_what_faces_the_internet_is_the_load_balancer_and_the_api(record, config
         ("ALB", "tcp 80", "0.0.0.0/0"),
         ("API endpoint", "tcp 443", "0.0.0.0/0"),
     ]
+
+
+def test_without_the_sample_app_nothing_but_the_api_faces_the_internet(record, config):
+    settings = {"sampleApp": False, "albCertificateArn": CERTIFICATE}
+    report = prove(record(**settings), Expectations.from_config(config(**settings)))
+    assert [(e.listener, e.expected) for e in report.exposed] == [("API endpoint", True)]
+    assert not [row for row in report.rows if "ALB" in (row.flow.source, row.flow.target)]
+
+
+def test_a_load_balancer_that_the_settings_do_not_ask_for_is_found(record, config):
+    report = prove(record(), Expectations.from_config(config(sampleApp=False)))
+    assert [e.listener for e in report.unexpected] == ["ALB"]
+    assert {name.partition(" ")[0] for name in report.needless} == {"rule"}
 
 
 def test_with_a_certificate_the_load_balancer_faces_the_internet_on_both_ports(record, config):
