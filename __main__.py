@@ -108,8 +108,7 @@ SampleApp(
         cluster=cluster.control_plane,
         hybrid=hybrid,
         hybrid_check=check.hybrid,
-        node_port=config.sample_node_port,
-        wanted=config.sample_app,
+        door=config.alb,
     ),
     in_cluster,
 )

@@ -123,7 +123,11 @@ def _restricted(recording: Recording, allowed: set[str]) -> list[dict[str, Any]]
         actions -= set(found)
         if found:
             statements.append(_statement(sid, found, resources, condition))
-    iam = {action for action in actions if action.startswith("iam:")}
+    issuers = {action for action in actions if "OpenIDConnect" in action}
+    if issuers:
+        provider = "arn:aws:iam::ACCOUNT:oidc-provider/oidc.eks.REGION.amazonaws.com/id/*"
+        statements.append(_statement("Issuer", issuers, [provider]))
+    iam = {action for action in actions if action.startswith("iam:")} - issuers
     if iam:
         statements.append(_statement("Roles", iam, roles))
     if "iam:GetRole" in iam:

@@ -19,6 +19,7 @@ from infra.account import Account
 from infra.credentials import with_identity
 from infra.iam import HYBRID_NODE_POLICIES, hybrid_node_policy, hybrid_node_trust
 from infra.networks import Networks
+from infra.pod_identity import PodIdentityAgent
 from infra.shapes import ControlPlaneShape
 
 Transform = Callable[[pulumi.ResourceTransformArgs], pulumi.ResourceTransformResult | None]
@@ -37,7 +38,7 @@ class HybridClusterArgs:
 
 
 class HybridCluster(pulumi.ComponentResource):
-    """Control plane, the role hybrid nodes take, and the access entry that lets them in.
+    """Control plane, credentials for its pods, the role hybrid nodes take, and the access entry that lets them in.
 
     `cluster_name` is the setting. `name` is the output: it exists when the cluster does. `hybrid_cluster_name`
     exists when hybrid nodes may join, and what takes it is deleted before the cluster is (a `depends_on` a
@@ -131,6 +132,22 @@ class HybridCluster(pulumi.ComponentResource):
             opts=child,
         )
 
+        PodIdentityAgent(
+            "pod-identity",
+            account=account,
+            cluster_name=self.name,
+            kubernetes_version=shape.kubernetes_version,
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.control_plane),
+        )
+        # Pods may take a role by a token that this issuer has signed (IRSA).
+        self.oidc_issuer = self.control_plane.eks_cluster.identities[0].oidcs[0].issuer
+        self.oidc_provider = aws.iam.OpenIdConnectProvider(
+            name,
+            url=self.oidc_issuer,
+            client_id_lists=["sts.amazonaws.com"],
+            tags=account.tags,
+            opts=child,
+        )
         admins = [self._admin(account, arn) for arn in shape.admins]
         self.hybrid_role, self.hybrid_policies = self._hybrid_role(account)
         entry = aws.eks.AccessEntry(

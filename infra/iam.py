@@ -44,7 +44,8 @@ def hybrid_node_policy(*, partition: str, region: str, account_id: str, cluster_
     """What a hybrid node may do beside `HYBRID_NODE_POLICIES`.
 
     `nodeadm init` reads the cluster and, since v1.0.16, its access entries; `nodeadm uninstall` deregisters the
-    machine, which only a machine of this cluster may do.
+    machine, which only a machine of this cluster may do. The agent of EKS Pod Identity trades the tokens of pods for
+    credentials with the node's role; managed nodes may by AmazonEKSWorkerNodePolicy.
     https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-creds.html
     """
     return {
@@ -55,6 +56,7 @@ def hybrid_node_policy(*, partition: str, region: str, account_id: str, cluster_
                 "Action": ["eks:DescribeCluster", "eks:ListAccessEntries"],
                 "Resource": cluster_arn,
             },
+            {"Effect": "Allow", "Action": "eks-auth:AssumeRoleForPodIdentity", "Resource": cluster_arn},
             {"Effect": "Allow", "Action": "ssm:DescribeInstanceInformation", "Resource": "*"},
             {
                 "Effect": "Allow",

@@ -48,6 +48,9 @@ SAMPLE_SERVICE: Final = "sample-svc"
 CORE_DNS: Final = "coredns"
 HYBRID_CORE_DNS: Final = "coredns-hybrid"
 DNS_SERVICE: Final = "kube-dns"
+# The add-on, and the DaemonSet of the managed nodes; that of the hybrid ones.
+POD_IDENTITY_AGENT: Final = "eks-pod-identity-agent"
+HYBRID_POD_IDENTITY_AGENT: Final = f"{POD_IDENTITY_AGENT}-hybrid"
 
 # Of the load balancer: the second one with a certificate only, and then the first one redirects to it.
 HTTP_PORT: Final = 80

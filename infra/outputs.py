@@ -77,6 +77,8 @@ def _interface(args: OutputsArgs) -> dict[str, Any]:
         "clusterArn": cluster.arn,
         "apiEndpoint": cluster.control_plane.eks_cluster.endpoint,
         "kubernetesVersion": cluster.kubernetes_version,
+        "oidcIssuer": cluster.oidc_issuer,
+        "oidcProviderArn": cluster.oidc_provider.arn,
         "vpcId": networks.vpc.id,
         "privateSubnetIds": networks.vpc.private_subnet_ids,
         "nodeSecurityGroupId": networks.firewall.managed_nodes.id,

@@ -23,6 +23,7 @@ from infra.names import (
     SAMPLE_NAMESPACE,
     SAMPLE_SERVICE,
 )
+from infra.shapes import AlbShape
 from k8s import children, workloads
 from k8s.children import HybridSide
 
@@ -37,15 +38,15 @@ _STILL_ANSWERS_S: Final = 5
 class SampleAppArgs:
     """What SampleApp runs on.
 
-    `hybrid_check` is done when all hybrid nodes have joined, if these are awaited; `node_port` is the port on which
-    each node answers (30000 to 32767). Everything is deleted with `cluster`. Not `wanted`: the component is empty.
+    `hybrid_check` is done when all hybrid nodes have joined, if these are awaited; `door` says on which port each node
+    answers, and is None where no sample app is wanted: then the component is empty. Everything is deleted with
+    `cluster`.
     """
 
     cluster: pulumi.Resource
     hybrid: HybridSide
     hybrid_check: pulumi.Resource
-    node_port: int
-    wanted: bool = True
+    door: AlbShape | None
 
 
 class SampleApp(pulumi.ComponentResource):
@@ -53,11 +54,11 @@ class SampleApp(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SampleAppArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:sample_app:SampleApp", name, None, opts)
-        if args.wanted:
-            self._build(args, opts)
+        if args.door:
+            self._build(args, args.door, opts)
         self.register_outputs({})
 
-    def _build(self, args: SampleAppArgs, opts: pulumi.ResourceOptions | None) -> None:
+    def _build(self, args: SampleAppArgs, door: AlbShape, opts: pulumi.ResourceOptions | None) -> None:
         namespace = Namespace(
             SAMPLE_NAMESPACE,
             metadata={"name": SAMPLE_NAMESPACE},
@@ -82,7 +83,7 @@ class SampleApp(pulumi.ComponentResource):
         # could run out first, and a node that does not come would be reported twice.
         Service(
             SAMPLE_SERVICE,
-            **node_port_service(args.node_port, awaited=args.hybrid.awaited),
+            **node_port_service(door.node_port, awaited=args.hybrid.awaited),
             opts=children.after(self, args.cluster, [deployment]),
         )
 

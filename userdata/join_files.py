@@ -146,7 +146,11 @@ def node_config(config: JoinConfig, activation_id: str, activation_code: str) ->
         "kind": "NodeConfig",
         "spec": {
             "cluster": {"name": config.cluster_name, "region": config.region},
-            "hybrid": {"ssm": {"activationCode": activation_code, "activationId": activation_id}},
+            "hybrid": {
+                # /eks-hybrid/.aws, which the agent of EKS Pod Identity mounts.
+                "enableCredentialsFile": True,
+                "ssm": {"activationCode": activation_code, "activationId": activation_id},
+            },
             "kubelet": {"flags": flags},
         },
     }

@@ -21,6 +21,7 @@ from ops.plan.describe import on_hybrid_nodes
 from ops.plan.evaluation import Plan
 from ops.plan.flows.expected import API_ENDPOINT, INTERNET, Flow
 from ops.plan.picture import DEPLOYMENT
+from ops.program.counts import add_ons
 from ops.program.recorder import Recording
 
 HYBRID = "hybrid nodes"
@@ -125,7 +126,11 @@ def _ends(
 
 def _place(checks: Mapping[str, Any]) -> dict[str, str]:
     china = checks["partition"] == "aws-cn"
-    return {"region": checks["region"], "suffix": "amazonaws.com.cn" if china else "amazonaws.com"}
+    return {
+        "region": checks["region"],
+        "suffix": "amazonaws.com.cn" if china else "amazonaws.com",
+        "dual_stack": "api.amazonwebservices.com.cn" if china else "api.aws",
+    }
 
 
 def internet_hosts(recording: Recording, port: int) -> list[tuple[str, str]]:
@@ -134,7 +139,7 @@ def internet_hosts(recording: Recording, port: int) -> list[tuple[str, str]]:
     for system in sorted({SYSTEMS[join["config"]["os"]].packages for join in _joins(recording)}):
         hosts |= _HOSTS["systems"][system].get(port, {})
     if port == 443:
-        addons = {addon.inputs["addonName"] for addon in recording.of_type("aws:eks/addon:Addon")}
+        addons = add_ons(recording)
         hosts |= _HOSTS["aws"]
         for addon, its_hosts in _HOSTS["addons"].items():
             hosts |= its_hosts if addon in addons else {}

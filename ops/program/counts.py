@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from infra.names import POD_IDENTITY_AGENT
 from ops.program.recorder import Recording, Resource
+
+_AGENT = "pulumi-python:dynamic/ekshybrid:PodIdentityAgent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,12 @@ def counts(recording: Recording) -> Counts:
         nat_gateways=Counter(zones[gateway.inputs["subnetId"]] for gateway in gateways),
         balancers=len(recording.of_type("aws:lb/loadBalancer:LoadBalancer")),
     )
+
+
+def add_ons(recording: Recording) -> list[str]:
+    """The names of EKS's add-ons, without kube-proxy, which comes with the cluster."""
+    agents = [POD_IDENTITY_AGENT for _ in recording.of_type(_AGENT)]
+    return [*agents, *(add_on.inputs["addonName"] for add_on in recording.of_type("aws:eks/addon:Addon"))]
 
 
 def _group(group: Resource) -> NodeGroup:

@@ -121,6 +121,7 @@ class FakeCloud:
             + "-eksCluster"
         )
         endpoint = f"https://{digest(urn, 32).upper()}.gr7.{self.region}.eks.{self.dns_suffix}"
+        issuer = f"https://oidc.eks.{self.region}.{self.dns_suffix}/id/{digest(urn, 32).upper()}"
         self.resources[child] = (
             name,
             {
@@ -128,6 +129,7 @@ class FakeCloud:
                 "arn": f"arn:{self.partition}:eks:{self.region}:{self.account_id}:cluster/{name}",
                 "endpoint": endpoint,
                 "version": inputs["version"],
+                "identities": [{"oidcs": [{"issuer": issuer}]}],
             },
         )
         kubeconfig = {

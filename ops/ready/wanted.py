@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ops.program.counts import Counts, counts
+from ops.program.counts import Counts, add_ons, counts
 from ops.program.recorder import Recording
 
 _LISTENER = "aws:lb/listener:Listener"
@@ -75,9 +75,7 @@ def wanted(recording: Recording) -> Wanted:
         log_groups=_unique(
             each.inputs["name"] for each in recording.of_type("aws:cloudwatch/logGroup:LogGroup")
         ),
-        add_ons=_unique(
-            ["kube-proxy", *(each.inputs["addonName"] for each in recording.of_type("aws:eks/addon:Addon"))]
-        ),
+        add_ons=("kube-proxy", *add_ons(recording)),
         certificate=next(
             (arn for each in recording.of_type(_LISTENER) if (arn := each.inputs.get("certificateArn"))), ""
         ),

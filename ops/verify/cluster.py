@@ -15,9 +15,12 @@ from infra.names import (
     CLOSED_MANAGED,
     COMPUTE_TYPE_LABEL,
     HYBRID_COMPUTE,
+    HYBRID_POD_IDENTITY_AGENT,
     NAME_LABEL,
+    POD_IDENTITY_AGENT,
     SAMPLE_APP,
     SAMPLE_NAMESPACE,
+    SYSTEM_NAMESPACE,
 )
 from ops.clients.objects import conditions_of, is_ready, labels_of, name_of, namespace_of
 
@@ -105,6 +108,11 @@ class Cluster:
         """Map a node's name to its calico-node Pod."""
         return _by_node(pod for pod in self.pods("kube-system") if pod.app == "calico-node")
 
+    def pod_identity_agents(self) -> dict[str, Pod]:
+        """Map a node's name to its pod of the EKS Pod Identity agent."""
+        names = (POD_IDENTITY_AGENT, HYBRID_POD_IDENTITY_AGENT)
+        return _by_node(pod for pod in self.pods(SYSTEM_NAMESPACE) if pod.app in names)
+
     def check_pods(self) -> dict[str, Pod]:
         """Map a node's name to its running nw-check Pod."""
         return _by_node(pod for pod in self.pods(CHECK_NAMESPACE) if pod.app in CHECK_APPS and pod.ready)
@@ -156,7 +164,7 @@ def pod_of(item: Object) -> Pod:
     return Pod(
         name=name_of(item),
         namespace=namespace_of(item),
-        app=labels.get("app") or labels.get("k8s-app", ""),
+        app=labels.get("app") or labels.get("k8s-app") or labels.get("app.kubernetes.io/name", ""),
         node=spec.get("nodeName", ""),
         ip=status.get("podIP", ""),
         container=((spec.get("containers") or [{}])[0]).get("name", ""),

@@ -34,6 +34,10 @@ _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2
 # HTTP status, and the body: JSON as data, or a text.
 Answer = tuple[int, Any]
 
+# What AWS documents of the configuration of its add-on: EKS refuses a key that its schema does not have.
+# https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-add-ons.html
+_CONFIGURATION = {"daemonsets": {"hybrid": {"create": bool}}}
+
 
 class RegistrationError(Exception):
     """A machine was not admitted."""
@@ -42,11 +46,13 @@ class RegistrationError(Exception):
 class HybridApis:
     """Registrations and Nodes of machines that have joined, by name (mi-*), with their activation id.
 
+    `add_ons` are those that a dynamic provider has asked for, by name: the agent of EKS Pod Identity.
     Each node runs one pod of somebody's, in `pods`. Of the nodes in `silent` nothing is heard any more. `denied` is an
     IAM action that nobody is allowed.
     """
 
     def __init__(self, standin: Path) -> None:
+        self.add_ons: dict[str, dict[str, Any]] = {}
         self.machines: dict[str, str] = {}
         self.nodes: dict[str, str] = {}
         self.pods: set[str] = set()
@@ -99,10 +105,15 @@ class HybridApis:
             raise RegistrationError("registration limit exceeded")
         return self.join(activation_id, node_name)
 
-    def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
+    def _aws(self, method: str, path: str, headers: Any, body: bytes) -> Answer:
         operation = (headers.get("X-Amz-Target") or "").removeprefix("AmazonSSM.")
         if "/access-entries/" in path:
             return self._describe_access_entry(unquote(path.rsplit("/", 1)[1]))
+        if "/addons" in path:
+            return self._add_on(method, path.split("?")[0].split("/")[2:], json.loads(body or b"{}"))
+        if path.startswith("/tags/"):
+            self.add_ons[unquote(path).split("/")[-2]]["tags"].update(json.loads(body)["tags"])
+            return 200, {}
         if path.startswith("/clusters/"):
             return self._eks(*path.split("?")[0].split("/")[2:])
         if self.denied == f"ssm:{operation}":
@@ -126,6 +137,28 @@ class HybridApis:
             self._world.refresh()
             groups = {each.inputs["nodeGroupName"]: each for each in self._world.of(NODE_GROUP)}
         return self._describe_node_group(groups.get(name)) if name else (200, {"nodegroups": list(groups)})
+
+    def _add_on(self, method: str, parts: list[str], asked: dict[str, Any]) -> Answer:
+        cluster, _, *names = parts
+        with self._reading:
+            self._world.refresh()
+            made = self._world.get(CLUSTER, cluster)
+        name = names[0] if names else asked["addonName"]
+        if made is None:
+            return _refusal(404, "ResourceNotFoundException", f"No cluster found for name: {cluster}.")
+        if method == "POST" and not names and name in self.add_ons:
+            return _refusal(409, "ResourceInUseException", "Addon already exists.")
+        if names and name not in self.add_ons:
+            return _refusal(404, "ResourceNotFoundException", f"No addon: {name} found in cluster: {cluster}")
+        if method == "POST":
+            if not _in_schema(json.loads(asked["configurationValues"]), _CONFIGURATION):
+                words = "ConfigurationValue is not in supported schema"
+                return _refusal(400, "InvalidParameterException", words)
+            arn = f"arn:aws:eks:eu-central-1:123456789012:addon/{cluster}/{name}/1"
+            self.add_ons[name] = {"addonArn": arn, "tags": {}} | self.add_ons.get(name, {}) | asked
+            self._write("UpdateAddon" if names else "CreateAddon", name, "")
+        found = self.add_ons.pop(name) if method == "DELETE" else self.add_ons[name]
+        return 200, {"addon": {"addonName": name, "addonArn": found["addonArn"], "tags": found["tags"]}}
 
     def _describe_node_group(self, made: Thing | None) -> Answer:
         if made is None:
@@ -208,6 +241,19 @@ class HybridApis:
         entry = {"call": call, "name": name, "activation": activation_id, "started": now, "ended": now}
         with self._journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def _refusal(status: int, code: str, message: str) -> Answer:
+    return status, {"__type": code, "message": message}
+
+
+def _in_schema(values: Any, schema: Any) -> bool:
+    """Tell whether a schema of names and types has all of a configuration."""
+    if not isinstance(schema, dict):
+        return isinstance(values, schema)
+    return isinstance(values, dict) and all(
+        key in schema and _in_schema(value, schema[key]) for key, value in values.items()
+    )
 
 
 def _pod(node: str) -> dict[str, Any]:

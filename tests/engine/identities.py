@@ -48,7 +48,7 @@ class SignedApis(HybridApis):
         self.wanted, self.trust = wanted, trust
         self.seen: set[str] = set()
 
-    def _aws(self, _method: str, path: str, headers: Any, body: bytes) -> Answer:
+    def _aws(self, method: str, path: str, headers: Any, body: bytes) -> Answer:
         if path.startswith("/federation/credentials"):
             return self._sso(path, headers)
         who = re.search(r"Credential=([^/]+)/", headers.get("Authorization") or "")
@@ -58,7 +58,7 @@ class SignedApis(HybridApis):
         self.seen.add(key)
         if key != self.wanted:
             return 403, {"__type": "AccessDeniedException", "message": f"{key} is not {self.wanted}"}
-        return super()._aws(_method, path, headers, body)
+        return super()._aws(method, path, headers, body)
 
     def _sts(self, key: str, asked: dict[str, str]) -> Answer:
         if asked["Action"] == "GetCallerIdentity":

@@ -233,10 +233,11 @@ def test_the_node_config_is_what_nodeadm_documents() -> None:
         "spec": {
             "cluster": {"name": "eks-hybrid", "region": "ap-northeast-1"},
             "hybrid": {
+                "enableCredentialsFile": True,
                 "ssm": {
                     "activationCode": "Fjz3/sZfSvv78EXAMPLE",
                     "activationId": "0d4a7c1e-5b0f-4c35-9f6e-3a2b1c0d9e8f",
-                }
+                },
             },
             "kubelet": {
                 "flags": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from infra.names import CORE_DNS, HYBRID_CORE_DNS
+from infra.names import CORE_DNS, HYBRID_CORE_DNS, HYBRID_POD_IDENTITY_AGENT, POD_IDENTITY_AGENT
 from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError
 from ops.clients.kube import METRICS_SERVICE, ExecError, Executed
@@ -12,6 +12,10 @@ from ops.verify import parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
 
+# What a pod waits with whose volumes are not there, with and without an init container.
+_NOT_MOUNTED = ("PodInitializing", "ContainerCreating")
+# As nodeadm does it. https://github.com/aws/eks-hybrid/pull/67
+_CREDENTIALS_FILE = "sudo mkdir -p /eks-hybrid && sudo ln -sfn /root/.aws /eks-hybrid/.aws"
 TUNNEL_ANNOTATION = "projectcalico.org/IPv4VXLANTunnelAddr"
 
 
@@ -36,6 +40,38 @@ def calico_node(context: Context, findings: Findings) -> str:
                 else "calico-node cannot reach the API server (tcp 443 to the control-plane ENIs), or crashes",
                 fix=f"kubectl -n kube-system logs {pod.name} -c calico-node --tail 50 --all-containers=false",
             )
+    return f"ready on {len(nodes)} of {len(nodes)} nodes"
+
+
+@check(
+    "system.pod-identity",
+    "the agent that gives pods AWS credentials is ready on every node",
+    needs=("node.api",),
+    eventually=True,
+)
+def pod_identity(context: Context, findings: Findings) -> str:
+    agents, nodes = context.cluster.pod_identity_agents(), context.cluster.nodes
+    without = [node for node in nodes if node.name not in agents]
+    for node in nodes:
+        pod = agents.get(node.name)
+        if pod is None or pod.ready:
+            continue
+        state = pod.waiting or pod.phase or "not ready"
+        if node.hybrid and state in _NOT_MOUNTED:
+            why = "a machine that joined before NodeConfig had enableCredentialsFile lacks what the agent mounts"
+            fix = "pulumi up gives an instance a new machine; on a machine of your own: " + _CREDENTIALS_FILE
+        else:
+            why = "its image cannot be pulled, or it crashes (it needs IPv6 on the node's loopback interface)"
+            fix = f"kubectl -n kube-system describe pod {pod.name}; kubectl -n kube-system logs {pod.name}"
+        findings.fail(f"{node}: {pod.name} is not ready ({state})", why=why, fix=fix)
+    if without:
+        findings.fail(
+            f"no agent runs on {listed(without)}",
+            why=f"the add-on {POD_IDENTITY_AGENT} is not there or has no DaemonSet for that side; pods get no "
+            "credentials there",
+            fix=f"pulumi up --refresh; kubectl -n kube-system get daemonsets {POD_IDENTITY_AGENT} "
+            f"{HYBRID_POD_IDENTITY_AGENT}",
+        )
     return f"ready on {len(nodes)} of {len(nodes)} nodes"
 
 

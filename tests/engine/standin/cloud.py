@@ -87,6 +87,8 @@ REPLACES = {
         "diskSize",
         "launchTemplate.id",
     ],
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": ["clusterName", "namespace", "serviceAccount"],
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": ["url"],
     "aws:iam/role:Role": ["name", "path"],
     "aws:iam/rolePolicy:RolePolicy": ["name", "role"],
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": ["*"],

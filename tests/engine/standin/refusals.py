@@ -6,6 +6,7 @@ Load Balancing and IAM; the texts are those that their APIs answer with.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from tests.engine.standin import gateways, limits
 from tests.engine.standin.world import CLUSTER, DEFAULT_GROUP, FAILED, NODE_GROUP, Thing, World
 
 _ADDON = "aws:eks/addon:Addon"
+_ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 _BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 _EIP = "aws:ec2/eip:Eip"
 _GATEWAY = "aws:ec2/internetGateway:InternetGateway"
@@ -84,6 +86,15 @@ _UNIQUE: dict[str, tuple[tuple[str, ...], str]] = {
     "aws:eks/accessEntry:AccessEntry": (
         ("clusterName", "principalArn"),
         "ResourceInUseException: The specified access entry resource is already in use on this cluster",
+    ),
+    # https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
+    _ASSOCIATION: (
+        ("clusterName", "namespace", "serviceAccount"),
+        "ResourceInUseException: Association already exists",
+    ),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (
+        ("url",),
+        "EntityAlreadyExists: Provider with url already exists",
     ),
     "aws:iam/role:Role": (("name",), "EntityAlreadyExists: Role with this name already exists"),
     _BALANCER: (("name",), "DuplicateLoadBalancerName: A load balancer with the same name exists"),
@@ -300,6 +311,15 @@ def _addon(world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterator
         yield f"InvalidParameterException: Addon version specified is not supported: {version}"
 
 
+def _association(world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
+    if _cluster_of(world, inputs) is None:
+        yield f"ResourceNotFoundException: No cluster found for name: {inputs['clusterName']}"
+    role = next((r for r in world.of("aws:iam/role:Role") if r.outputs.get("arn") == inputs["roleArn"]), None)
+    trust = json.loads(role.inputs["assumeRolePolicy"])["Statement"] if role else []
+    if not any("pods.eks.amazonaws.com" in json.dumps(each.get("Principal", {})) for each in trust):
+        yield "InvalidParameterException: Trust policy of role is invalid"
+
+
 def _balancer(world: World, old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
     subnets = inputs["subnets"]
     yield _in_two_zones(world, subnets, "InvalidSubnet")
@@ -386,6 +406,7 @@ def _activation(_world: World, _old: Thing | None, inputs: dict[str, Any]) -> It
 
 _CHECKS: dict[str, Callable[[World, Thing | None, dict[str, Any]], Iterator[str | None]]] = {
     _ADDON: _addon,
+    _ASSOCIATION: _association,
     _BALANCER: _balancer,
     CLUSTER: _cluster,
     _GATEWAY: _gateway,

@@ -45,6 +45,13 @@ def pods(world: Any) -> list[Object]:
             labels, ready = {"k8s-app": "calico-node"}, machine.calico_ready
             name = f"calico-node-{short}"
             found.append(_pod("kube-system", name, labels, machine, machine.ip, "calico-node", ready=ready))
+        if machine.agent:
+            agent = "eks-pod-identity-agent" + "-hybrid" * (machine.side == "hybrid")
+            labels, ready = {"app.kubernetes.io/name": agent}, machine.agent == "ready"
+            pod = _pod("kube-system", f"{agent}-{short}", labels, machine, machine.ip, agent, ready=ready)
+            if not ready:
+                pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] = machine.agent
+            found.append(pod)
         if machine.has_check_pod:
             app, ready = f"nw-check-{machine.side}", machine.check_pod_ready
             name, ip = f"{app}-c7cd75cc6-{short}", machine.pod_ip(3)

@@ -47,6 +47,7 @@ class Machine:
     has_check_pod: bool = True
     check_pod_ready: bool = True
     calico_pod: bool = True
+    agent: str = "ready"  # of EKS Pod Identity: else what its pod waits with, or nothing where there is none
     tools: bool = True  # whether its containers have `ip`
     curl: bool = True  # whether its containers have `curl`
     garbled: bool = False  # whether what its containers print gets lost

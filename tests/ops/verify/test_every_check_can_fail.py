@@ -288,6 +288,15 @@ FAULTS = [
         ),
     ),
     *each(
+        "system.pod-identity",
+        (on(HYBRID_1, agent=""), "no agent runs on onprem-1 (mi-06d5ac211e74887c1)"),
+        (
+            on(HYBRID_1, agent="PodInitializing"),
+            "eks-pod-identity-agent-hybrid-rem-1 is not ready (PodInitializing)",
+        ),
+        (on(MANAGED_1, agent="ImagePullBackOff"), "is not ready (ImagePullBackOff)"),
+    ),
+    *each(
         "system.calico-node",
         (on(HYBRID_1, calico_ready=False), "calico-node-rem-1 is not ready (CrashLoopBackOff)"),
         (on(HYBRID_1, calico_pod=False), "onprem-1 (mi-06d5ac211e74887c1) has no calico-node pod"),
