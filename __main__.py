@@ -16,6 +16,7 @@ from infra.networks import NetworksArgs, build_networks
 from infra.outputs import OutputsArgs, export
 from k8s.calico import Calico, CalicoArgs, CalicoControllers, manifest
 from k8s.hybrid_dns import HybridDns, HybridDnsArgs
+from k8s.images import from_registry
 from k8s.metrics_server import MetricsServer, MetricsServerArgs
 from k8s.nw_check import NwCheck, NwCheckArgs
 from k8s.sample_app import SampleApp, SampleAppArgs
@@ -28,10 +29,8 @@ calico_objects = manifest(config.calico_source, config.pod_network)
 account = look_up(config.account)
 
 # A change that cannot be made is refused here, before anything else is touched.
-fixed = FixedSettings(
-    "fixed-settings",
-    FixedSettingsArgs(account=account, values=config.in_effect, unset=config.left_to_the_release),
-)
+memory = FixedSettingsArgs(account=account, values=config.in_effect, unset=config.left_to_the_release)
+fixed = FixedSettings("fixed-settings", memory)
 
 # Two networks, the VPC of the cluster and the site of the hybrid nodes (another VPC plays it, or it is your own),
 # and the firewall of both.
@@ -45,7 +44,9 @@ cluster = HybridCluster(
     HybridClusterArgs(account=account, networks=networks, shape=config.control_plane),
     fixed.before_all,
 )
-in_cluster = pulumi.ResourceOptions(provider=cluster.kubernetes)
+in_cluster = pulumi.ResourceOptions(
+    provider=cluster.kubernetes, transformations=from_registry(config.image_registry)
+)
 calico = Calico(
     "calico", CalicoArgs(objects=calico_objects.before_nodes, cluster=cluster.control_plane), in_cluster
 )
@@ -78,9 +79,7 @@ balancer = LoadBalancer(
 
 # What runs in the cluster: each part waits for the nodes that it runs on, and no others.
 core_dns = CoreDns(
-    "coredns",
-    CoreDnsArgs(account=account, cluster=cluster, managed=managed, hybrid=hybrid),
-    fixed.before_all,
+    "coredns", CoreDnsArgs(account=account, cluster=cluster, managed=managed, hybrid=hybrid), fixed.before_all
 )
 HybridDns(
     "hybrid-dns",
@@ -90,7 +89,7 @@ HybridDns(
 CalicoControllers(
     "calico-controllers",
     CalicoArgs(objects=calico_objects.after_nodes, cluster=cluster.control_plane),
-    pulumi.ResourceOptions(provider=cluster.kubernetes, depends_on=[managed.node_group]),
+    pulumi.ResourceOptions.merge(in_cluster, pulumi.ResourceOptions(depends_on=[managed.node_group])),
 )
 MetricsServer(
     "metrics-server",

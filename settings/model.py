@@ -19,6 +19,7 @@ from settings.values import (
     EXAMPLE_HOST,
     EXAMPLE_PROXY,
     EXAMPLE_PUBLIC,
+    EXAMPLE_REGISTRY,
     EXAMPLE_ROLE,
     EXAMPLE_SHA256,
     EXAMPLE_SITE,
@@ -450,6 +451,18 @@ class Settings(_Model):
         examples=[EXAMPLE_PUBLIC],
         json_schema_extra={"part": "[0]"},
     )
+    image_registry: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"(?=[^/]*[.:])[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*",
+                what="the address of a registry, HOST[:PORT][/PATH] in lower case without a scheme",
+                example=EXAMPLE_REGISTRY,
+            ),
+        ]
+        | None,
+        optional,
+    ] = None
     sample_app: bool = Field(True, description="true or false")
     # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
     alb_allowed_cidrs: Annotated[

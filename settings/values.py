@@ -43,6 +43,7 @@ EXAMPLE_VPN_GATEWAY: Final = "vgw-0123456789abcdef0"
 EXAMPLE_CERTIFICATE_NAME: Final = "certificate/01234567-89ab-cdef-0123-456789abcdef"
 EXAMPLE_CERTIFICATE: Final = f"arn:aws:acm:ap-northeast-1:123456789012:{EXAMPLE_CERTIFICATE_NAME}"
 EXAMPLE_HOST: Final = "app.example.com"
+EXAMPLE_REGISTRY: Final = "registry.example.internal/mirror"
 EXAMPLE_ROLE: Final = "arn:aws:iam::123456789012:role/deployer"
 EXAMPLE_PROXY: Final = "http://proxy.example.internal:3128"
 

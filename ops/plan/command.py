@@ -33,6 +33,10 @@ def plan(
         bool, typer.Option("--flows", help="Show the proof of the network flows alone.")
     ] = False,
     waits: Annotated[bool, typer.Option("--waits", help="Show the longest chain of waits, alone.")] = False,
+    images: Annotated[
+        bool,
+        typer.Option("--images", help="Show, alone, which images run and how to copy them to a registry."),
+    ] = False,
     firewall: Annotated[
         Path | None,
         typer.Option(
@@ -56,6 +60,7 @@ def plan(
     from ops.clients.stack_file import StackFileError
     from ops.plan import report
     from ops.plan.evaluation import plan_stack
+    from ops.plan.images import copy_commands
     from ops.program.running import PROJECT_DIR, UnknownStackError
     from settings import SettingsError
 
@@ -65,10 +70,15 @@ def plan(
         with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(
             f"Evaluating the program for stack {stack} ..."
         ):
-            found = plan_stack(stack, overrides(config or []))
+            given = overrides(config or [])
+            found = plan_stack(stack, given)
+            public = plan_stack(stack, {**given, "imageRegistry": ""}) if images and found.registry else found
     except (SettingsError, CalicoManifestError, UnknownStackError, StackFileError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    if images:
+        typer.echo(found.concealed(copy_commands(public, found.registry)), nl=False)
+        return
     sections = ((full, report.show_full), (flows, report.show_flows), (waits, report.show_waits))
     if json_:
         typer.echo(report.to_json(found))

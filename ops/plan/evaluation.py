@@ -17,13 +17,14 @@ from ops.program.running import PROJECT_DIR, run_stack
 class Plan:
     """A recording, what it proves of the network, and what a reader must know: `notes` say what is missing.
 
-    `concealed` takes out of a text what is secret in the stack's settings.
+    `concealed` takes out of a text what is secret in the stack's settings. `registry` is the setting `imageRegistry`.
     """
 
     recording: Recording
     flows: FlowReport
     notes: tuple[str, ...]
     concealed: Callable[[str], str] = str
+    registry: str = ""
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -48,4 +49,5 @@ def plan_stack(
         flows=flows,
         notes=found.notes,
         concealed=found.config.concealed,
+        registry=found.config.value("imageRegistry") or "",
     )

@@ -123,6 +123,10 @@ ROWS: dict[str, Row] = {
         kind="Create",
     ),
     "apiAllowedCidrs": Row(effect="In place", step="adjusted", of=(CLUSTER, "")),
+    "imageRegistry": Row(
+        effect="In place",
+        shown_by="engine/test_sample_app.py::test_another_registry_changes_images_in_place_and_nothing_else",
+    ),
     "sampleApp": Row(
         effect="In place",
         shown_by="engine/test_sample_app.py::test_without_the_sample_app_all_of_it_goes_and_nothing_else",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from k8s.images import images
 from tests.manifest import small_manifest
 
 pytestmark = pytest.mark.engine
@@ -46,9 +47,18 @@ def again(rig, without):
 
 
 @pytest.fixture(scope="module")
-def destroyed(rig, again):
-    """`pulumi destroy`, from a stack without it."""
+def mirrored(rig, again):
+    """Then with all images from another registry."""
     step, *_ = again
+    assert step.run.code == 0
+    rig.stack.configure(imageRegistry="registry.example.internal/mirror")
+    return rig.stack.step(rig.stack.up), rig.stack.step(rig.stack.preview)
+
+
+@pytest.fixture(scope="module")
+def destroyed(rig, mirrored):
+    """`pulumi destroy`, from a stack without it."""
+    step, _ = mirrored
     assert step.run.code == 0
     rig.stack.configure(sampleApp=False)
     assert rig.stack.up().code == 0
@@ -92,6 +102,21 @@ def test_each_time_the_next_preview_is_empty(without, again):
         assert preview.changes == []
         assert "unchanged" in preview.run.text
         assert not any(word in preview.run.text for word in ("to create", "to update", "to delete"))
+
+
+def test_another_registry_changes_images_in_place_and_nothing_else(mirrored):
+    step, preview = mirrored
+    kinds = {(kind, key.partition("::")[0].rpartition(":")[2]) for kind, key in step.changes}
+    assert kinds == {("Update", "DaemonSet"), ("Update", "Deployment")}
+    updates = step.of("Update")
+    # calico-node, its controllers, metrics-server, coredns-hybrid, the sample app, two open and two closed checks.
+    assert len(updates) == 9
+    for call in updates:
+        found = list(images(call.details["inputs"]))
+        assert found, call.key
+        assert all(image.startswith("registry.example.internal/mirror/") for image in found), call.key
+    assert preview.changes == []
+    assert "to update" not in preview.run.text
 
 
 def test_a_stack_without_it_is_destroyed_to_the_last_thing(rig, destroyed):
