@@ -105,7 +105,7 @@ def test_what_ops_reads_is_found_by_the_name_that_the_first_release_gave_it_too(
         ("[1]", "missing or malformed: (all)"),
         (
             "{}",
-            "missing or malformed: albUrl, clusterName, hybridNodes, kubeconfig, managedNodeGroup, opsOnly",
+            "missing or malformed: clusterName, hybridNodes, kubeconfig, managedNodeGroup, opsOnly",
         ),
     ],
 )
