@@ -55,7 +55,7 @@ calico = Calico(
 managed = ManagedNodes(
     "managed",
     ManagedNodesArgs(
-        account=account, networks=networks, cluster=cluster, calico=calico, nodes=config.managed_group
+        account=account, networks=networks, cluster=cluster, calico=calico, groups=config.managed_groups
     ),
     fixed.before_all,
 )

@@ -92,14 +92,14 @@ def _why_not(session: Any, props: dict[str, Any]) -> str | None:
     if status in ("ACTIVE", "UPDATING"):
         return None
     # It has been ACTIVE, and an `up` may be what mends it, unless another group is there to be deleted.
-    if status == "DEGRADED" and not _others(eks, cluster, name, props["stack"]):
+    if status == "DEGRADED" and not _others(eks, cluster, group, props["stack"]):
         return None
     issues = "".join(f" {issue['code']}: {issue['message']}." for issue in group["health"]["issues"])
     return (
         f"{subject} is {status}, not ACTIVE.{issues} Until it is, the node group "
-        "that it replaces stays. Either set managedNodes back to what it was, then pulumi up; or wait until the group "
-        "is ACTIVE, if EKS still works on it; or fix the cause (make doctor names it), then have the group made again: "
-        f"pulumi up --replace '{props['urn']}'"
+        "that it replaces stays. Either set managedNodes (or the group of moreManagedNodes) back to what it was, then "
+        "pulumi up; or wait until the group is ACTIVE, if EKS still works on it; or fix the cause (make doctor names "
+        f"it), then have the group made again: pulumi up --replace '{props['urn']}'"
     )
 
 
@@ -115,14 +115,19 @@ def _described(session: Any, props: dict[str, Any]) -> tuple[Any, Any]:
         return eks, None
 
 
-def _others(eks: Any, cluster: str, name: str, stack: str) -> list[str]:
-    """Names of the stack's other node groups in the cluster."""
+def _others(eks: Any, cluster: str, group: Any, stack: str) -> list[str]:
+    """Names of the groups of the stack that take this one's place, or had it: they have the same Name, or none."""
     pages = eks.get_paginator("list_nodegroups").paginate(clusterName=cluster)
-    names = [other for page in pages for other in page["nodegroups"] if other != name]
+    names = [other for page in pages for other in page["nodegroups"] if other != group["nodegroupName"]]
     groups = [
         eks.describe_nodegroup(clusterName=cluster, nodegroupName=other)["nodegroup"] for other in names
     ]
-    return [group["nodegroupName"] for group in groups if group.get("tags", {}).get(STACK_TAG) == stack]
+    place = (stack, group.get("tags", {}).get("Name"))
+    return [
+        other["nodegroupName"]
+        for other in groups
+        if (other.get("tags", {}).get(STACK_TAG), other.get("tags", {}).get("Name")) == place
+    ]
 
 
 class ActiveNodeGroup(pulumi.dynamic.Resource, module="ekshybrid", name="ActiveNodeGroup"):

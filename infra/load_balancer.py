@@ -89,12 +89,13 @@ class LoadBalancer(pulumi.ComponentResource):
             ),
         )
         self._listeners(name, balancer, forward, shape.certificate_arn)
-        aws.autoscaling.Attachment(
-            "managed",
-            autoscaling_group_name=args.managed.auto_scaling_group,
-            lb_target_group_arn=managed.arn,
-            opts=self._child,
-        )
+        for group, auto_scaling_group in args.managed.auto_scaling_groups.items():
+            aws.autoscaling.Attachment(
+                group,
+                autoscaling_group_name=auto_scaling_group,
+                lb_target_group_arn=managed.arn,
+                opts=self._child,
+            )
         for node, address in args.hybrid.addresses.items():
             self._hybrid_target(hybrid, node, address, shape.node_port)
         scheme = "https" if shape.certificate_arn else "http"

@@ -1,13 +1,14 @@
-"""The managed node group, in the cluster's own VPC.
+"""The managed node groups, in the cluster's own VPC.
 
 It must come after Calico's objects: a node group without a CNI never becomes Ready and fails after 15 to 30
-minutes. The node group is a plain aws.eks.NodeGroup rather than pulumi_eks's component, because a `depends_on`
+minutes. A node group is a plain aws.eks.NodeGroup rather than pulumi_eks's component, because a `depends_on`
 a plain resource also orders deletion, and its inputs can be seen in a plan.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -17,74 +18,114 @@ from infra.account import Account
 from infra.active_node_group import ActiveNodeGroup
 from infra.cluster import HybridCluster
 from infra.iam import MANAGED_NODE_POLICIES, ec2_trust
+from infra.instances import Architecture
 from infra.networks import Networks
-from infra.shapes import ManagedNodesShape
+from infra.shapes import Ami, ManagedNodesShape
 
-_AMI_TYPES = {"arm64": "AL2023_ARM_64_STANDARD", "amd64": "AL2023_x86_64_STANDARD"}
+# AL2 images ended 2025-11-26. https://docs.aws.amazon.com/eks/latest/APIReference/API_Nodegroup.html
+_AMI_TYPES: dict[tuple[Ami, Architecture], str] = {
+    ("standard", "arm64"): "AL2023_ARM_64_STANDARD",
+    ("standard", "amd64"): "AL2023_x86_64_STANDARD",
+    ("nvidia", "arm64"): "AL2023_ARM_64_NVIDIA",
+    ("nvidia", "amd64"): "AL2023_x86_64_NVIDIA",
+    ("neuron", "amd64"): "AL2023_x86_64_NEURON",
+}
+_EFFECTS = {
+    "NoSchedule": "NO_SCHEDULE",
+    "PreferNoSchedule": "PREFER_NO_SCHEDULE",
+    "NoExecute": "NO_EXECUTE",
+}
 _TAGGED = ("instance", "volume", "network-interface")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManagedNodesArgs:
-    """Where the nodes live and what they look like; `calico` is the network that must be there before them."""
+    """Where the nodes live and what they look like, group by group; `calico` must be there before them."""
 
     account: Account
     networks: Networks
     cluster: HybridCluster
     calico: pulumi.Resource
-    nodes: ManagedNodesShape
+    groups: Sequence[ManagedNodesShape]
 
 
 class ManagedNodes(pulumi.ComponentResource):
-    """AL2023 nodes with an encrypted gp3 disk and IMDSv2, without SSH."""
+    """AL2023 nodes with an encrypted gp3 disk and IMDSv2, without SSH.
+
+    `node_group` is the first group, on which CoreDNS and Calico's controllers find room; `node_groups` are all. `names`
+    and `auto_scaling_groups` have one for each, in the order of the settings; the sizes are those of all together.
+    """
 
     def __init__(self, name: str, args: ManagedNodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:managed_nodes:ManagedNodes", name, {}, opts)
         self._args = args
-        nodes = args.nodes
         self._child = pulumi.ResourceOptions(parent=self)
+        self._template_versions: dict[str, pulumi.Output[str]] = {}
         role, policies = self._role()
-        template = self._launch_template(name)
-        self.node_group = aws.eks.NodeGroup(
+        # The names of the first group's resources are those of a time when there was one.
+        full_names = [f"{name}-{group.name}" if group.name else name for group in args.groups]
+        self.node_groups = [
+            self._node_group(full_name, group, role, policies)
+            for full_name, group in zip(full_names, args.groups, strict=True)
+        ]
+        self.node_group = self.node_groups[0]
+        self.desired = sum(group.desired for group in args.groups)
+        self.min, self.max = (
+            sum(sizes) for sizes in zip(*((g.min, g.max) for g in args.groups), strict=True)
+        )
+        self.taints: Sequence[str] = [taint for group in args.groups for taint in group.taints]
+        self.names = [group.node_group_name for group in self.node_groups]
+        self.auto_scaling_groups = {
+            full_name: self._auto_scaling_group(full_name, group)
+            for full_name, group in zip(full_names, self.node_groups, strict=True)
+        }
+        self.register_outputs({"name": self.names[0]})
+
+    def _node_group(
+        self, name: str, group: ManagedNodesShape, role: aws.iam.Role, policies: Sequence[pulumi.Resource]
+    ) -> aws.eks.NodeGroup:
+        args = self._args
+        template = self._launch_template(name, group)
+        self._template_versions[name] = template.latest_version.apply(str)
+        return aws.eks.NodeGroup(
             name,
             cluster_name=args.cluster.name,
             node_role_arn=role.arn,
             subnet_ids=args.networks.vpc.private_subnet_ids,
-            # AL2 images ended 2025-11-26.
-            ami_type=_AMI_TYPES[nodes.architecture],
+            ami_type=_AMI_TYPES[group.ami, group.architecture],
             # Named, so that a change of the setting upgrades the nodes after the control plane.
             version=args.cluster.kubernetes_version,
-            instance_types=list(nodes.instance_types),
-            capacity_type="SPOT" if nodes.spot else "ON_DEMAND",
+            instance_types=list(group.instance_types),
+            capacity_type="SPOT" if group.spot else "ON_DEMAND",
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=nodes.min, max_size=nodes.max, desired_size=nodes.desired
+                min_size=group.min, max_size=group.max, desired_size=group.desired
             ),
             update_config=aws.eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
+            labels=dict(group.labels) or None,
+            taints=[_taint(text) for text in group.taints] or None,
             launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
-                id=template.id, version=template.latest_version.apply(str)
+                id=template.id, version=self._template_versions[name]
             ),
-            tags=args.account.tags,
+            # By its Name the one that takes its place is known: see active_node_group.py.
+            tags=args.account.named(name) if group.name else args.account.tags,
             opts=pulumi.ResourceOptions.merge(
                 self._child,
                 pulumi.ResourceOptions(depends_on=[*policies, args.calico, *args.networks.vpc.egress]),
             ),
         )
-        self.desired, self.min, self.max = nodes.desired, nodes.min, nodes.max
-        self.name = self.node_group.node_group_name
+
+    def _auto_scaling_group(self, name: str, group: aws.eks.NodeGroup) -> pulumi.Output[str]:
         active = ActiveNodeGroup(
             name,
-            account=args.account,
-            group_id=self.node_group.id,
-            urn=self.node_group.urn,
-            version=args.cluster.kubernetes_version,
-            template_version=template.latest_version.apply(str),
+            account=self._args.account,
+            group_id=group.id,
+            urn=group.urn,
+            version=self._args.cluster.kubernetes_version,
+            template_version=self._template_versions[name],
             opts=self._child,
         )
         # After that: a group that failed has no auto-scaling group.
-        self.auto_scaling_group: pulumi.Output[str] = active.id.apply(
-            lambda _: self.node_group.resources[0].autoscaling_groups[0].name
-        )
-        self.register_outputs({"name": self.name})
+        return active.id.apply(lambda _: group.resources[0].autoscaling_groups[0].name)
 
     def _role(self) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
         account = self._args.account
@@ -105,7 +146,7 @@ class ManagedNodes(pulumi.ComponentResource):
             for policy in MANAGED_NODE_POLICIES
         ]
 
-    def _launch_template(self, name: str) -> aws.ec2.LaunchTemplate:
+    def _launch_template(self, name: str, group: ManagedNodesShape) -> aws.ec2.LaunchTemplate:
         args = self._args
         return aws.ec2.LaunchTemplate(
             name,
@@ -118,7 +159,7 @@ class ManagedNodes(pulumi.ComponentResource):
                     ebs=aws.ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
                         encrypted="true",
                         volume_type="gp3",
-                        volume_size=args.nodes.disk_gib,
+                        volume_size=group.disk_gib,
                         delete_on_termination="true",
                     ),
                 )
@@ -137,3 +178,10 @@ class ManagedNodes(pulumi.ComponentResource):
             tags=args.account.tags,
             opts=self._child,
         )
+
+
+def _taint(text: str) -> aws.eks.NodeGroupTaintArgs:
+    """A taint as EKS takes it."""
+    pair, _, effect = text.rpartition(":")
+    key, _, value = pair.partition("=")
+    return aws.eks.NodeGroupTaintArgs(key=key, value=value, effect=_EFFECTS[effect])

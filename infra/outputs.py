@@ -45,18 +45,20 @@ def _outputs(args: OutputsArgs) -> dict[str, Any]:
     command = args.cluster.name.apply(
         lambda name: update_kubeconfig(account.region, name, account.identity.profile, account.identity.roles)
     )
+    groups = [
+        {"name": name, "autoScalingGroup": behind}
+        for name, behind in zip(args.managed.names, args.managed.auto_scaling_groups.values(), strict=True)
+    ]
     shown: dict[str, Any] = {
         "clusterName": args.cluster.name,
         "updateKubeconfig": command,
         **args.balancer.outputs,
-        "managedNodeGroup": {
-            "name": args.managed.name,
-            "autoScalingGroup": args.managed.auto_scaling_group,
-        },
+        "managedNodeGroup": groups[0],
         "hybridNodes": args.hybrid.outputs,
     }
     return {
         **shown,
+        **({"moreManagedNodeGroups": groups[1:]} if groups[1:] else {}),
         **_joins(args.hybrid),
         "kubeconfig": args.cluster.kubeconfig,
         **_interface(args),

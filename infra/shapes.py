@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from infra.credentials import Identity
 from infra.instances import Architecture
+
+# A kind of EKS's images of Amazon Linux 2023: those with drivers for GPUs and for AWS's own accelerators.
+Ami = Literal["standard", "nvidia", "neuron"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +95,15 @@ class ControlPlaneShape:
 
 @dataclass(frozen=True, kw_only=True)
 class ManagedNodesShape:
-    """The managed node group. `instance_types` are of one architecture; EKS takes the first that is to be had."""
+    """A managed node group. `instance_types` are of one architecture; EKS takes the first that is to be had.
 
+    The first group of a stack has no `name`. `taints` are KEY=VALUE:EFFECT, as the kubelet takes them.
+    """
+
+    name: str
+    ami: Ami
+    labels: Mapping[str, str]
+    taints: Sequence[str]
     instance_types: Sequence[str]
     architecture: Architecture
     min: int

@@ -22,13 +22,14 @@ class HybridSide(Protocol):
 
 
 class ManagedSide(Protocol):
-    """The managed nodes: how many are wanted, and what makes them."""
+    """The managed nodes: how many are wanted, and what makes them. `taints` are those of all groups."""
 
     desired: int
+    taints: Sequence[str]
 
     @property
-    def node_group(self) -> pulumi.Resource:
-        """The node group: it is there when its nodes are."""
+    def node_groups(self) -> Sequence[pulumi.Resource]:
+        """The node groups: one is there when its nodes are."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Where images come from: a registry of one's own (`imageRegistry`) in place of the public ones. No other file knows.
+"""Where images come from: a registry of one's own (`imageRegistry`) in place of the public ones; no component knows.
 
 The host of an image is replaced, its path and tag stay: quay.io/calico/node:v3.32.1 is REGISTRY/calico/node:v3.32.1.
 """
@@ -19,10 +19,9 @@ def images(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, part in value.items():
             if key in _LISTS and isinstance(part, list):
-                yield from (
-                    container["image"] for container in part if isinstance(container.get("image"), str)
-                )
-            yield from images(part)
+                yield from (image for container in part if (image := _image(container)))
+            else:
+                yield from images(part)
     elif isinstance(value, list):
         for part in value:
             yield from images(part)
@@ -45,9 +44,14 @@ def moved(value: Any, registry: str) -> Any:
     return [moved(part, registry) for part in value] if isinstance(value, list) else value
 
 
-def _container(container: Any, registry: str) -> Any:
+def _image(container: Any) -> str | None:
     image = container.get("image") if isinstance(container, Mapping) else None
-    return {**container, "image": mirrored(image, registry)} if isinstance(image, str) else container
+    return image if isinstance(image, str) else None
+
+
+def _container(container: Any, registry: str) -> Any:
+    image = _image(container)
+    return {**container, "image": mirrored(image, registry)} if image else container
 
 
 def from_registry(registry: str | None) -> list[pulumi.ResourceTransformation]:

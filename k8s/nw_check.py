@@ -70,9 +70,9 @@ class NwCheck(pulumi.ComponentResource):
         )
         managed = Deployment(
             CHECK_MANAGED,
-            **managed_deployment(args.managed.desired),
+            **managed_deployment(args.managed.desired, args.managed.taints),
             opts=children.after(
-                self, args.cluster, [namespace, args.managed.node_group], nodes_may_boot=True
+                self, args.cluster, [namespace, *args.managed.node_groups], nodes_may_boot=True
             ),
         )
         self.hybrid: pulumi.Resource = Deployment(
@@ -93,7 +93,7 @@ class NwCheck(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def managed_deployment(node_count: int) -> dict[str, Any]:
+def managed_deployment(node_count: int, taints: Sequence[str] = ()) -> dict[str, Any]:
     """Return `metadata` and `spec` of nw-check-managed, for `node_count` managed nodes.
 
     The node group is complete before its pods come, so maxSkew 1 alone gives each node one. There is no minDomains:
@@ -104,6 +104,7 @@ def managed_deployment(node_count: int) -> dict[str, Any]:
         replicas=node_count,
         node=_MANAGED_NODE,
         spread=workloads.spread_over_hosts(CHECK_MANAGED),
+        taints=taints,
     )
 
 

@@ -85,7 +85,7 @@ def _other_partition(settings: Settings) -> Iterator[str]:
 
 
 def _too_many_nodes(settings: Settings) -> Iterator[str]:
-    managed, hybrid = settings.managed_nodes.max, len(settings.hybrid_nodes)
+    managed, hybrid = settings.most_managed_nodes, len(settings.hybrid_nodes)
     if managed + hybrid > _NODES_WITHOUT_TYPHA:
         yield (
             f"managedNodes.max {managed} and {hybrid} hybrid nodes make {managed + hybrid} nodes."

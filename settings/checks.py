@@ -230,17 +230,20 @@ def _nodeadm_digests_fit(settings: Settings) -> Iterator[Problem]:
 
 
 def _group_size_is_in_order(settings: Settings) -> Iterator[Problem]:
-    nodes = settings.managed_nodes
-    if nodes.min > nodes.max:
-        yield _size_problem("max", nodes.max, f"is below managedNodes.min {nodes.min}", nodes.min)
-    elif nodes.desired < nodes.min:
-        yield _size_problem("desired", nodes.desired, f"is below managedNodes.min {nodes.min}", nodes.min)
-    elif nodes.desired > nodes.max:
-        yield _size_problem("desired", nodes.desired, f"is above managedNodes.max {nodes.max}", nodes.max)
+    for path, nodes in settings.node_groups.items():
+        if nodes.min > nodes.max:
+            yield _size_problem(f"{path}.max", nodes.max, f"is below {path}.min {nodes.min}", nodes.min)
+        elif nodes.desired < nodes.min:
+            yield _size_problem(
+                f"{path}.desired", nodes.desired, f"is below {path}.min {nodes.min}", nodes.min
+            )
+        elif nodes.desired > nodes.max:
+            yield _size_problem(
+                f"{path}.desired", nodes.desired, f"is above {path}.max {nodes.max}", nodes.max
+            )
 
 
-def _size_problem(name: str, seen: int, wrong: str, fix: int) -> Problem:
-    path = f"managedNodes.{name}"
+def _size_problem(path: str, seen: int, wrong: str, fix: int) -> Problem:
     return Problem(
         path=path,
         seen=seen,
@@ -248,6 +251,46 @@ def _size_problem(name: str, seen: int, wrong: str, fix: int) -> Problem:
         advice="Keep min <= desired <= max",
         command=set_command(path, fix),
     )
+
+
+def _groups_differ(settings: Settings) -> Iterator[Problem]:
+    names = [group.name for group in settings.more_managed_nodes]
+    free = (name for number in count(1) if (name := f"pool-{number}") not in names)
+    for index, name in enumerate(names):
+        if names.index(name) < index:
+            path = f"moreManagedNodes[{index}].name"
+            yield Problem(
+                path=path,
+                seen=name,
+                wrong=f"is the name of moreManagedNodes[{names.index(name)}] too",
+                advice="Give each group its own name",
+                command=set_command(path, next(free)),
+            )
+
+
+def _images_are_built(settings: Settings) -> Iterator[Problem]:
+    for path, group in settings.node_groups.items():
+        if group.ami == "neuron" and group.architecture == "arm64":
+            yield Problem(
+                path=f"{path}.ami",
+                seen=group.ami,
+                wrong=f"is for amd64, and {path}.instanceType {group.instance_types[0]} is arm64",
+                advice="AWS builds it for inf and trn instances",
+                command=remove_command(f"{path}.ami"),
+            )
+
+
+def _the_first_group_lets_pods_in(settings: Settings) -> Iterator[Problem]:
+    for index, taint in enumerate(settings.managed_nodes.taints):
+        if not taint.endswith(":PreferNoSchedule"):
+            path = f"managedNodes.taints[{index}]"
+            yield Problem(
+                path=path,
+                seen=taint,
+                wrong="would keep CoreDNS, Calico's controllers and metrics-server out, which run on this group",
+                advice="Put nodes with such a taint into a group of moreManagedNodes",
+                command=remove_command(path),
+            )
 
 
 def _names_differ(settings: Settings) -> Iterator[Problem]:
@@ -280,8 +323,16 @@ def _labels_fit_the_user_data(settings: Settings) -> Iterator[Problem]:
             )
 
 
+def _largest(settings: Settings) -> str:
+    return (
+        "managedNodes.max with that of moreManagedNodes"
+        if settings.more_managed_nodes
+        else "managedNodes.max"
+    )
+
+
 def _every_node_gets_pod_addresses(settings: Settings) -> Iterator[Problem]:
-    managed, hybrid = settings.managed_nodes.max, len(settings.hybrid_nodes)
+    managed, hybrid = settings.most_managed_nodes, len(settings.hybrid_nodes)
     nodes, blocks = managed + hybrid, addressing.pod_blocks(settings.pod_cidr)
     if nodes > blocks:
         # A /16 has 1024 blocks, and each bit less of prefix twice as many.
@@ -289,7 +340,7 @@ def _every_node_gets_pod_addresses(settings: Settings) -> Iterator[Problem]:
         yield Problem(
             path="podCidr",
             seen=settings.pod_cidr,
-            wrong=f"has {blocks} blocks of /26 for {nodes} nodes (managedNodes.max {managed} and {hybrid} hybrid)",
+            wrong=f"has {blocks} blocks of /26 for {nodes} nodes ({_largest(settings)} {managed} and {hybrid} hybrid)",
             advice="Each node needs a block; choose a larger range",
             command=set_command("podCidr", _room(settings, "podCidr", prefix)),
         )
@@ -298,14 +349,18 @@ def _every_node_gets_pod_addresses(settings: Settings) -> Iterator[Problem]:
 def _managed_nodes_get_addresses(settings: Settings) -> Iterator[Problem]:
     _, private = addressing.subnet_layout(settings.vpc_cidr, settings.availability_zones)
     room = sum(addressing.usable_addresses(each) - _CONTROL_PLANE_ADDRESSES for each in private)
-    if settings.managed_nodes.max > room:
+    if settings.most_managed_nodes > room:
+        more = settings.most_managed_nodes - settings.managed_nodes.max
         yield Problem(
             path="managedNodes.max",
             seen=settings.managed_nodes.max,
-            wrong=f"nodes do not fit the private subnets of vpcCidr {settings.vpc_cidr}, which hold {room}"
+            wrong=f"nodes{f' and {more} of moreManagedNodes' if more else ''} do not fit the private subnets of"
+            f" vpcCidr {settings.vpc_cidr}, which hold {room}"
             f" beside {_CONTROL_PLANE_ADDRESSES} addresses each for the control plane",
             advice="Choose fewer nodes or a larger VPC",
-            command=set_command("managedNodes.max", room),
+            command=set_command("managedNodes.max", room - more)
+            if room > more
+            else remove_command("moreManagedNodes"),
         )
 
 
@@ -470,14 +525,17 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
     (("nodeadmVersion", "nodeadmSha256", "hybridNodes"), _nodeadm_digests_fit),
     (("aws:assumeRoles",), _a_role_from_a_role_lasts_an_hour),
-    (("webhookPorts", "sampleNodePort"), _webhook_ports_are_free),
+    (("webhookPorts", "sampleNodePort", "sampleApp"), _webhook_ports_are_free),
     (("albCertificateArn", "aws:region", "aws:allowedAccountIds"), _certificate_is_of_this_stack),
     (("albCertificateArn", "albAllowedCidrs"), _clients_fit_the_group),
-    (("managedNodes",), _group_size_is_in_order),
+    (("managedNodes", "moreManagedNodes"), _group_size_is_in_order),
+    (("managedNodes", "moreManagedNodes"), _images_are_built),
+    (("managedNodes",), _the_first_group_lets_pods_in),
+    (("moreManagedNodes",), _groups_differ),
     (("hybridNodes",), _names_differ),
     (("hybridNodes",), _labels_fit_the_user_data),
-    (("podCidr", "managedNodes", "hybridNodes"), _every_node_gets_pod_addresses),
-    (("vpcCidr", "availabilityZones", "managedNodes"), _managed_nodes_get_addresses),
+    (("podCidr", "managedNodes", "moreManagedNodes", "hybridNodes"), _every_node_gets_pod_addresses),
+    (("vpcCidr", "availabilityZones", "managedNodes", "moreManagedNodes"), _managed_nodes_get_addresses),
     (("onPremVpcCidr", "hybridNodes", "site"), _hybrid_nodes_get_addresses),
     ((*_RANGES, "site"), _site_overlaps_nothing),
     (("site",), _one_way_leads_to_the_site),

@@ -5,7 +5,7 @@ the two equal. What concerns two settings at once is in `settings.checks`. A fie
 the sentence "VALUE is not ..."; a text at the top has none, because Pulumi passes nothing but text there.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -73,7 +73,7 @@ class _Model(BaseModel):
 
 
 class ManagedNodes(_Model):
-    """The managed node group in the EKS VPC. `instance_types` are of one architecture."""
+    """A managed node group in the EKS VPC. `instance_types` are of one architecture."""
 
     instance_types: InstanceTypes = Field(
         ("t4g.medium",),
@@ -87,11 +87,33 @@ class ManagedNodes(_Model):
     desired: Whole = Field(2, ge=1, le=450, description="a number of nodes from 1 to 450")
     spot: bool = Field(False, description="true or false")
     disk_gib: _Disk = Field(30, alias="diskGiB")
+    ami: Annotated[shapes.Ami, one_of(get_args(shapes.Ami), example="standard")] = Field(
+        "standard", description="standard, nvidia or neuron"
+    )
+    labels: Labels = Field(
+        {}, description="a map of labels", examples=["batch"], json_schema_extra={"part": ".pool"}
+    )
+    taints: Annotated[tuple[Taint, ...], unique] = Field(
+        (), description="a list of taints", examples=[EXAMPLE_TAINT], json_schema_extra={"part": "[0]"}
+    )
 
     @property
     def architecture(self) -> instances.Architecture:
         """The architecture that all the instance types have."""
         return instances.architecture(self.instance_types[0])
+
+
+class MoreManagedNodes(ManagedNodes):
+    """One more group, beside `managedNodes`, with a name of its own."""
+
+    name: Annotated[
+        str,
+        matching(
+            r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?",
+            what="a name of at most 20 characters (a-z, 0-9, - inside) that starts with a letter",
+            example="pool-{number}",
+        ),
+    ] = Field(description="a name for the group", examples=["pool-{number}"])
 
 
 class Site(_Model):
@@ -385,6 +407,12 @@ class Settings(_Model):
         examples=["t4g.medium"],
         json_schema_extra={"part": ".instanceType"},
     )
+    more_managed_nodes: Annotated[tuple[MoreManagedNodes, ...], structured] = Field(
+        (),
+        description="a list of managed node groups",
+        examples=["pool-1"],
+        json_schema_extra={"part": "[0].name"},
+    )
     hybrid_nodes: Annotated[
         tuple[HybridNode, ...],
         structured,
@@ -621,18 +649,35 @@ class Settings(_Model):
         )
 
     @property
-    def managed_group(self) -> shapes.ManagedNodesShape:
-        """The managed nodes."""
-        nodes = self.managed_nodes
-        return shapes.ManagedNodesShape(
-            instance_types=nodes.instance_types,
-            architecture=nodes.architecture,
-            min=nodes.min,
-            max=nodes.max,
-            desired=nodes.desired,
-            spot=nodes.spot,
-            disk_gib=nodes.disk_gib,
+    def node_groups(self) -> dict[str, ManagedNodes]:
+        """The managed node groups by the path of their settings, managedNodes first."""
+        more = {f"moreManagedNodes[{index}]": group for index, group in enumerate(self.more_managed_nodes)}
+        return {"managedNodes": self.managed_nodes, **more}
+
+    @property
+    def managed_groups(self) -> tuple[shapes.ManagedNodesShape, ...]:
+        """The managed nodes, group by group."""
+        return tuple(
+            shapes.ManagedNodesShape(
+                name=group.name if isinstance(group, MoreManagedNodes) else "",
+                ami=group.ami,
+                labels=group.labels,
+                taints=group.taints,
+                instance_types=group.instance_types,
+                architecture=group.architecture,
+                min=group.min,
+                max=group.max,
+                desired=group.desired,
+                spot=group.spot,
+                disk_gib=group.disk_gib,
+            )
+            for group in self.node_groups.values()
         )
+
+    @property
+    def most_managed_nodes(self) -> int:
+        """How many managed nodes there may be, in all groups together."""
+        return sum(group.max for group in self.node_groups.values())
 
     @property
     def hybrid_specs(self) -> tuple[shapes.HybridNodeSpec, ...]:

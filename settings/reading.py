@@ -14,7 +14,16 @@ from pydantic_core import ErrorDetails
 from infra.changes import DEFAULTED
 from settings.checks import problems_between
 from settings.credentials import unsupported_credentials
-from settings.model import AssumeRole, DefaultTags, HybridNode, ManagedNodes, NodeadmSha256, Settings, Site
+from settings.model import (
+    AssumeRole,
+    DefaultTags,
+    HybridNode,
+    ManagedNodes,
+    MoreManagedNodes,
+    NodeadmSha256,
+    Settings,
+    Site,
+)
 from settings.problems import (
     Problem,
     SettingsError,
@@ -36,6 +45,7 @@ _ANY_REGION: Final = {"aws:region": "ap-northeast-1"}
 
 _INNER_MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "managedNodes": ManagedNodes,
+    "moreManagedNodes": MoreManagedNodes,
     "hybridNodes": HybridNode,
     "nodeadmSha256": NodeadmSha256,
     "site": Site,

@@ -80,7 +80,7 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
     )
     for group in number.groups:
         machines["|".join(group.types), f"managed{' spot' * group.spot}"] += group.desired
-        disks[_template_disk(recording)] += group.desired
+        disks[group.disk_gib] += group.desired
     for type_ in dict.fromkeys(name for name, _ in machines):
         of_type = {kind: count for (name, kind), count in machines.items() if name == type_}
         kinds = ", ".join(f"{count} {kind}" for kind, count in of_type.items())
@@ -93,11 +93,6 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
         sizes = ", ".join(f"{_counted(count, 'disk')} of {size} GiB" for size, count in sorted(disks.items()))
         price = sum(count * size for size, count in disks.items()) * PRICES["disk"] / _HOURS_A_MONTH
         yield Billed("EBS gp3", sizes, "GiB-month", price)
-
-
-def _template_disk(recording: Recording) -> int:
-    (template,) = recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")
-    return template.inputs["blockDeviceMappings"][0]["ebs"]["volumeSize"]
 
 
 def _network(recording: Recording) -> Iterator[Billed]:

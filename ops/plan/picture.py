@@ -59,8 +59,9 @@ def _without(pattern: str, template: str) -> str:
 
 def _texts(recording: Recording, report: FlowReport, closed: Sequence[str]) -> dict[str, str]:
     checks, cluster = recording.stack_outputs["opsOnly"], recording.one("eks:index:Cluster").inputs
-    group = recording.one("aws:eks/nodeGroup:NodeGroup").inputs
-    sizes, architecture = group["scalingConfig"], "arm64" if "ARM" in group["amiType"] else "amd64"
+    groups = [r.inputs for r in recording.of_type("aws:eks/nodeGroup:NodeGroup")]
+    sizes = {key: sum(g["scalingConfig"][f"{key}Size"] for g in groups) for key in ("desired", "min", "max")}
+    architectures = sorted({"arm64" if "ARM" in group["amiType"] else "amd64" for group in groups})
     webhooks = sorted({str(row.flow.port) for row in report.rows if row.flow.number == "5b"})
     gateway = next((name for key, name in LINKS.values() if checks.get(key)), "your")
     words = {"checks": checks, "gateway": gateway, "ranges": _some(checks["remoteNodeNetworks"])}
@@ -77,8 +78,10 @@ def _texts(recording: Recording, report: FlowReport, closed: Sequence[str]) -> d
         **(_listener_texts(recording) if "nodePort" in checks else {}),
         "node_calls": f"logs, exec{', webhooks' * bool(webhooks)}, tcp {' '.join(['10250', *webhooks])}",
         "control_plane": f"Kubernetes {cluster['version']}, control plane {cluster['name']}",
-        "managed": f"{sizes['desiredSize']} nodes ({sizes['minSize']} to {sizes['maxSize']}), AL2023 {architecture}"
-        f"{', spot' * (group['capacityType'] == 'SPOT')}, {', '.join(group['instanceTypes'])}",
+        "managed": f"{sizes['desired']} nodes ({sizes['min']} to {sizes['max']})"
+        f"{f' in {len(groups)} groups' * (len(groups) > 1)}, AL2023 {' and '.join(architectures)}"
+        f"{', spot' * any(group['capacityType'] == 'SPOT' for group in groups)}, "
+        + ", ".join(dict.fromkeys(type_ for group in groups for type_ in group["instanceTypes"])),
         "host_network": ", ".join(f"{name} on the network of its node" for name in on_nodes),
         **{key: str(checks[key]) for key in ("vpcCidr", "podCidr", "serviceCidr")},
     }

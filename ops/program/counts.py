@@ -31,6 +31,7 @@ class NodeGroup:
     desired: int
     most: int
     spot: bool
+    disk_gib: int
 
 
 def counts(recording: Recording) -> Counts:
@@ -41,7 +42,7 @@ def counts(recording: Recording) -> Counts:
     zones = {subnet.id: subnet.inputs["availabilityZone"] for subnet in subnets}
     return Counts(
         hybrid=Counter(instance.inputs["instanceType"] for instance in instances),
-        groups=tuple(map(_group, recording.of_type("aws:eks/nodeGroup:NodeGroup"))),
+        groups=tuple(_group(recording, group) for group in recording.of_type("aws:eks/nodeGroup:NodeGroup")),
         addresses=len(recording.of_type("aws:ec2/eip:Eip")),
         vpcs=len(recording.of_type("aws:ec2/vpc:Vpc")),
         nat_gateways=Counter(zones[gateway.inputs["subnetId"]] for gateway in gateways),
@@ -55,11 +56,14 @@ def add_ons(recording: Recording) -> list[str]:
     return [*agents, *(add_on.inputs["addonName"] for add_on in recording.of_type("aws:eks/addon:Addon"))]
 
 
-def _group(group: Resource) -> NodeGroup:
+def _group(recording: Recording, group: Resource) -> NodeGroup:
+    templates = {each.id: each for each in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")}
+    disk = templates[group.inputs["launchTemplate"]["id"]].inputs["blockDeviceMappings"][0]["ebs"]
     sizes = group.inputs["scalingConfig"]
     return NodeGroup(
         types=tuple(group.inputs["instanceTypes"]),
         desired=sizes["desiredSize"],
         most=sizes["maxSize"],
         spot=group.inputs.get("capacityType") == "SPOT",
+        disk_gib=disk["volumeSize"],
     )

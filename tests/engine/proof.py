@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from settings.model import AssumeRole, DefaultTags, NodeadmSha256, Settings, Site
+from settings.model import AssumeRole, DefaultTags, MoreManagedNodes, NodeadmSha256, Settings, Site
 from tests.engine.harness import PROFILE
 
 Effect = Literal["Refused", "In place", "New before old", "Upgrade"]
@@ -61,6 +61,10 @@ def _of_a_site(test: str, file: str = "engine/test_own_site.py") -> Row:
     return Row(effect="In place", shown_by=f"{file}::{test}")
 
 
+def _of_groups(effect: Effect, test: str) -> Row:
+    return Row(effect=effect, shown_by=f"engine/test_node_groups.py::{test}")
+
+
 _JOIN_ONLY = _of_a_site("test_what_only_the_join_reads_changes_nothing_that_exists", "infra/test_site.py")
 _SHAPES_A_NODE = Row(
     effect="New before old",
@@ -93,6 +97,10 @@ ROWS: dict[str, Row] = {
     "managedNodes.desired": _SIZE,
     "managedNodes.spot": _NEW_GROUP,
     "managedNodes.diskGiB": Row(effect="In place", step="adjusted_back", of=(TEMPLATE, "managed")),
+    "managedNodes.ami": _of_groups("New before old", "test_another_image_is_a_new_group"),
+    "managedNodes.labels": _of_groups("In place", "test_labels_and_taints_change_in_place"),
+    "managedNodes.taints": _of_groups("In place", "test_labels_and_taints_change_in_place"),
+    "moreManagedNodes": _of_groups("In place", "test_a_group_comes_and_goes_beside_the_others"),
     "hybridNodes": Row(effect="In place", step="grown", of=(INSTANCE, "hybrid-2."), kind="Create"),
     "hybridNodes[].name": _new_machine("resized", ""),
     "hybridNodes[].instanceType": _new_machine("resized", "hybrid-1."),
@@ -173,8 +181,9 @@ def settings() -> list[str]:
     return sorted([*_names(Settings, ""), "the AWS account"], key=str.lower)
 
 
-# Maps of one kind of value, and lists that are one value: their parts do not change by themselves.
-_WHOLE = {NodeadmSha256, DefaultTags, AssumeRole}
+# Maps of one kind of value, and lists that are one value: their parts do not change by themselves. The parts of
+# moreManagedNodes are those of managedNodes.
+_WHOLE = {NodeadmSha256, DefaultTags, AssumeRole, MoreManagedNodes}
 
 
 def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ ASKED = {
 FAILED = [{"code": "NodeCreationFailure", "message": "Instances failed to join", "resourceIds": ["i-1"]}]
 
 
-def group(name, status, *, issues=(), stack=STACK, version="1.35", template="2"):
+def group(name, status, *, issues=(), stack=STACK, version="1.35", template="2", place=None):
     return {
         "nodegroup": {
             "nodegroupName": name,
@@ -32,7 +32,7 @@ def group(name, status, *, issues=(), stack=STACK, version="1.35", template="2")
             "version": version,
             "launchTemplate": {"version": template},
             "health": {"issues": list(issues)},
-            "tags": {"eks-hybrid-calico:stack": stack},
+            "tags": {"eks-hybrid-calico:stack": stack, **({"Name": place} if place else {})},
         }
     }
 
@@ -90,6 +90,16 @@ def test_a_degraded_group_stops_it_only_while_there_is_one_to_fall_back_on(eks, 
     eks.add_response("list_nodegroups", {"nodegroups": ["managed-new", *others]}, {"clusterName": "it"})
     for name, stack in others.items():
         described(eks, name, "ACTIVE", stack=stack)
+    assert bool(refusal()) is stops
+
+
+@pytest.mark.parametrize(("place", "stops"), [("managed-gpu", True), ("managed-batch", False), (None, False)])
+def test_a_group_that_stays_beside_it_is_nothing_to_fall_back_on(eks, place, stops):
+    described(eks, "managed-new", "DEGRADED", issues=FAILED, place="managed-gpu")
+    eks.add_response(
+        "list_nodegroups", {"nodegroups": ["managed-new", "managed-other"]}, {"clusterName": "it"}
+    )
+    described(eks, "managed-other", "ACTIVE", place=place)
     assert bool(refusal()) is stops
 
 

@@ -416,3 +416,57 @@ def test_labels_taints_and_zones_that_kubernetes_would_refuse_are_refused_with_a
     assert "hybridNodes[0]" in text
     assert "pulumi config" in text
     assert advised(hybridNodes=[{**NODE, **part}])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"moreManagedNodes": [{"name": "a", "min": 3, "max": 2}]},
+            (
+                "moreManagedNodes[0].max 2 is below moreManagedNodes[0].min 3. Keep min <= desired <= max,"
+                " e.g. pulumi config set --path 'moreManagedNodes[0].max' 3"
+            ),
+        ),
+        (
+            {"moreManagedNodes": [{"name": "a"}, {"name": "a"}]},
+            (
+                "moreManagedNodes[1].name a is the name of moreManagedNodes[0] too. Give each group its own name,"
+                " e.g. pulumi config set --path 'moreManagedNodes[1].name' pool-1"
+            ),
+        ),
+        (
+            {"managedNodes": {"taints": ["gpu=yes:NoSchedule"]}},
+            (
+                "managedNodes.taints[0] gpu=yes:NoSchedule would keep CoreDNS, Calico's controllers and metrics-server"
+                " out, which run on this group. Put nodes with such a taint into a group of moreManagedNodes,"
+                " e.g. pulumi config rm --path 'managedNodes.taints[0]'"
+            ),
+        ),
+        (
+            {"moreManagedNodes": [{"name": "inf", "ami": "neuron"}]},
+            (
+                "moreManagedNodes[0].ami neuron is for amd64, and moreManagedNodes[0].instanceType t4g.medium is arm64."
+                " AWS builds it for inf and trn instances, e.g. pulumi config rm --path 'moreManagedNodes[0].ami'"
+            ),
+        ),
+        (
+            {"vpcCidr": "10.10.0.0/24", "moreManagedNodes": [{"name": "a", "max": 40}]},
+            (
+                "managedNodes.max 3 nodes and 40 of moreManagedNodes do not fit the private subnets of vpcCidr"
+                " 10.10.0.0/24, which hold 22 beside 16 addresses each for the control plane. Choose fewer nodes or a"
+                " larger VPC, e.g. pulumi config rm moreManagedNodes"
+            ),
+        ),
+    ],
+    ids=["sizes", "names", "taints", "image", "addresses"],
+)
+def test_groups_that_cannot_be_are_rejected_and_the_advice_mends_them(problems, advised, given, message):
+    assert problems(**given) == [f"eks-hybrid-calico:{message}"]
+    assert advised(**given)
+
+
+def test_a_group_has_the_defaults_of_the_first_one_and_a_name(parse):
+    (group,) = parse(moreManagedNodes=[{"name": "gpu", "taints": ["gpu:NoExecute"]}]).more_managed_nodes
+    assert (group.name, group.instance_types, group.max, group.ami) == ("gpu", ("t4g.medium",), 3, "standard")
+    assert group.taints == ("gpu:NoExecute",)

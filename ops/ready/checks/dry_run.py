@@ -59,8 +59,9 @@ def run_requests(recording: Recording, default_tags: Mapping[str, str]) -> dict[
             inputs["rootBlockDevice"],
             {"instance": {**default_tags, **inputs["tags"]}},
         )
-    templates = recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")
-    for group, template in zip(recording.of_type("aws:eks/nodeGroup:NodeGroup")[:1], templates, strict=False):
+    templates = {each.id: each for each in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")}
+    for group in recording.of_type("aws:eks/nodeGroup:NodeGroup")[:1]:
+        template = templates[group.inputs["launchTemplate"]["id"]]
         requests["managed"] = _request(
             group.inputs["instanceTypes"][0],
             template.inputs["metadataOptions"],
