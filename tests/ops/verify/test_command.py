@@ -52,7 +52,7 @@ def test_a_healthy_deployment_ends_with_0(ops: Ops) -> None:
     done = ops("--strict")
 
     assert done.exit_code == 0, done.output
-    assert "40 passed" in done.stdout
+    assert "41 passed" in done.stdout
 
 
 def test_a_failed_check_ends_with_1(ops: Ops, world: Any) -> None:
