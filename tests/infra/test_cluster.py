@@ -160,6 +160,7 @@ def test_hybrid_nodes_may_do_what_nodeadm_and_ssm_need_and_no_more(dev):
             "Action": ["eks:DescribeCluster", "eks:ListAccessEntries"],
             "Resource": CLUSTER_ARN,
         },
+        {"Effect": "Allow", "Action": "eks-auth:AssumeRoleForPodIdentity", "Resource": CLUSTER_ARN},
         {"Effect": "Allow", "Action": "ssm:DescribeInstanceInformation", "Resource": "*"},
         {
             "Effect": "Allow",
@@ -245,7 +246,8 @@ def test_the_add_ons_have_the_versions_that_belong_to_the_clusters(record):
         asked = [args for token, args in recording.invokes if token.endswith(":getAddonVersion")]
         # AWS's defaults, not the newest: those change in a stack that nobody has changed.
         assert sorted(asked, key=lambda args: args["addonName"]) == [
-            {"addonName": name, "kubernetesVersion": version} for name in ("coredns", "kube-proxy")
+            {"addonName": name, "kubernetesVersion": version}
+            for name in ("coredns", "eks-pod-identity-agent", "kube-proxy")
         ]
 
 

@@ -123,6 +123,8 @@ def test_the_outputs_say_where_everything_is(dev):
         "kubernetesVersion",
         "managedNodeGroup",
         "nodeSecurityGroupId",
+        "oidcIssuer",
+        "oidcProviderArn",
         "opsOnly",
         "privateSubnetIds",
         "readme",
