@@ -51,11 +51,16 @@ def test_only_what_a_pod_runs_is_an_image():
 
 
 @pytest.mark.parametrize("registry", ["", REGISTRY])
-def test_the_commands_copy_every_image_to_where_the_nodes_look_for_it(config, record, registry, monkeypatch):
+def test_the_commands_copy_every_image_to_where_the_nodes_look_for_it(config, record, registry):
     raw = config()
-    monkeypatch.setenv("CALICO_MANIFEST", raw["eks-hybrid-calico:calicoManifest"])
-    sha256 = raw["eks-hybrid-calico:calicoManifestSha256"]
-    options = [f"--config=calicoManifestSha256={sha256}", f"--config=imageRegistry={registry}"]
+    options = [
+        f"--config={name}={value}"
+        for name, value in (
+            ("calicoManifest", raw["eks-hybrid-calico:calicoManifest"]),
+            ("calicoManifestSha256", raw["eks-hybrid-calico:calicoManifestSha256"]),
+            ("imageRegistry", registry),
+        )
+    ]
     done = CliRunner().invoke(app, ["plan", "--stack", "dev", "--images", *options])
     assert done.exit_code == 0, done.output
     commands = [line.split() for line in done.stdout.splitlines() if not line.startswith("#")]

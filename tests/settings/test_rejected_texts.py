@@ -143,7 +143,7 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
             {"size": 3},
             (
                 "managedNodes.size is not a setting of managedNodes. Valid are instanceType, min, max, desired, spot,"
-                " diskGiB. Remove it, e.g. pulumi config rm --path managedNodes.size"
+                " diskGiB, ami, labels, taints. Remove it, e.g. pulumi config rm --path managedNodes.size"
             ),
         ),
         (
@@ -152,7 +152,8 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
             (
                 'managedNodes["spot.price"] is not a setting of managedNodes. Valid are instanceType,'
                 " min, max, desired,"
-                " spot, diskGiB. Remove it, e.g. pulumi config rm --path 'managedNodes[\"spot.price\"]'"
+                " spot, diskGiB, ami, labels, taints. Remove it,"
+                " e.g. pulumi config rm --path 'managedNodes[\"spot.price\"]'"
             ),
         ),
         (

@@ -49,6 +49,7 @@ def test_lists_have_entries_of_the_same_types(schema, model):
     lists = {name: each["items"]["type"] for name, each in schema.items() if each["type"] == "array"}
     assert lists == {name: _type_of(model[name]["items"]) for name in lists}
     assert set(lists) == {
+        "moreManagedNodes",
         "hybridNodes",
         "clusterAdmins",
         "apiAllowedCidrs",

@@ -365,7 +365,7 @@ def test_the_schema_check_would_notice_a_mistake(tmp_path: Path) -> None:
 def test_the_generation_of_a_node_is_an_identity() -> None:
     # Resources are named with it: when this value changes, the next `pulumi up` replaces EVERY hybrid node of
     # every stack. Editing join.sh does that, on purpose. Put the new value here once you mean it.
-    assert cloud_config.generation(EXAMPLE, instance_type="t4g.medium", disk_gib=30) == "4fa9b32e"
+    assert cloud_config.generation(EXAMPLE, instance_type="t4g.medium", disk_gib=30) == "f4207a21"
 
 
 @pytest.mark.parametrize("field", list(EXAMPLE.__dataclass_fields__))

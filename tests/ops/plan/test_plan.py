@@ -117,7 +117,7 @@ def test_what_a_person_decides_on_fits_one_screen_and_starts_with_the_verdict(sh
         "can reach ALB tcp 80 from 0.0.0.0/0; API endpoint tcp 443 from 0.0.0.0/0 (as the settings say)",
         "warnings 2, below",
         "Warning: eks-hybrid-calico:albAllowedCidrs[0]",
-        "HybridCluster eks 8 Kubernetes 1.36",
+        "HybridCluster eks 10 Kubernetes 1.36",
         "HybridNodes hybrid 8 2 x t4g.medium",
         "EC2 t4g.medium 2 hybrid, 2 managed hour",
         "albUrl http://",
