@@ -22,7 +22,7 @@ class Account:
     """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's.
 
     `caller_arn` is who runs it; `zones` are as many as the settings ask for; `default_tags` are those of
-    `aws:defaultTags`.
+    `aws:defaultTags`, `permissions_boundary` the policy that every role is made with.
     """
 
     partition: str
@@ -33,6 +33,7 @@ class Account:
     zones: tuple[str, ...]
     tags: Mapping[str, str]
     default_tags: Mapping[str, str]
+    permissions_boundary: str | None
 
     @property
     def region(self) -> str:
@@ -81,6 +82,7 @@ def look_up(asked: AccountShape) -> Account:
         zones=enough_zones(seen.names, wanted=asked.zones, region=asked.identity.region),
         tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
         default_tags=asked.default_tags,
+        permissions_boundary=asked.permissions_boundary,
     )
 
 

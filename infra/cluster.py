@@ -1,7 +1,7 @@
 """The EKS cluster: a control plane that knows its remote nodes and never gets aws-node.
 
-pulumi_eks has no argument for remote node networks (pulumi-eks issue 1512), so a transform adds them to the
-aws:eks/cluster:Cluster that the library makes inside. Nothing outside this file knows.
+pulumi_eks has no argument for remote node networks (pulumi-eks issue 1512), nor for a permissions boundary of the role
+that it makes: transforms add them to the resources inside. Nothing outside this file knows.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ class HybridCluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(
                 child,
                 pulumi.ResourceOptions(
-                    transforms=[remote_node_networks(site.node_cidrs)],
+                    transforms=[
+                        remote_node_networks(site.node_cidrs),
+                        *([limited_by(policy)] if (policy := account.permissions_boundary) else []),
+                    ],
                     # So the group is also deleted after the cluster inside: children go before their component.
                     depends_on=[log_group],
                 ),
@@ -201,6 +204,7 @@ class HybridCluster(pulumi.ComponentResource):
             "hybrid-node",
             assume_role_policy=json.dumps(hybrid_node_trust(**here)),
             description="Taken by hybrid nodes through Systems Manager",
+            permissions_boundary=account.permissions_boundary,
             tags=account.tags,
             opts=child,
         )
@@ -234,6 +238,19 @@ def remote_node_networks(cidrs: Sequence[str]) -> Transform:
         return pulumi.ResourceTransformResult(
             props={**args.props, "remoteNetworkConfig": {"remoteNodeNetworks": {"cidrs": list(cidrs)}}},
             opts=args.opts,
+        )
+
+    return transform
+
+
+def limited_by(policy_arn: str) -> Transform:
+    """A transform that gives every role it meets a permissions boundary."""
+
+    def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+        if args.type_ != "aws:iam/role:Role":
+            return None
+        return pulumi.ResourceTransformResult(
+            props={**args.props, "permissionsBoundary": policy_arn}, opts=args.opts
         )
 
     return transform

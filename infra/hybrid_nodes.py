@@ -205,8 +205,10 @@ class HybridNode(pulumi.ComponentResource):
                 volume_type="gp3",
                 volume_size=node.disk_gib,
                 delete_on_termination=True,
-                tags=tags,
             ),
+            # The tags of root_block_device come after the start (terraform-provider-aws, ec2_instance.go); a policy
+            # that demands tags looks at RunInstances, which has these.
+            volume_tags=tags,
             user_data=pulumi.Output.secret(user_data),
             # An activation admits one machine, so a new activation means a new machine.
             user_data_replace_on_change=True,

@@ -133,6 +133,7 @@ class ManagedNodes(pulumi.ComponentResource):
             "managed-node",
             assume_role_policy=json.dumps(ec2_trust(dns_suffix=account.dns_suffix)),
             description="Taken by managed nodes",
+            permissions_boundary=account.permissions_boundary,
             tags=account.tags,
             opts=self._child,
         )

@@ -21,11 +21,13 @@ class AccountShape:
     """Where the stack is built and who signs in.
 
     `zones` is how many availability zones the control plane is in; `default_tags` are those of `aws:defaultTags`.
+    `permissions_boundary` is the ARN of a policy that limits every role, None where there is none.
     """
 
     identity: Identity
     zones: int
     default_tags: Mapping[str, str]
+    permissions_boundary: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -120,8 +120,7 @@ def _certificate_is_of_this_stack(settings: Settings) -> Iterator[Problem]:
     if arn is None:
         return
     _, partition, _, region, account, _ = arn.split(":")
-    of_region = next((name for start, name in _PARTITIONS.items() if settings.region.startswith(start)), None)
-    wanted = of_region or ("aws" if partition in _PARTITIONS.values() else partition)
+    wanted = _partition(settings.region, partition)
     fits = not allowed or account in allowed
     example = (
         f"arn:{wanted}:acm:{settings.region}:{account if fits else allowed[0]}:{EXAMPLE_CERTIFICATE_NAME}"
@@ -143,6 +142,37 @@ def _certificate_is_of_this_stack(settings: Settings) -> Iterator[Problem]:
             advice=f"Set one of aws acm list-certificates --region {settings.region}, or make one there",
             command=set_command("albCertificateArn", example),
         )
+
+
+def _boundary_is_of_this_stack(settings: Settings) -> Iterator[Problem]:
+    """A role takes a policy of its own account, or one that AWS keeps."""
+    arn, allowed = settings.permissions_boundary_arn, settings.allowed_account_ids
+    if arn is None:
+        return
+    _, partition, _, _, account, name = arn.split(":", 5)
+    wanted = _partition(settings.region, partition)
+    fits = account == "aws" or not allowed or account in allowed
+    if partition != wanted:
+        wrong = f"is of the partition {partition}, and aws:region {settings.region} is in {wanted}"
+    elif not fits:
+        wrong = f"is of account {account}, which is not one of aws:allowedAccountIds {', '.join(allowed)}"
+    else:
+        return
+    yield Problem(
+        path="permissionsBoundaryArn",
+        seen=arn,
+        wrong=f"{wrong}, and a role takes a policy of its own account only",
+        advice="Set one of aws iam list-policies --scope Local",
+        command=set_command(
+            "permissionsBoundaryArn", f"arn:{wanted}:iam::{account if fits else allowed[0]}:{name}"
+        ),
+    )
+
+
+def _partition(region: str, given: str) -> str:
+    """Name the partition of a region: what its name says, else the given one where that can be."""
+    of_region = next((name for start, name in _PARTITIONS.items() if region.startswith(start)), None)
+    return of_region or ("aws" if given in _PARTITIONS.values() else given)
 
 
 def _clients_fit_the_group(settings: Settings) -> Iterator[Problem]:
@@ -528,6 +558,7 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("webhookPorts", "sampleNodePort", "sampleApp"), _webhook_ports_are_free),
     (("albCertificateArn", "aws:region", "aws:allowedAccountIds"), _certificate_is_of_this_stack),
     (("albCertificateArn", "albAllowedCidrs"), _clients_fit_the_group),
+    (("permissionsBoundaryArn", "aws:region", "aws:allowedAccountIds"), _boundary_is_of_this_stack),
     (("managedNodes", "moreManagedNodes"), _group_size_is_in_order),
     (("managedNodes", "moreManagedNodes"), _images_are_built),
     (("managedNodes",), _the_first_group_lets_pods_in),

@@ -15,6 +15,7 @@ from infra.credentials import SESSION_NAME, Identity
 from infra.systems import DEFAULT_SYSTEM, SYSTEMS
 from settings.values import (
     EVERYWHERE,
+    EXAMPLE_BOUNDARY,
     EXAMPLE_CERTIFICATE,
     EXAMPLE_HOST,
     EXAMPLE_PROXY,
@@ -459,6 +460,19 @@ class Settings(_Model):
         examples=[EXAMPLE_ROLE],
         json_schema_extra={"part": "[0]"},
     )
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html: a policy of one's own or AWS's.
+    permissions_boundary_arn: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+",
+                what="the ARN of an IAM policy",
+                example=EXAMPLE_BOUNDARY,
+            ),
+        ]
+        | None,
+        optional,
+    ] = None
     # EKS takes 40 ranges; the program adds the addresses of the two NAT gateways.
     # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
     api_allowed_cidrs: Annotated[
@@ -596,6 +610,7 @@ class Settings(_Model):
             identity=Identity(region=self.region, profile=self.profile, roles=self.roles),
             zones=self.availability_zones,
             default_tags=self.default_tags.tags,
+            permissions_boundary=self.permissions_boundary_arn,
         )
 
     @property

@@ -45,6 +45,7 @@ EXAMPLE_CERTIFICATE: Final = f"arn:aws:acm:ap-northeast-1:123456789012:{EXAMPLE_
 EXAMPLE_HOST: Final = "app.example.com"
 EXAMPLE_REGISTRY: Final = "registry.example.internal/mirror"
 EXAMPLE_ROLE: Final = "arn:aws:iam::123456789012:role/deployer"
+EXAMPLE_BOUNDARY: Final = "arn:aws:iam::123456789012:policy/boundary"
 EXAMPLE_PROXY: Final = "http://proxy.example.internal:3128"
 
 # A node's name is the value of a label (63 characters), and resources add "-" and eight digits to it.

@@ -10,6 +10,7 @@ from ops.program.counts import Counts, add_ons, counts
 from ops.program.recorder import Recording
 
 _LISTENER = "aws:lb/listener:Listener"
+_ROLE = "aws:iam/role:Role"
 _FIXED_SETTINGS = "pulumi-python:dynamic/ekshybrid:FixedSettings"
 _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
@@ -19,7 +20,8 @@ class Wanted:
     """What is asked for. `images` are SSM parameters.
 
     `told` is what fixed-settings is told, and `unset` what of it is this release's choice. `admins` counts the entries
-    of `clusterAdmins`. `certificate` is an ARN and `host` the name that it must have; empty where there is none.
+    of `clusterAdmins`. `certificate` is an ARN and `host` the name that it must have, `permissions_boundary` an ARN;
+    empty where there is none.
     """
 
     region: str
@@ -38,6 +40,7 @@ class Wanted:
     certificate: str
     host: str
     metrics_server: bool
+    permissions_boundary: str
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -81,6 +84,9 @@ def wanted(recording: Recording) -> Wanted:
         ),
         host=outputs["albUrl"].partition("://")[2] if "albDnsName" in outputs else "",
         metrics_server=any(each.name == "metrics-server" for each in recording.of_type(_DEPLOYMENT)),
+        permissions_boundary=next(
+            (arn for each in recording.of_type(_ROLE) if (arn := each.inputs.get("permissionsBoundary"))), ""
+        ),
     )
 
 

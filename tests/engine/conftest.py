@@ -19,6 +19,7 @@ import pytest
 from tests.engine.harness import PROFILE, Stack, Step
 from tests.engine.hybrid_apis import HybridApis
 from tests.engine.standin.cloud import CALLER
+from tests.engine.standin.refusals import POLICY
 from tests.manifest import small_manifest
 
 FIRST = {"name": "hybrid-1", "os": "ubuntu-24.04"}
@@ -32,6 +33,7 @@ CERTIFICATE, OTHER_CERTIFICATE = (
 COLLEAGUE, PIPELINE, SUCCESSOR = (
     f"arn:aws:iam::123456789012:{name}" for name in ("role/colleague", "role/ci/pipeline", "user/successor")
 )
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 CLIENTS, OTHER_CLIENTS = "198.51.100.0/24", "203.0.113.0/24"
 
 # Of all states of a run there are some hundred MiB.
@@ -235,6 +237,7 @@ def insisted(rig: Rig, refused: Step) -> Step:
 def adjusted(rig: Rig, insisted: Step) -> Step:
     """`pulumi up` after many settings were changed, none of which replaces a machine."""
     assert insisted.run.code != 0
+    rig.stack.there_is(POLICY, BOUNDARY)
     rig.stack.configure(
         albAllowedCidrs=[CLIENTS, OTHER_CLIENTS],
         albCertificateArn=CERTIFICATE,
@@ -242,6 +245,7 @@ def adjusted(rig: Rig, insisted: Step) -> Step:
         apiAllowedCidrs=[CLIENTS],
         clusterAdmins=[COLLEAGUE, PIPELINE],
         controlPlaneLogs=["audit", "api"],
+        permissionsBoundaryArn=BOUNDARY,
         podMtu=1400,
         managedNodes={"min": 2, "desired": 3, "max": 4},
         metricsServer=False,
@@ -260,6 +264,7 @@ def adjusted_back(rig: Rig, adjusted: Step) -> Step:
         albCertificateArn=OTHER_CERTIFICATE,
         clusterAdmins=[PIPELINE, SUCCESSOR],
         controlPlaneLogs=[],
+        permissionsBoundaryArn="",
         managedNodes={"diskGiB": 40},
         metricsServer=True,
         supportType="STANDARD",

@@ -26,6 +26,7 @@ INSTANCE = "aws:ec2/instance:Instance"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 LISTENER = "aws:lb/listener:Listener"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+ROLE = "aws:iam/role:Role"
 MACHINES = (CLUSTER, NODE_GROUP, INSTANCE)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "changes.md"
 
@@ -130,6 +131,7 @@ ROWS: dict[str, Row] = {
         of=("aws:eks/accessPolicyAssociation:AccessPolicyAssociation", "admin-"),
         kind="Create",
     ),
+    "permissionsBoundaryArn": Row(effect="In place", step="adjusted", of=(ROLE, "eks-eksRole-role")),
     "apiAllowedCidrs": Row(effect="In place", step="adjusted", of=(CLUSTER, "")),
     "imageRegistry": Row(
         effect="In place",

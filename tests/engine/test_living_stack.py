@@ -3,9 +3,9 @@
 import pytest
 
 from infra.changes import FIXED
-from tests.engine.conftest import CERTIFICATE, CLIENTS, OTHER_CERTIFICATE, OTHER_CLIENTS
+from tests.engine.conftest import BOUNDARY, CERTIFICATE, CLIENTS, OTHER_CERTIFICATE, OTHER_CLIENTS
 from tests.engine.harness import PROJECT
-from tests.engine.proof import CLUSTER, INGRESS, LISTENER, MACHINES, NODE_GROUP, ROWS
+from tests.engine.proof import CLUSTER, INGRESS, LISTENER, MACHINES, NODE_GROUP, ROLE, ROWS
 from tests.engine.standin.cloud import CALLER
 from tests.engine.standin.world import ACCESS_ENTRY
 
@@ -113,6 +113,17 @@ def test_another_certificate_is_taken_in_place(adjusted_back):
     https = adjusted_back.one("Update", LISTENER)
     assert (https.name, https.details["inputs"]["certificateArn"]) == ("alb-https", OTHER_CERTIFICATE)
     assert adjusted_back.of("Create", LISTENER) == adjusted_back.of("Delete", LISTENER) == []
+
+
+def test_every_role_gets_the_permissions_boundary_and_loses_it_in_place(adjusted, adjusted_back):
+    def boundaries(step):
+        return {
+            call.name: call.details["inputs"].get("permissionsBoundary") for call in step.of("Update", ROLE)
+        }
+
+    names = ("eks-eksRole-role", "hybrid-node", "managed-node")
+    assert boundaries(adjusted) == dict.fromkeys(names, BOUNDARY)
+    assert boundaries(adjusted_back) == dict.fromkeys(names)
 
 
 def test_without_a_certificate_port_80_answers_by_itself_before_port_443_goes(regrouped):

@@ -36,6 +36,7 @@ def test_what_a_launch_template_launches_gets_the_default_tags_too_and_ours_win(
         zones=("a", "b"),
         tags={"eks-hybrid-calico:stack": "p/s"},
         default_tags={"Owner": "me", "Name": "theirs"},
+        permissions_boundary=None,
     )
     assert account.launched("node") == {"Owner": "me", "Name": "node", "eks-hybrid-calico:stack": "p/s"}
 

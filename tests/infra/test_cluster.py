@@ -10,7 +10,7 @@ from pulumi.runtime.proto import callback_pb2, resource_pb2
 from pulumi.runtime.rpc import deserialize_properties, serialize_properties
 
 from infra import iam
-from infra.cluster import remote_node_networks
+from infra.cluster import limited_by, remote_node_networks
 from infra.core_dns import configuration
 from infra.credentials import with_identity
 
@@ -61,6 +61,19 @@ def test_the_transform_declares_the_on_premises_network_and_no_pod_network():
 
 def test_the_transform_leaves_everything_else_alone():
     assert remote_node_networks(["10.90.0.0/16"])(arguments("aws:eks/addon:Addon")) is None
+
+
+def test_every_role_gets_the_permissions_boundary_the_librarys_own_by_a_transform(record, dev):
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    recording = record(permissionsBoundaryArn=boundary)
+    roles = {each.name: each.inputs.get("permissionsBoundary") for each in recording.of_type(ROLE)}
+    assert roles == {"managed-node": boundary, "hybrid-node": boundary}
+    assert recording.one("eks:index:Cluster").options.transforms == 2
+    result = limited_by(boundary)(arguments(ROLE))
+    assert result is not None
+    assert result.props == {"name": "x", "permissionsBoundary": boundary}
+    assert limited_by(boundary)(arguments()) is None
+    assert not any("permissionsBoundary" in each.inputs for each in dev.of_type(ROLE))
 
 
 def test_the_transform_survives_the_wire():

@@ -389,6 +389,20 @@ def _may_make_service_roles(context: Context) -> bool | None:
     return all(each["EvalDecision"] == "allowed" for each in found["EvaluationResults"])
 
 
+@asked("account.boundary", "the permissions boundary exists")
+def boundary(context: Context, findings: Findings) -> str | Outcome:
+    arn = context.wanted.permissions_boundary
+    if not arn:
+        return skipped("the settings name none")
+    if context.ask("iam", "get_policy", missing=("NoSuchEntity",), PolicyArn=arn) is None:
+        findings.fail(
+            f"there is no policy {arn}",
+            why="permissionsBoundaryArn names it, and IAM makes no role with a boundary that is not there",
+            fix="pulumi config set permissionsBoundaryArn ARN; aws iam list-policies --scope Local lists yours",
+        )
+    return f"{arn} is there"
+
+
 @asked("account.images", "the region has the images")
 def images(context: Context, findings: Findings) -> str:
     for name in context.wanted.images:

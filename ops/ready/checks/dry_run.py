@@ -47,8 +47,8 @@ def run_requests(recording: Recording, default_tags: Mapping[str, str]) -> dict[
     """Write the RunInstances requests of the first hybrid and of the first managed machine, by kind, without an image.
 
     Policies of organizations look at what a request carries (IMDSv2, encryption, tags), so each carries what AWS is
-    sent for that machine. The provider tags an instance's root volume after the start, and so not in the request;
-    a launch template's request names every kind that it tags.
+    sent for that machine: the provider tags an instance and its volumes in the request, and has no way to tag its
+    network interface there; a launch template's request names every kind that it tags.
     """
     requests: dict[str, dict[str, Any]] = {}
     for instance in recording.of_type("aws:ec2/instance:Instance")[:1]:
@@ -57,7 +57,10 @@ def run_requests(recording: Recording, default_tags: Mapping[str, str]) -> dict[
             inputs["instanceType"],
             inputs["metadataOptions"],
             inputs["rootBlockDevice"],
-            {"instance": {**default_tags, **inputs["tags"]}},
+            {
+                "instance": {**default_tags, **inputs["tags"]},
+                "volume": {**default_tags, **inputs["volumeTags"]},
+            },
         )
     templates = {each.id: each for each in recording.of_type("aws:ec2/launchTemplate:LaunchTemplate")}
     for group in recording.of_type("aws:eks/nodeGroup:NodeGroup")[:1]:

@@ -24,6 +24,7 @@ _GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 _GROUP = "aws:ec2/securityGroup:SecurityGroup"
 _LISTENER = "aws:lb/listener:Listener"
 _NAT = "aws:ec2/natGateway:NatGateway"
+POLICY = "aws:iam/policy:Policy"
 _SUBNET = "aws:ec2/subnet:Subnet"
 _VPC = "aws:ec2/vpc:Vpc"
 _RULES = (
@@ -396,6 +397,12 @@ def _rule(token: str) -> Callable[[World, Thing | None, dict[str, Any]], Iterato
     return check
 
 
+def _role(world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
+    boundary = inputs.get("permissionsBoundary")
+    if boundary and world.get(POLICY, boundary) is None:
+        yield f"NoSuchEntity: Scope ARN: {boundary} does not exist or is not attachable."
+
+
 def _activation(_world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
     """The API's code for it could not be found; the limits are in its reference (CreateActivation, ExpirationDate)."""
     if date := inputs.get("expirationDate"):
@@ -417,6 +424,7 @@ _CHECKS: dict[str, Callable[[World, Thing | None, dict[str, Any]], Iterator[str 
     "aws:ec2/route:Route": gateways.route,
     "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": _peering,
     "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation": gateways.propagation,
+    "aws:iam/role:Role": _role,
     "aws:ssm/activation:Activation": _activation,
     gateways.TRANSIT_ATTACHMENT: gateways.transit_attachment,
     gateways.VPN_ATTACHMENT: gateways.vpn_attachment,

@@ -68,6 +68,7 @@ ANSWERS: dict[str, Any] = {
             "CreateDate": NOW,
         }
     },
+    "iam get_policy": {"Policy": {"Arn": "arn:aws:iam::123456789012:policy/boundary"}},
     "iam simulate_principal_policy": {
         "EvaluationResults": [{"EvalActionName": "iam:CreateServiceLinkedRole", "EvalDecision": "allowed"}]
     },

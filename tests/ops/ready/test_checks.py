@@ -25,6 +25,7 @@ TAG = {"Key": STACK_TAG, "Value": "eks-hybrid-calico/dev"}
 OWN_VPCS = [{"VpcId": "vpc-1", "Tags": [TAG]}]
 FAILED = Ran(exit_code=1, stdout="", stderr="error: it does not work\n")
 CLUSTER = {"cluster": {"name": "eks-hybrid", "tags": {}}}
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1"
 X86 = [
     {
@@ -197,6 +198,18 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
         },
         Status.FAIL,
         "aws iam create-service-linked-role --aws-service-name eks.amazonaws.com",
+    ),
+    (
+        "account.boundary",
+        {"settings": {"permissionsBoundaryArn": BOUNDARY}, "iam__get_policy": None},
+        Status.FAIL,
+        f"there is no policy {BOUNDARY}",
+    ),
+    (
+        "account.boundary",
+        {"settings": {"permissionsBoundaryArn": BOUNDARY}},
+        Status.OK,
+        f"{BOUNDARY} is there",
     ),
     (
         "account.images",

@@ -13,13 +13,14 @@ COST = {"Key": "cost-center", "Value": "42"}
 
 
 def meets_the_policy(request: dict[str, Any]) -> bool:
-    """The three rules of an organization: IMDSv2, encrypted disks, a tag."""
+    """The three rules of an organization: IMDSv2, encrypted disks, a tag on machines and disks."""
     options = request.get("MetadataOptions", {})
     return (
         options.get("HttpTokens") == "required"
         and options.get("HttpPutResponseHopLimit") == 1
         and all(disk["Ebs"].get("Encrypted") for disk in request.get("BlockDeviceMappings", [{"Ebs": {}}]))
-        and any(COST in tagged["Tags"] for tagged in request.get("TagSpecifications", []))
+        and {"instance", "volume"}
+        <= {each["ResourceType"] for each in request.get("TagSpecifications", []) if COST in each["Tags"]}
     )
 
 
@@ -55,8 +56,8 @@ def test_a_policy_that_allows_the_stack_allows_the_dry_run(sent):
         for tagged in request["TagSpecifications"]:
             assert STACK in tagged["Tags"]
             assert COST in tagged["Tags"]
-    # The provider tags the disk of an instance after its start.
-    assert [each["ResourceType"] for each in hybrid["TagSpecifications"]] == ["instance"]
+    # The provider has no way to tag the interface of an instance when it starts it.
+    assert [each["ResourceType"] for each in hybrid["TagSpecifications"]] == ["instance", "volume"]
     assert [each["ResourceType"] for each in managed["TagSpecifications"]] == [
         "instance",
         "volume",
