@@ -21,8 +21,8 @@ _FEWEST_ZONES = 2
 class Account:
     """The facts that ARNs and subnets are made of, and the tag that marks everything as this stack's.
 
-    `caller_arn` is who runs it; `zones` are as many as the settings ask for; `default_tags` are those of
-    `aws:defaultTags`, `permissions_boundary` the policy that every role is made with.
+    `caller_arn` is who runs it; `zones` are as many as the settings ask for, of `zones_with_eks`; `default_tags` are
+    those of `aws:defaultTags`, `permissions_boundary` the policy that every role is made with.
     """
 
     partition: str
@@ -31,6 +31,7 @@ class Account:
     caller_arn: str
     identity: Identity
     zones: tuple[str, ...]
+    zones_with_eks: tuple[str, ...]
     tags: Mapping[str, str]
     default_tags: Mapping[str, str]
     permissions_boundary: str | None
@@ -80,6 +81,7 @@ def look_up(asked: AccountShape) -> Account:
         caller_arn=caller.arn,
         identity=asked.identity,
         zones=enough_zones(seen.names, wanted=asked.zones, region=asked.identity.region),
+        zones_with_eks=tuple(seen.names),
         tags={STACK_TAG: f"{pulumi.get_project()}/{pulumi.get_stack()}"},
         default_tags=asked.default_tags,
         permissions_boundary=asked.permissions_boundary,

@@ -43,6 +43,11 @@ FIXED: Final = MappingProxyType(
             why="the credentials in use (aws:profile, or the environment) belong to an account that has nothing of "
             "this stack",
         ),
+        "network": Fixed(
+            key="network",
+            since="networks",
+            why="a control plane and its load balancer never leave their VPC and their zones",
+        ),
         "vpcCidr": Fixed(
             key="vpcCidr",
             since="networks",
@@ -227,10 +232,15 @@ def _numbers(version: str) -> list[int]:
 
 
 def _has_changed(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Compare what both know. Of a site only the kind is fixed; a site of one's own has no VPC on premises."""
+    """Compare what both know: of a site the kind only, and ranges only of VPCs that the stack has."""
     if key == "site":
         # A release that knew no site remembers the range of the VPC that plays one.
         return bool(old) and _is_own(old) != _is_own(new)
+    if key == "network":
+        # So does one that knew no VPC that exists.
+        return bool(old) and _place(old) != _place(new)
+    if key in ("vpcCidr", "availabilityZones") and _place(old):
+        return False
     if key == "onPremVpcCidr" and _is_own(old):
         return False
     return key in old and old[key] != new[key]
@@ -238,6 +248,20 @@ def _has_changed(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bo
 
 def _is_own(values: Mapping[str, Any]) -> bool:
     return bool(values.get("site", {}).get("nodeCidrs"))
+
+
+def _place(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the ids of a VPC that exists and of its subnets; nothing where the stack makes one."""
+    network = values.get("network") or {}
+    if not network.get("vpcId"):
+        return ()
+    subnets = [*network.get("privateSubnetIds", ()), *network.get("publicSubnetIds", ())]
+    return (network["vpcId"], *sorted(subnets))
+
+
+def _where(network: object) -> str:
+    place = _place({"network": network})
+    return f"{place[0]} ({', '.join(place[1:])})" if place else "the VPC of this stack"
 
 
 def _kind(site: Any) -> str:
@@ -258,6 +282,10 @@ def _fixed(key: str, old: object, new: object) -> Refusal:
         )
         change = f"site cannot change from {_kind(old)} to {_kind(new)}"
         keep = f"Keep it: {back}"
+    elif key == "network":
+        place = _place({"network": old})
+        keep = "Keep it: " + (f"name {_where(old)} again" if place else "pulumi config rm network")
+        change = f"network cannot change from {_where(old)} to {_where(new)}"
     else:
         again = f"Sign in to account {old} again"
         keep = again if key == "account_id" else f"Keep it: {_set(fixed.key, old)}"

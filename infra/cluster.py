@@ -72,7 +72,7 @@ class HybridCluster(pulumi.ComponentResource):
             endpoint_public_access=True,
             # With both endpoints on, the name resolves to public addresses outside the VPC all the same.
             endpoint_private_access=False,
-            public_access_cidrs=public_access(shape.allowed_cidrs, [vpc.nat_address, *site.nat_addresses]),
+            public_access_cidrs=public_access(shape.allowed_cidrs, [*vpc.egress_cidrs, *site.egress_cidrs]),
             authentication_mode=eks.AuthenticationMode.API,
             enabled_cluster_log_types=shape.log_types or None,
             # No aws-node, no self-managed kube-proxy, no self-managed CoreDNS. `use_default_vpc_cni` reads like
@@ -257,7 +257,7 @@ def limited_by(policy_arn: str) -> Transform:
 
 
 def public_access(
-    allowed: Sequence[str], nat_addresses: Sequence[pulumi.Output[str]]
+    allowed: Sequence[str], egress_cidrs: Sequence[pulumi.Input[str]]
 ) -> list[pulumi.Input[str]]:
     """Who may reach the public endpoint: the allow-list and, unless that is the world, the NAT gateways.
 
@@ -265,4 +265,4 @@ def public_access(
     """
     if "0.0.0.0/0" in allowed:
         return list(allowed)
-    return [*allowed, *(pulumi.Output.concat(address, "/32") for address in nat_addresses)]
+    return [*allowed, *egress_cidrs]

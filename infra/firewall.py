@@ -16,7 +16,7 @@ import pulumi_aws as aws
 
 from infra.account import Account
 from infra.flows import GROUPS, Place, Rule, flows, rules
-from infra.network import Vpc
+from infra.network import Network
 from infra.rule_limit import RuleLimit
 from infra.shapes import NetworksShape
 from infra.site import Site
@@ -36,7 +36,7 @@ class FirewallArgs:
     """The networks that it stands around; `shape` says what is opened beside the fixed flows."""
 
     account: Account
-    vpc: Vpc
+    vpc: Network
     site: Site
     shape: NetworksShape
 
@@ -98,12 +98,12 @@ class Firewall(pulumi.ComponentResource):
         self.load_balancer = self._groups.get("load-balancer")
         self.register_outputs({})
 
-    def _vpc(self, place: Place) -> Vpc | None:
+    def _vpc(self, place: Place) -> Network | None:
         if place == "load-balancer" and self._args.shape.alb is None:
             return None
         return self._args.site.vpc if place == "hybrid" else self._args.vpc
 
-    def _group(self, place: Place, vpc: Vpc) -> aws.ec2.SecurityGroup:
+    def _group(self, place: Place, vpc: Network) -> aws.ec2.SecurityGroup:
         return aws.ec2.SecurityGroup(
             place,
             vpc_id=vpc.id,

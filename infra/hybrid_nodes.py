@@ -18,7 +18,7 @@ import pulumi_aws as aws
 from infra.account import Account
 from infra.activation import new_activation
 from infra.cluster import HybridCluster
-from infra.network import Vpc
+from infra.network import Network
 from infra.networks import Networks
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
@@ -179,7 +179,7 @@ class HybridNode(pulumi.ComponentResource):
         full_name: str,
         args: HybridNodesArgs,
         node: HybridNodeSpec,
-        vpc: Vpc,
+        vpc: Network,
         image_id: pulumi.Input[str],
         join: JoinConfig,
         activation_code: pulumi.Output[str],

@@ -8,9 +8,10 @@ import pulumi
 
 from infra.account import Account
 from infra.firewall import Firewall, FirewallArgs
-from infra.network import Vpc, VpcArgs
+from infra.network import Network, Vpc, VpcArgs
 from infra.shapes import NetworksShape, OwnSite, PodNetwork
 from infra.site import Site, SiteArgs, build_site
+from infra.vpc_look_up import look_up_vpc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,20 +27,16 @@ class NetworksArgs:
 class Networks:
     """What is placed in the networks takes these; `pods` is the overlay, which lies over both and is Calico's."""
 
-    vpc: Vpc
+    vpc: Network
     site: Site
     firewall: Firewall
     pods: PodNetwork
 
 
 def build_networks(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Networks:
-    """Make the cluster's VPC, the site and what leads there, and the security groups of both."""
+    """Make the cluster's VPC or look it up, make the site and what leads there, and the security groups of both."""
     account, shape = args.account, args.shape
-    vpc = Vpc(
-        "eks",
-        VpcArgs(account=account, cidr=shape.vpc_cidr, zones=len(account.zones), load_balancers=True),
-        opts,
-    )
+    vpc = _cluster_network(args, opts)
     site = build_site(
         SiteArgs(
             account=account,
@@ -52,3 +49,21 @@ def build_networks(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Networks
     )
     firewall = Firewall("firewall", FirewallArgs(account=account, vpc=vpc, site=site, shape=shape), opts)
     return Networks(vpc=vpc, site=site, firewall=firewall, pods=shape.pods)
+
+
+def _cluster_network(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Network:
+    account, shape = args.account, args.shape
+    if shape.existing is None:
+        made = VpcArgs(account=account, cidr=shape.vpc_cidr, zones=len(account.zones), load_balancers=True)
+        return Vpc("eks", made, opts).network
+    site = args.own_site.node_cidrs
+    return look_up_vpc(
+        shape.existing,
+        account,
+        others={
+            "podCidr": [shape.pods.cidr],
+            "serviceCidr": [shape.service_cidr],
+            **({"site.nodeCidrs": site} if site else {"onPremVpcCidr": [shape.on_prem_vpc_cidr]}),
+        },
+        allowed_cidrs=shape.api_allowed_cidrs,
+    )

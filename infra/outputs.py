@@ -16,6 +16,7 @@ from infra.credentials import update_kubeconfig
 from infra.hybrid_nodes import HybridNodes
 from infra.load_balancer import LoadBalancer
 from infra.managed_nodes import ManagedNodes
+from infra.network import Network
 from infra.networks import Networks
 from infra.versions import RELEASE
 
@@ -115,7 +116,8 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         "profile": account.identity.profile or "",
         "roles": [dict(role) for role in account.identity.roles],
         "vpcId": args.networks.vpc.id,
-        "vpcCidr": args.networks.vpc.cidr,
+        "vpcCidr": ", ".join(args.networks.vpc.cidrs),
+        **_somebody_elses(args.networks.vpc),
         **args.networks.site.checks,
         "podCidr": args.networks.pods.cidr,
         "serviceCidr": args.cluster.service_cidr,
@@ -125,6 +127,11 @@ def _checks(args: OutputsArgs) -> dict[str, Any]:
         **args.balancer.checks,
         "managedNodes": {"min": args.managed.min, "max": args.managed.max},
     }
+
+
+def _somebody_elses(vpc: Network) -> dict[str, Any]:
+    """Which subnets of a VPC that was there before are the stack's to look at."""
+    return {} if vpc.made_here else {"subnetIds": [*vpc.private_subnet_ids, *vpc.public_subnet_ids]}
 
 
 def _machine(node: Mapping[str, Any]) -> str:

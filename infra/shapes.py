@@ -61,18 +61,31 @@ class AlbShape:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExistingVpc:
+    """A VPC that was there before the stack. `egress_cidrs` are public ranges that its machines are known by."""
+
+    vpc_id: str
+    private_subnet_ids: Sequence[str]
+    public_subnet_ids: Sequence[str]
+    egress_cidrs: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetworksShape:
     """The ranges of both networks and of what lies over them, and what the firewall opens beside the fixed flows.
 
-    `alb` is None where there is no sample app. `on_prem_vpc_cidr` counts where the stack plays the data centre.
-    `operating_systems` are those of the hybrid nodes, `webhook_ports` what the control plane calls on the nodes.
+    `alb` is None where there is no sample app. `vpc_cidr` counts where there is no `existing` VPC, `on_prem_vpc_cidr`
+    where the stack plays the data centre. `api_allowed_cidrs` may reach the API. `operating_systems` are those of the
+    hybrid nodes, `webhook_ports` what the control plane calls on the nodes.
     """
 
+    existing: ExistingVpc | None
     vpc_cidr: str
     on_prem_vpc_cidr: str
     pods: PodNetwork
     service_cidr: str
     alb: AlbShape | None
+    api_allowed_cidrs: Sequence[str]
     operating_systems: Sequence[str]
     webhook_ports: Sequence[int]
 

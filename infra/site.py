@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
-from infra.network import Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
+from infra.network import Network, Vpc, VpcArgs, VpcPeering, VpcPeeringArgs
 from infra.shapes import OwnSite
 from userdata.join_files import Proxy
 
@@ -23,15 +23,15 @@ class Site:
     """What the rest of the program knows of the place.
 
     `node_cidrs` are EKS's remote node networks, `machine_cidrs` the addresses that machines can have. `ready` is what
-    a machine needs before it starts; `nat_addresses` are the public addresses that the program knows its machines by;
+    a machine needs before it starts; `egress_cidrs` are the public ranges that the program knows its machines by;
     `vpc` is where instances are made, None where there are none. `checks` is what `ops verify` compares.
     """
 
     node_cidrs: tuple[str, ...]
     machine_cidrs: tuple[str, ...]
     ready: Sequence[pulumi.Resource] = ()
-    nat_addresses: Sequence[pulumi.Output[str]] = ()
-    vpc: Vpc | None = None
+    egress_cidrs: Sequence[pulumi.Input[str]] = ()
+    vpc: Network | None = None
     proxy: Proxy | None = None
     checks: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
 
@@ -44,7 +44,7 @@ class SiteArgs:
     """
 
     account: Account
-    vpc: Vpc
+    vpc: Network
     played_cidr: str
     overlay_cidrs: Sequence[str]
     own: OwnSite
@@ -56,15 +56,15 @@ def build_site(args: SiteArgs, opts: pulumi.ResourceOptions) -> Site:
 
 
 def _played(args: SiteArgs, opts: pulumi.ResourceOptions) -> Site:
-    on_prem = Vpc("on-prem", VpcArgs(account=args.account, cidr=args.played_cidr, zones=1), opts)
+    on_prem = Vpc("on-prem", VpcArgs(account=args.account, cidr=args.played_cidr, zones=1), opts).network
     peering = VpcPeering("peering", VpcPeeringArgs(account=args.account, vpc=args.vpc, on_prem=on_prem), opts)
     return Site(
-        node_cidrs=(on_prem.cidr,),
+        node_cidrs=on_prem.cidrs,
         machine_cidrs=on_prem.private_cidrs,
         ready=[*on_prem.egress, *peering.node_routes],
-        nat_addresses=[on_prem.nat_address],
+        egress_cidrs=on_prem.egress_cidrs,
         vpc=on_prem,
-        checks={"onPremVpcId": on_prem.id, "onPremVpcCidr": on_prem.cidr, "peeringId": peering.id},
+        checks={"onPremVpcId": on_prem.id, "onPremVpcCidr": args.played_cidr, "peeringId": peering.id},
     )
 
 
@@ -84,7 +84,7 @@ def _own(args: SiteArgs, opts: pulumi.ResourceOptions) -> Site:
     return Site(
         node_cidrs=tuple(own.node_cidrs),
         machine_cidrs=tuple(own.node_cidrs),
-        proxy=_proxy(own, [*own.node_cidrs, args.vpc.cidr, *args.overlay_cidrs]),
+        proxy=_proxy(own, [*own.node_cidrs, *args.vpc.cidrs, *args.overlay_cidrs]),
         checks={"transitGatewayId": own.transit_gateway_id or "", "vpnGatewayId": own.vpn_gateway_id or ""},
     )
 
@@ -107,7 +107,7 @@ class DataCentreLinkArgs:
     """The EKS VPC, the ranges on the other side, and one gateway or none."""
 
     account: Account
-    vpc: Vpc
+    vpc: Network
     cidrs: Sequence[str]
     transit_gateway_id: str | None
     vpn_gateway_id: str | None

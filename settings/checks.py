@@ -8,13 +8,22 @@ from infra import addressing, versions
 from infra.names import KUBELET_PORT, METRICS_PORT
 from settings.model import HybridNode, Settings
 from settings.problems import Problem, remove_command, set_command
-from settings.values import DOCKER_BRIDGE, EXAMPLE_CERTIFICATE_NAME, EXAMPLE_SITE, seconds
+from settings.values import (
+    DOCKER_BRIDGE,
+    EXAMPLE_CERTIFICATE_NAME,
+    EXAMPLE_SITE,
+    EXAMPLE_SUBNET,
+    EXAMPLE_VPC,
+    seconds,
+)
 
 # What tests/userdata/test_cloud_config.py leaves of EC2's 16 KiB.
 _MOST_LABEL_TEXT = 300
 # EKS wants at least 6 free addresses in each of its subnets and recommends 16.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
 _CONTROL_PLANE_ADDRESSES: Final = 16
+# Of a control plane and of a load balancer.
+_FEWEST_ZONES: Final = 2
 
 # Of regions whose name starts so. Most others are in "aws".
 _PARTITIONS: Final = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
@@ -30,6 +39,7 @@ _RANGES: Final = {
 }
 # A data centre of one's own has no VPC: its own ranges stand in.
 _PLAYED: Final = "onPremVpcCidr"
+_MADE: Final = "vpcCidr"
 _WHERE_TO_MOVE: Final = {
     "onPremVpcCidr": "the EKS VPC",
     "podCidr": "both VPCs",
@@ -63,8 +73,11 @@ def _room(settings: Settings, name: str, prefix: int = 16) -> str:
 
 
 def _networks(settings: Settings) -> list[str]:
-    """Name the networks that this stack has."""
-    return [name for name in _RANGES if name != _PLAYED or not settings.site.is_own]
+    """Name the networks that this stack has, of which the settings know the ranges."""
+    absent = {_PLAYED} if settings.site.is_own else set()
+    # A VPC that exists has ranges that only AWS knows: infra/existing_vpc.py judges them.
+    absent |= {_MADE} if settings.network.vpc_id else set()
+    return [name for name in _RANGES if name not in absent]
 
 
 def _overlaps(first: str, second: str) -> Callable[[Settings], Iterator[Problem]]:
@@ -377,6 +390,8 @@ def _every_node_gets_pod_addresses(settings: Settings) -> Iterator[Problem]:
 
 
 def _managed_nodes_get_addresses(settings: Settings) -> Iterator[Problem]:
+    if settings.network.vpc_id:
+        return
     _, private = addressing.subnet_layout(settings.vpc_cidr, settings.availability_zones)
     room = sum(addressing.usable_addresses(each) - _CONTROL_PLANE_ADDRESSES for each in private)
     if settings.most_managed_nodes > room:
@@ -428,6 +443,50 @@ def _site_overlaps_nothing(settings: Settings) -> Iterator[Problem]:
                     command=set_command(name, _room(settings, name)) if moves else remove_command(path),
                 )
                 break
+
+
+def _network_is_whole(settings: Settings) -> Iterator[Problem]:
+    network = settings.network
+    given = {
+        "privateSubnetIds": network.private_subnet_ids,
+        "publicSubnetIds": network.public_subnet_ids,
+        "egressCidrs": network.egress_cidrs,
+    }
+    if network.vpc_id is None:
+        name = next((name for name, value in given.items() if value), None)
+        if name:
+            yield Problem(
+                path=f"network.{name}",
+                seen=list(given[name]),
+                wrong="is of a VPC that exists, and network.vpcId is not set",
+                advice="Set the VPC",
+                command=set_command("network.vpcId", EXAMPLE_VPC),
+            )
+        return
+    wanted = {"privateSubnetIds": "for the control plane and the managed nodes"}
+    if settings.sample_app:
+        wanted["publicSubnetIds"] = "for the load balancer of sampleApp"
+    for name, why in wanted.items():
+        count = len(given[name])
+        if count < _FEWEST_ZONES:
+            path = f"network.{name}[{count}]"
+            yield Problem(
+                path=f"network.{name}",
+                seen=list(given[name]),
+                wrong=f"of network.vpcId {network.vpc_id} are fewer than two, {why}",
+                advice="Name one in each of two or more zones",
+                command=set_command(path, EXAMPLE_SUBNET.replace("{number}", str(count))),
+            )
+    both = [each for each in network.public_subnet_ids if each in network.private_subnet_ids]
+    for subnet in both:
+        path = f"network.publicSubnetIds[{network.public_subnet_ids.index(subnet)}]"
+        yield Problem(
+            path=path,
+            seen=subnet,
+            wrong="is one of network.privateSubnetIds too, and a subnet leads to the internet in one way",
+            advice="Name it once",
+            command=remove_command(path),
+        )
 
 
 def _one_way_leads_to_the_site(settings: Settings) -> Iterator[Problem]:
@@ -546,8 +605,16 @@ def _fits_its_kind(settings: Settings, node: HybridNode, path: str) -> Iterator[
 
 _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Problem]]], ...]] = (
     *(
-        # Whether there is a VPC on premises depends on the site.
-        ((first, second, *(["site"] if _PLAYED in (first, second) else [])), _overlaps(first, second))
+        # Whether there is a VPC on premises depends on the site, and one of the stack's own on the network.
+        (
+            (
+                first,
+                second,
+                *(["site"] if _PLAYED in (first, second) else []),
+                *(["network"] if _MADE in (first, second) else []),
+            ),
+            _overlaps(first, second),
+        )
         for first, second in combinations(_RANGES, 2)
     ),
     (("kubernetesVersion", "calicoVersion"), _versions_fit),
@@ -566,9 +633,13 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("hybridNodes",), _names_differ),
     (("hybridNodes",), _labels_fit_the_user_data),
     (("podCidr", "managedNodes", "moreManagedNodes", "hybridNodes"), _every_node_gets_pod_addresses),
-    (("vpcCidr", "availabilityZones", "managedNodes", "moreManagedNodes"), _managed_nodes_get_addresses),
+    (
+        ("vpcCidr", "availabilityZones", "managedNodes", "moreManagedNodes", "network"),
+        _managed_nodes_get_addresses,
+    ),
     (("onPremVpcCidr", "hybridNodes", "site"), _hybrid_nodes_get_addresses),
-    ((*_RANGES, "site"), _site_overlaps_nothing),
+    ((*_RANGES, "site", "network"), _site_overlaps_nothing),
+    (("network", "sampleApp"), _network_is_whole),
     (("site",), _one_way_leads_to_the_site),
     (("site", "hybridNodes"), _machines_are_where_the_site_is),
 )

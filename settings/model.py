@@ -17,6 +17,7 @@ from settings.values import (
     EVERYWHERE,
     EXAMPLE_BOUNDARY,
     EXAMPLE_CERTIFICATE,
+    EXAMPLE_EGRESS,
     EXAMPLE_HOST,
     EXAMPLE_PROXY,
     EXAMPLE_PUBLIC,
@@ -24,8 +25,10 @@ from settings.values import (
     EXAMPLE_ROLE,
     EXAMPLE_SHA256,
     EXAMPLE_SITE,
+    EXAMPLE_SUBNET,
     EXAMPLE_TAINT,
     EXAMPLE_TRANSIT_GATEWAY,
+    EXAMPLE_VPC,
     EXAMPLE_VPN_GATEWAY,
     NODE_NAME_LENGTH,
     POD_MTU_ACROSS_A_VPN,
@@ -200,6 +203,44 @@ class Site(_Model):
         }
 
 
+_Subnet = Annotated[
+    str, matching(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})", what="the id of a subnet", example=EXAMPLE_SUBNET)
+]
+# A security group takes 60 rules, and a port needs one for each subnet.
+_Subnets = Annotated[
+    tuple[_Subnet, ...],
+    unique,
+    sized(
+        0, most=3, what="subnets", why="one in each of two or three zones", part="[0]", example=EXAMPLE_SUBNET
+    ),
+]
+
+
+class Network(_Model):
+    """A VPC that was there before the stack, for the EKS side. Without `vpc_id` the stack makes one."""
+
+    vpc_id: Annotated[
+        Annotated[
+            str,
+            matching(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})", what="the id of a VPC", example=EXAMPLE_VPC),
+        ]
+        | None,
+        optional,
+    ] = Field(None, description="the id of a VPC", examples=[EXAMPLE_VPC])
+    private_subnet_ids: _Subnets = Field(
+        (), description="a list of subnet ids", examples=[EXAMPLE_SUBNET], json_schema_extra={"part": "[0]"}
+    )
+    public_subnet_ids: _Subnets = Field(
+        (), description="a list of subnet ids", examples=[EXAMPLE_SUBNET], json_schema_extra={"part": "[0]"}
+    )
+    egress_cidrs: Annotated[tuple[PublicSource, ...], unique] = Field(
+        (),
+        description="a list of IPv4 CIDRs",
+        examples=[EXAMPLE_EGRESS],
+        json_schema_extra={"part": "[0]"},
+    )
+
+
 class HybridNode(_Model):
     """One hybrid node: an instance in the on-prem VPC or, with an `address`, a machine of one's own."""
 
@@ -362,6 +403,12 @@ class Settings(_Model):
         json_schema_extra={"part": ".arm64"},
     )
 
+    network: Annotated[Network, structured] = Field(
+        Network(),
+        description="a map of settings for a VPC that exists",
+        examples=[EXAMPLE_VPC],
+        json_schema_extra={"part": ".vpcId"},
+    )
     vpc_cidr: Annotated[
         str,
         network_range(
@@ -591,7 +638,8 @@ class Settings(_Model):
     @property
     def in_effect(self) -> dict[str, Any]:
         """All settings by the names that users write, with what follows where one is left open."""
-        return {**self.model_dump(by_alias=True), "podMtu": self.calico_mtu}
+        without = set() if self.network.vpc_id else {"network"}
+        return {**self.model_dump(by_alias=True, exclude=without), "podMtu": self.calico_mtu}
 
     @property
     def roles(self) -> tuple[dict[str, Any], ...]:
@@ -641,13 +689,28 @@ class Settings(_Model):
     def networks(self) -> shapes.NetworksShape:
         """Both networks, and what the firewall opens."""
         return shapes.NetworksShape(
+            existing=self.existing_vpc,
             vpc_cidr=self.vpc_cidr,
             on_prem_vpc_cidr=self.on_prem_vpc_cidr,
             pods=self.pod_network,
             service_cidr=self.service_cidr,
             alb=self.alb,
+            api_allowed_cidrs=self.api_allowed_cidrs,
             operating_systems=[node.os for node in self.hybrid_nodes],
             webhook_ports=self.webhook_ports,
+        )
+
+    @property
+    def existing_vpc(self) -> shapes.ExistingVpc | None:
+        """The VPC that was there before the stack, if one is named."""
+        network = self.network
+        if network.vpc_id is None:
+            return None
+        return shapes.ExistingVpc(
+            vpc_id=network.vpc_id,
+            private_subnet_ids=network.private_subnet_ids,
+            public_subnet_ids=network.public_subnet_ids,
+            egress_cidrs=network.egress_cidrs,
         )
 
     @property

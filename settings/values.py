@@ -45,6 +45,9 @@ EXAMPLE_CERTIFICATE: Final = f"arn:aws:acm:ap-northeast-1:123456789012:{EXAMPLE_
 EXAMPLE_HOST: Final = "app.example.com"
 EXAMPLE_REGISTRY: Final = "registry.example.internal/mirror"
 EXAMPLE_ROLE: Final = "arn:aws:iam::123456789012:role/deployer"
+EXAMPLE_VPC: Final = "vpc-0123456789abcdef0"
+EXAMPLE_SUBNET: Final = "subnet-0123456789abcdef{number}"
+EXAMPLE_EGRESS: Final = "203.0.113.10/32"
 EXAMPLE_BOUNDARY: Final = "arn:aws:iam::123456789012:policy/boundary"
 EXAMPLE_PROXY: Final = "http://proxy.example.internal:3128"
 

@@ -55,6 +55,14 @@ OWN_SITE: dict[str, Any] = {
     ],
 }
 
+EXISTING_VPC: dict[str, Any] = {
+    "network": {
+        "vpcId": "vpc-00000000000000aa0",
+        "privateSubnetIds": ["subnet-00000000000000aa1", "subnet-00000000000000aa2"],
+        "publicSubnetIds": ["subnet-00000000000000bb1", "subnet-00000000000000bb2"],
+    }
+}
+
 PROJECT = Path(__file__).parents[1]
 CERTIFICATE = "arn:aws:acm:ap-northeast-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 

@@ -71,6 +71,11 @@ class NodeRange(_Output):
     max: int
 
 
+def _ranges(text: object) -> object:
+    """Split the ranges of a VPC: one that was there before the stack may have several."""
+    return text.split(", ") if isinstance(text, str) else text
+
+
 class Expected(_Output):
     """The output `opsOnly`: what the program decided and the cluster cannot tell."""
 
@@ -79,7 +84,9 @@ class Expected(_Output):
     partition: str
     vpc_id: str
     on_prem_vpc_id: str = ""
-    vpc_cidr: IPv4Network
+    vpc_cidrs: Annotated[tuple[IPv4Network, ...], BeforeValidator(_ranges), Field(alias="vpcCidr")]
+    # In a VPC that was there before the stack; empty where all of its subnets are the stack's.
+    subnet_ids: tuple[str, ...] = ()
     on_prem_vpc_cidr: IPv4Network | None = None
     pod_cidr: IPv4Network
     service_cidr: IPv4Network

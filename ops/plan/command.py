@@ -37,6 +37,12 @@ def plan(
         bool,
         typer.Option("--images", help="Show, alone, which images run and how to copy them to a registry."),
     ] = False,
+    network: Annotated[
+        Path | None,
+        typer.Option(
+            "--network", metavar="FILE", help="What AWS has of network.vpcId; ops plan prints the commands."
+        ),
+    ] = None,
     firewall: Annotated[
         Path | None,
         typer.Option(
@@ -53,6 +59,7 @@ def plan(
     stack or the Calico manifest cannot be used.
     """
     # Imported here: the other commands need no pulumi, and `ops --help` nothing at all.
+    from pulumi import RunError
     from rich.console import Console
 
     from k8s.calico_source import CalicoManifestError
@@ -61,6 +68,7 @@ def plan(
     from ops.plan import report
     from ops.plan.evaluation import plan_stack
     from ops.plan.images import copy_commands
+    from ops.program.existing_vpc import DescriptionError
     from ops.program.running import PROJECT_DIR, UnknownStackError
     from settings import SettingsError
 
@@ -71,9 +79,20 @@ def plan(
             f"Evaluating the program for stack {stack} ..."
         ):
             given = overrides(config or [])
-            found = plan_stack(stack, given)
-            public = plan_stack(stack, {**given, "imageRegistry": ""}) if images and found.registry else found
-    except (SettingsError, CalicoManifestError, UnknownStackError, StackFileError) as error:
+            found = plan_stack(stack, given, network=network)
+            public = (
+                plan_stack(stack, {**given, "imageRegistry": ""}, network=network)
+                if images and found.registry
+                else found
+            )
+    except (
+        CalicoManifestError,
+        DescriptionError,
+        RunError,  # what the program finds wrong with a VPC that exists
+        SettingsError,
+        StackFileError,
+        UnknownStackError,
+    ) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     if images:

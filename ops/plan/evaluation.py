@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ops.plan.duration import Schedule, schedule
 from ops.plan.flows import Expectations, FlowReport, prove
+from ops.program.existing_vpc import commands
 from ops.program.recorder import Recording
 from ops.program.running import PROJECT_DIR, run_stack
 
@@ -32,22 +33,35 @@ class Plan:
         return schedule(self.recording)
 
 
+def _not_looked_at(recording: Recording) -> Iterator[str]:
+    vpc = recording.vpc
+    if vpc and vpc.assumed:
+        region = recording.stack_outputs["region"]
+        yield (
+            f"{vpc.id} was not looked at: its range, subnets and route tables are made up. To see yours: "
+            f"{commands(vpc.id, region, 'network.json')}, then ops plan --network network.json"
+        )
+
+
 def plan_stack(
     stack: str,
     overrides: Mapping[str, str],
     *,
+    network: Path | None = None,
     project_dir: Path = PROJECT_DIR,
 ) -> Plan:
     """Evaluate the program for a stack; `overrides` maps a setting's name or path to a raw value.
 
+    `network` is a file that describes a VPC which exists.
+
     Errors: those of `ops.program.running.run_stack`.
     """
-    found = run_stack(stack, overrides, project_dir=project_dir)
+    found = run_stack(stack, overrides, network=network, project_dir=project_dir)
     flows = prove(found.recording, Expectations.from_config(found.config.values))
     return Plan(
         recording=found.recording,
         flows=flows,
-        notes=found.notes,
+        notes=(*_not_looked_at(found.recording), *found.notes),
         concealed=found.config.concealed,
         registry=found.config.value("imageRegistry") or "",
     )

@@ -115,6 +115,15 @@ def _width(count: int, width: float, gap: float) -> float:
 def _subnets_of(recording: Recording, vpc: str, kind: str) -> list[Any]:
     """The inputs of the public or the private subnets of a VPC, in the order of their names."""
     id_ = recording.stack_outputs["opsOnly"].get(vpc)
+    if recording.vpc and recording.vpc.id == id_:
+        network = recording.stack_outputs["opsOnly"]["subnetIds"]
+        private = recording.stack_outputs["privateSubnetIds"]
+        described = recording.vpc.subnets
+        return [
+            {"cidrBlock": described[id_]["CidrBlock"], "availabilityZone": described[id_]["AvailabilityZone"]}
+            for id_ in network
+            if (id_ in private) == (kind == "private")
+        ]
     subnets = recording.of_type("aws:ec2/subnet:Subnet")
     return [r.inputs for r in subnets if r.inputs["vpcId"] == id_ and f"-{kind}-" in r.name]
 

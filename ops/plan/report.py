@@ -58,6 +58,7 @@ def to_json(plan: Plan) -> str:
                 "port": row.flow.port,
                 "open": row.allowed,
                 "missing": list(row.missing),
+                **({"notSeen": list(row.unseen)} if row.unseen else {}),
             }
             for row in plan.flows.rows
         ],
@@ -185,7 +186,10 @@ def _verdict(plan: Plan) -> RenderableType:
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     opened = sum(row.allowed for row in report.rows)
-    table.add_row("flows", f"{opened} of {len(report.rows)} that the cluster needs are open, there and back")
+    unseen = f"; {len(report.unseen)} pass what nobody has looked at, below" if report.unseen else ""
+    table.add_row(
+        "flows", f"{opened} of {len(report.rows)} that the cluster needs are open, there and back{unseen}"
+    )
     asked = "as the settings say" if not report.unexpected else "NOT as the settings say, see below"
     table.add_row("internet", f"can reach {_reachable(report.exposed) or 'nothing'} ({asked})")
     number = len(warnings(recording))
@@ -194,6 +198,8 @@ def _verdict(plan: Plan) -> RenderableType:
     table.add_row("time", f"about {round(schedule.total() / 60)} minutes ({low} to {high}), an estimate")
     table.add_row("resources", str(made))
     words = "can be built. To build it: make up" if report.passed else "is not fit to deploy"
+    if report.passed and report.unseen:
+        words = "can be built, if your VPC is as it assumes"
     return Group(
         Text(
             f"Plan of stack {recording.stack}: {words}", style="bold green" if report.passed else "bold red"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ops.program import sdk
+from ops.program.existing_vpc import DescribedVpc
 
 # The prefix AWS gives to the identity of each type, here and in the engine tests; everything else has its name.
 ID_PREFIXES = {
@@ -45,13 +46,17 @@ def digest(text: str, length: int) -> str:
 
 @dataclass(kw_only=True)
 class FakeCloud:
-    """Answers resource registrations and provider functions for one evaluation."""
+    """Answers resource registrations and provider functions for one evaluation.
+
+    `vpc` is the one that was there before the stack, where the settings name one.
+    """
 
     region: str = "ap-northeast-1"
     partition: str = "aws"
     account_id: str = "123456789012"
     dns_suffix: str = "amazonaws.com"
     images: Mapping[str, str] = field(default_factory=dict)
+    vpc: DescribedVpc | None = None
     resources: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
 
     def create(
@@ -84,6 +89,11 @@ class FakeCloud:
         if token == "aws:eks/getAddonVersion:getAddonVersion":
             version = f"v{args['kubernetesVersion']}.0-eksbuild.1"
             return {**args, "id": args["addonName"], "version": version}
+        if self.vpc and (answer := self.vpc.answer(token, args)):
+            return answer
+        zones = {f"{self.region}{letter}" for letter in "abc"} | (
+            self.vpc.zones(self.region) if self.vpc else set()
+        )
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getPartition:getPartition": {
                 "id": self.partition,
@@ -98,8 +108,8 @@ class FakeCloud:
             "aws:index/getRegion:getRegion": {"id": self.region, "region": self.region},
             "aws:index/getAvailabilityZones:getAvailabilityZones": {
                 "id": self.region,
-                "names": [f"{self.region}{letter}" for letter in "abc"],
-                "zoneIds": [f"{self.region}-az{number}" for number in (1, 2, 3)],
+                "names": sorted(zones),
+                "zoneIds": [f"{self.region}-az{number}" for number, _ in enumerate(zones, start=1)],
             },
         }
         if token not in answers:

@@ -21,6 +21,7 @@ from pulumi.runtime.proto import resource_pb2
 
 from ops.clients.stack_config import project_name
 from ops.program import sdk
+from ops.program.existing_vpc import DescribedVpc, assumed
 from ops.program.fake_cloud import FakeCloud
 
 
@@ -66,7 +67,10 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """Everything the program asked for. `resources` is in the order of registration, keyed by URN."""
+    """Everything the program asked for. `resources` is in the order of registration, keyed by URN.
+
+    `vpc` is the one that was there before the stack, if the settings name one.
+    """
 
     project: str
     stack: str
@@ -76,6 +80,7 @@ class Recording:
     messages: tuple[tuple[str, str], ...]
     duplicate_urns: tuple[str, ...]
     invokes: tuple[tuple[str, Mapping[str, Any]], ...]
+    vpc: DescribedVpc | None = None
 
     def of_type(self, type_: str) -> list[Resource]:
         """Every resource of a type token, by URN: the SDK registers in another order now and then."""
@@ -229,9 +234,9 @@ def evaluate(
 
     Errors: whatever the program raises, such as SettingsError.
     """
-    return contextvars.copy_context().run(
-        _evaluate, project_dir, stack_name, config, project_name(project_dir), cloud or FakeCloud()
-    )
+    project, cloud = project_name(project_dir), cloud or FakeCloud()
+    cloud.vpc = cloud.vpc or assumed(config, project)
+    return contextvars.copy_context().run(_evaluate, project_dir, stack_name, config, project, cloud)
 
 
 def _evaluate(
@@ -252,6 +257,7 @@ def _evaluate(
         messages=messages,
         duplicate_urns=tuple(monitor.duplicates),
         invokes=tuple(monitor.invoked),
+        vpc=cloud.vpc,
     )
 
 

@@ -14,6 +14,7 @@ from k8s import calico_manifest
 from k8s.calico_manifest import CalicoManifest
 from k8s.calico_source import CalicoManifestError, CalicoManifestUnavailableError
 from ops.clients.stack_config import StackConfig, stack_config
+from ops.program.existing_vpc import DescribedVpc, DescriptionError, described, existing_vpc
 from ops.program.fake_cloud import FakeCloud
 from ops.program.recorder import Recording, evaluate
 from settings import SettingsError
@@ -39,13 +40,16 @@ class Evaluated:
     manifest_missing: str = ""
 
 
-def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = PROJECT_DIR) -> Evaluated:
+def run_stack(
+    stack: str, overrides: Mapping[str, str], *, network: Path | None = None, project_dir: Path = PROJECT_DIR
+) -> Evaluated:
     """Evaluate the program for a stack; `overrides` maps a setting's name or path to a raw value.
 
+    `network` is a file that describes a VPC which exists; without one such a VPC is assumed.
     The environment variable CALICO_MANIFEST names a manifest file where there is no network; the setting wins.
 
-    Errors: UnknownStackError, StackFileError, SettingsError, CalicoManifestError (other than a manifest that cannot
-    be fetched). None of their texts holds a secret.
+    Errors: UnknownStackError, StackFileError, SettingsError, DescriptionError, CalicoManifestError (other than a
+    manifest that cannot be fetched). None of their texts holds a secret.
     """
     try:
         config = stack_config(project_dir, stack, overrides)
@@ -61,6 +65,8 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
         values[f"{config.project}:calicoManifest"] = manifest
     cloud = FakeCloud(region=values.get("aws:region", ""))
     try:
+        if network:
+            cloud.vpc = _described(network, values, config.project)
         with _manifest_optional() as unavailable:
             recording = evaluate(project_dir, stack, values, cloud=cloud)
     except SettingsError as error:
@@ -71,6 +77,13 @@ def run_stack(stack: str, overrides: Mapping[str, str], *, project_dir: Path = P
     missing = config.concealed(unavailable[0]) if unavailable else ""
     notes = (f"Shown without Calico's own objects. {missing}", *config.notes) if missing else config.notes
     return Evaluated(recording=recording, config=config, notes=notes, manifest_missing=missing)
+
+
+def _described(file: Path, values: Mapping[str, str], project: str) -> DescribedVpc:
+    vpc = existing_vpc(values, project)
+    if vpc is None:
+        raise DescriptionError(f"{file} describes a VPC that exists, and network.vpcId is not set")
+    return described(file, vpc)
 
 
 _EMPTY = CalicoManifest(before_nodes=[], after_nodes=[])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ops.checks.model import Check, checks_in
-from ops.ready.checks import account, certificate, cluster, down, dry_run, gateway, local, unrecorded
+from ops.ready.checks import account, certificate, cluster, down, dry_run, gateway, local, unrecorded, vpc
 
 _ORDER = ("tools", "plan", "who", "account", "cluster", "machine")
 CHECKS: tuple[Check, ...] = tuple(
     sorted(
-        checks_in(local, account, dry_run, unrecorded, certificate, gateway, cluster),
+        checks_in(local, account, dry_run, unrecorded, certificate, gateway, vpc, cluster),
         key=lambda check: _ORDER.index(check.category),
     )
 )

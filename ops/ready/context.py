@@ -84,8 +84,21 @@ class Context:
 
     @property
     def is_up(self) -> bool:
-        """Tell whether this stack's VPCs are there: then what it needs is already in use."""
-        return bool(self.own_vpcs)
+        """Tell whether this stack's VPCs are there, or its groups in another: then what it needs is already in use."""
+        if self.own_vpcs or not self.wanted.existing_vpc:
+            return bool(self.own_vpcs)
+        mine = [
+            {"Name": f"tag:{STACK_TAG}", "Values": [self.wanted.stack_tag]},
+            {"Name": "vpc-id", "Values": [self.wanted.existing_vpc]},
+        ]
+        return bool(self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=mine))
+
+    @property
+    def existing_subnets(self) -> dict[str, Object]:
+        """The subnets of the VPC that was there before, by their ids."""
+        in_vpc = [{"Name": "vpc-id", "Values": [self.wanted.existing_vpc]}]
+        subnets = self.pages("ec2", "describe_subnets", "Subnets", Filters=in_vpc)
+        return {each["SubnetId"]: each for each in subnets}
 
     def fresh(self) -> Context:
         """Keep all but what was answered."""

@@ -19,9 +19,10 @@ _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 class Wanted:
     """What is asked for. `images` are SSM parameters.
 
-    `told` is what fixed-settings is told, and `unset` what of it is this release's choice. `admins` counts the entries
-    of `clusterAdmins`. `certificate` is an ARN and `host` the name that it must have, `permissions_boundary` an ARN;
-    empty where there is none.
+    `existing_vpc` is the one that was there before, empty where the stack makes it; `site` has the ranges of the hybrid
+    nodes. `told` is what fixed-settings is told, and `unset` what of it is this release's choice. `admins` counts the
+    entries of `clusterAdmins`. `certificate` is an ARN and `host` the name that it must have, `permissions_boundary` an
+    ARN; empty where there is none.
     """
 
     region: str
@@ -41,6 +42,16 @@ class Wanted:
     host: str
     metrics_server: bool
     permissions_boundary: str
+    transit_gateway: str
+    existing_vpc: str
+    private_subnets: tuple[str, ...]
+    public_subnets: tuple[str, ...]
+    site: tuple[str, ...]
+
+    @property
+    def makes_routes(self) -> bool:
+        """Whether the stack makes routes to the site: to one that it plays, or through a transit gateway."""
+        return bool(self.transit_gateway or (self.counts.vpcs and self.existing_vpc))
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -60,6 +71,7 @@ def wanted(recording: Recording) -> Wanted:
     told = recording.one(_FIXED_SETTINGS).inputs
     outputs = recording.stack_outputs
     checks = outputs["opsOnly"]
+    existing = checks.get("subnetIds", ())
     subnets = [each.inputs for each in recording.of_type("aws:ec2/subnet:Subnet")]
     return Wanted(
         region=checks["region"],
@@ -87,6 +99,11 @@ def wanted(recording: Recording) -> Wanted:
         permissions_boundary=next(
             (arn for each in recording.of_type(_ROLE) if (arn := each.inputs.get("permissionsBoundary"))), ""
         ),
+        transit_gateway=checks.get("transitGatewayId", ""),
+        existing_vpc=checks["vpcId"] if existing else "",
+        private_subnets=tuple(outputs["privateSubnetIds"]) if existing else (),
+        public_subnets=tuple(id_ for id_ in existing if id_ not in outputs["privateSubnetIds"]),
+        site=tuple(checks["remoteNodeNetworks"]),
     )
 
 

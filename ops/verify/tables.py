@@ -19,12 +19,13 @@ def tables(context: Context) -> list[Object]:
 
 
 def used_tables(context: Context, vpc_id: str) -> Iterator[Object]:
-    """Give the tables that rule a subnet. AWS's own main table has no subnets here and needs no route."""
-    vpcs = context.deployment.checks.vpcs
+    """Give the tables that rule a subnet of the stack. AWS's own main table has none in a VPC that the stack makes."""
+    expected = context.deployment.checks
+    vpcs, chosen = expected.vpcs, expected.subnet_ids if vpc_id == expected.vpc_id else ()
     subnets = {
         subnet["SubnetId"]
         for subnet in context.memo.get("subnets", lambda: context.aws.subnets(vpcs))
-        if subnet["VpcId"] == vpc_id
+        if subnet["VpcId"] == vpc_id and (not chosen or subnet["SubnetId"] in chosen)
     }
     found = [table for table in tables(context) if table["VpcId"] == vpc_id]
     assigned = {subnet for table in found for subnet in _subnets_of(table)}

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 
 from bench import docs, permissions
-from tests.conftest import OWN_SITE
+from tests.conftest import EXISTING_VPC, OWN_SITE
 
 ROOT = Path(__file__).parents[2]
 # IAM's prefix -> botocore's services, where they are called otherwise.
@@ -32,10 +32,10 @@ def plan(record):
 
 @pytest.fixture(scope="module")
 def sites(record):
-    """Plans with a site of one's own, behind either gateway."""
+    """Plans with a site of one's own, behind either gateway, and with a VPC that exists."""
     by_vpn = {**OWN_SITE["site"], "vpnGatewayId": "vgw-0a1b2c3d4e5f60718"}
     del by_vpn["transitGatewayId"]
-    return [record(**OWN_SITE), record(**{**OWN_SITE, "site": by_vpn})]
+    return [record(**OWN_SITE), record(**{**OWN_SITE, "site": by_vpn}), record(**EXISTING_VPC)]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import pytest
 from tests.engine.harness import PROFILE, Stack, Step
 from tests.engine.hybrid_apis import HybridApis
 from tests.engine.standin.cloud import CALLER
+from tests.engine.standin.networks import EXISTING, PRIVATE, PUBLIC, somebody_elses
 from tests.engine.standin.refusals import POLICY
 from tests.manifest import small_manifest
 
@@ -204,6 +205,8 @@ def refused(rig: Rig, recalico: Step) -> Step:
     """`pulumi preview` with a change of everything that is fixed, and a Kubernetes version back."""
     assert recalico.run.code == 0
     rig.stack.order(account="210987654321")
+    for token, identity, inputs in somebody_elses("eu-west-1"):
+        rig.stack.there_is(token, identity, **inputs)
     changes = {
         "aws_region": "eu-west-1",
         "availabilityZones": 3,
@@ -215,6 +218,7 @@ def refused(rig: Rig, recalico: Step) -> Step:
         "podCidr": "192.168.0.0/17",
         "serviceCidr": "172.20.0.0/16",
         "vpcCidr": "10.20.0.0/16",
+        "network": {"vpcId": EXISTING, "privateSubnetIds": [*PRIVATE], "publicSubnetIds": [*PUBLIC]},
         "site": {"nodeCidrs": ["10.80.0.0/16"], "routes": "none"},
         "hybridNodes": [{"name": "hybrid-1", "address": "10.80.0.11"}],
     }

@@ -87,6 +87,13 @@ ROWS: dict[str, Row] = {
     "calicoManifestSha256": Row(effect="In place", step="recalico", of=_CALICO),
     "nodeadmVersion": _new_machine("rejoined"),
     "nodeadmSha256": _new_machine("rejoined"),
+    "network.vpcId": _refused("network cannot change from the VPC of this stack to vpc-00000000000000aa0"),
+    "network.privateSubnetIds": _refused("subnet-00000000000000aa1, subnet-00000000000000aa2"),
+    "network.publicSubnetIds": _refused("subnet-00000000000000bb1, subnet-00000000000000bb2"),
+    "network.egressCidrs": Row(
+        effect="In place",
+        shown_by="infra/test_existing_vpc.py::test_ranges_of_the_settings_are_let_in_beside_those_that_were_found",
+    ),
     "vpcCidr": _refused("vpcCidr cannot change from 10.10.0.0/16 to 10.20.0.0/16"),
     "onPremVpcCidr": _refused("onPremVpcCidr cannot change from 10.90.0.0/16 to 10.91.0.0/16"),
     "podCidr": _refused("podCidr cannot change from 192.168.0.0/16 to 192.168.0.0/17"),

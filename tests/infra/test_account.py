@@ -34,6 +34,7 @@ def test_what_a_launch_template_launches_gets_the_default_tags_too_and_ours_win(
         account_id="123456789012",
         caller_arn="arn:aws:iam::123456789012:user/me",
         zones=("a", "b"),
+        zones_with_eks=("a", "b", "c"),
         tags={"eks-hybrid-calico:stack": "p/s"},
         default_tags={"Owner": "me", "Name": "theirs"},
         permissions_boundary=None,

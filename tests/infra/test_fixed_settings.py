@@ -13,10 +13,12 @@ from infra.credentials import Identity
 from infra.eks_api import CleanupError
 from infra.fixed_settings import CALLER, UNSET, FixedSettingsProvider, NotRefreshedError
 from infra.versions import RELEASE
+from tests.conftest import EXISTING_VPC
 
 OLD = {
     "region": "ap-northeast-1",
     "account_id": "123456789012",
+    "network": {},
     "vpcCidr": "10.10.0.0/16",
     "onPremVpcCidr": "10.90.0.0/16",
     "site": {},
@@ -32,9 +34,14 @@ OLD = {
     "clusterAdmins": [],
     "release": "0.2.0",
 }
-NETWORKS = {"region", "account_id", "vpcCidr", "onPremVpcCidr", "site", "availabilityZones"}
+NETWORKS = {"region", "account_id", "network", "vpcCidr", "onPremVpcCidr", "site", "availabilityZones"}
 OWN = {"nodeCidrs": ["10.80.0.0/16"], "routes": "none"}
-OTHERS = {"site": OWN}
+OTHERS = {"site": OWN, "network": EXISTING_VPC["network"]}
+# Old and new, in words.
+WORDS = {
+    "site": ("the VPC of this stack", "a site of your own"),
+    "network": ("the VPC of this stack", EXISTING_VPC["network"]["vpcId"]),
+}
 STACK = "eks-hybrid-calico/dev"
 MEMORY = "pulumi-python:dynamic/ekshybrid:FixedSettings"
 
@@ -52,9 +59,7 @@ def refused(change, *, version="1.34", support="STANDARD", old=OLD, unset=(), to
 @pytest.mark.parametrize("setting", sorted(FIXED))
 def test_a_fixed_setting_is_refused_with_old_new_why_and_the_way_out(setting):
     reason = refused({setting: OTHERS.get(setting, "new")})[setting]
-    words = (
-        ("the VPC of this stack", "a site of your own") if setting == "site" else (str(OLD[setting]), "new")
-    )
+    words = WORDS.get(setting, (str(OLD[setting]), "new"))
     for part in (*words, FIXED[setting].why, "destroy this stack first", "a second stack"):
         assert part in reason
 
@@ -477,7 +482,8 @@ def test_nothing_is_built_or_changed_before_the_memory_has_agreed(dev):
 
 def test_the_memory_holds_the_settings_and_no_secret(dev):
     memory = dev.one(MEMORY)
-    assert set(memory.inputs) - {PROVIDER_KEY} == {*REMEMBERED, UNSET, CALLER, "stack"}
+    # A stack without a VPC that exists remembers what it remembered before there was the setting.
+    assert set(memory.inputs) - {PROVIDER_KEY} == {*REMEMBERED, UNSET, CALLER, "stack"} - {"network"}
     assert list(memory.inputs[UNSET]) == list(DEFAULTED)
     assert memory.inputs["release"] == RELEASE
     assert {key: memory.inputs[key] for key in ("podCidr", "availabilityZones", "region", "stack")} == {

@@ -333,10 +333,10 @@ MANY = [{"name": f"n-{number}"} for number in range(252)]
 @pytest.mark.parametrize(
     ("given", "compared"),
     [
-        ({"onPremVpcCidr": "10.10.128.0/20"}, {"vpcCidr", "onPremVpcCidr", "site"}),
-        ({"podCidr": "10.10.0.0/16"}, {"vpcCidr", "podCidr"}),
+        ({"onPremVpcCidr": "10.10.128.0/20"}, {"vpcCidr", "onPremVpcCidr", "site", "network"}),
+        ({"podCidr": "10.10.0.0/16"}, {"vpcCidr", "podCidr", "network"}),
         ({"podCidr": "10.88.0.0/14"}, {"onPremVpcCidr", "podCidr", "site"}),
-        ({"serviceCidr": "10.10.4.0/24"}, {"vpcCidr", "serviceCidr"}),
+        ({"serviceCidr": "10.10.4.0/24"}, {"vpcCidr", "serviceCidr", "network"}),
         ({"serviceCidr": "10.90.4.0/24"}, {"onPremVpcCidr", "serviceCidr", "site"}),
         ({"serviceCidr": "192.168.4.0/24"}, {"podCidr", "serviceCidr"}),
         ({"kubernetesVersion": "1.33"}, {"kubernetesVersion", "calicoVersion"}),
@@ -353,7 +353,7 @@ MANY = [{"name": f"n-{number}"} for number in range(252)]
         ({"podCidr": "192.168.0.0/26"}, {"podCidr", "managedNodes", "moreManagedNodes", "hybridNodes"}),
         (
             {"vpcCidr": "10.10.0.0/24", "managedNodes": {"max": 99}},
-            {"vpcCidr", "availabilityZones", "managedNodes", "moreManagedNodes"},
+            {"vpcCidr", "availabilityZones", "managedNodes", "moreManagedNodes", "network"},
         ),
         ({"hybridNodes": MANY}, {"onPremVpcCidr", "hybridNodes", "site"}),
     ],

@@ -4,10 +4,10 @@ import pytest
 
 VALID = (
     "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
-    " nodeadmSha256, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes,"
-    " moreManagedNodes, hybridNodes, site, podMtu, activationHours, clusterAdmins, apiAllowedCidrs, imageRegistry,"
-    " sampleApp, albAllowedCidrs, albCertificateArn, albHostName, sampleNodePort, webhookPorts,"
-    " metricsServer, controlPlaneLogs"
+    " nodeadmSha256, network, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes,"
+    " moreManagedNodes, hybridNodes, site, podMtu, activationHours, clusterAdmins, permissionsBoundaryArn,"
+    " apiAllowedCidrs, imageRegistry, sampleApp, albAllowedCidrs, albCertificateArn, albHostName, sampleNodePort,"
+    " webhookPorts, metricsServer, controlPlaneLogs"
 )
 DIGEST = "0123456789abcdef" * 4
 LONG = "a" * 101

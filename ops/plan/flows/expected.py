@@ -63,7 +63,9 @@ class Expectations:
         return cls(
             node_port=found.sample_node_port if found.sample_app else None,
             alb_allowed=tuple(IPv4Network(cidr) for cidr in found.alb_allowed_cidrs),
-            api_allowed=tuple(IPv4Network(cidr) for cidr in found.api_allowed_cidrs),
+            api_allowed=tuple(
+                IPv4Network(cidr) for cidr in (*found.api_allowed_cidrs, *found.network.egress_cidrs)
+            ),
             site=tuple(IPv4Network(cidr) for cidr in found.site.node_cidrs),
             routes_elsewhere=found.site.routes == "none",
             ubuntu=any(SYSTEMS[node.os].plain_http for node in found.hybrid_nodes),

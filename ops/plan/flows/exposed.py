@@ -44,7 +44,8 @@ def exposures(facts: Facts, expectations: Expectations) -> Iterator[Exposure]:
                 ] = None
     yield from listening
     if facts.api and facts.api.public:
-        nats = {IPv4Network(nat.public_ip) for nat in facts.nat_gateways}
+        ways_out = (*facts.nat_gateways, *facts.unseen_gateways)
+        nats = {IPv4Network(way.public_ip) for way in ways_out if way.public_ip}
         for network in facts.api.allowed:
             wanted = network in expectations.api_allowed or network in nats
             yield Exposure(listener=API_ENDPOINT, ports="tcp 443", clients=str(network), expected=wanted)

@@ -18,11 +18,16 @@ KINDS: tuple[Kind, ...] = ("hybrid nodes", "managed nodes", "control plane", "AL
 
 @dataclass(frozen=True, kw_only=True)
 class Vpc:
-    """A VPC; every one of its route tables has the local route for `cidr`."""
+    """A VPC; every one of its route tables has the local route for `cidr`, and for each of `more`."""
 
     id: str
     name: str
     cidr: IPv4Network
+    more: tuple[IPv4Network, ...] = ()
+
+    def holds(self, address: IPv4Address) -> bool:
+        """Whether the address is one of the VPC's."""
+        return any(address in cidr for cidr in (self.cidr, *self.more))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +47,21 @@ class Association:
     name: str
     subnet: str
     table: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """One entry of a route table. `via` is the id of a gateway of any kind, or of a peering."""
+    """One entry of a route table. `via` is the id of a gateway of any kind, or of a peering.
+
+    `foreign` is what was there before the stack, here as elsewhere: nobody asks whether it is needed.
+    """
 
     name: str
     table: str
     destination: IPv4Network
     via: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +71,7 @@ class InternetGateway:
     id: str
     name: str
     vpc: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +101,14 @@ class SiteLink:
     id: str
     name: str
     vpc: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnseenGateway:
+    """Somebody else's way out of a VPC: what lies behind it was not seen. A NAT gateway has a public address."""
+
+    id: str
+    public_ip: IPv4Address | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +154,8 @@ class Facts:
     """A whole network. `tables` gives the names of route tables by id.
 
     `site` has the ids of those VPCs that are none: the ranges of a data centre of one's own. What leads from there, and
-    its firewall, are taken for granted; `routes_elsewhere` says that the routes to it are too.
+    its firewall, are taken for granted; `routes_elsewhere` says that the routes to it are too. `assumed` has the ids of
+    those that exist and that nobody has looked at.
     """
 
     vpcs: tuple[Vpc, ...]
@@ -147,6 +167,8 @@ class Facts:
     nat_gateways: tuple[NatGateway, ...] = ()
     peerings: tuple[Peering, ...] = ()
     site_links: tuple[SiteLink, ...] = ()
+    unseen_gateways: tuple[UnseenGateway, ...] = ()
+    assumed: frozenset[str] = frozenset()
     site: frozenset[str] = frozenset()
     routes_elsewhere: bool = False
     groups: dict[str, str] = field(default_factory=dict)
@@ -186,11 +208,10 @@ class Facts:
         return {key: tuple(rules) for key, rules in by_group.items()}
 
     @cached_property
-    def gateways(self) -> dict[str, InternetGateway | NatGateway | Peering | SiteLink]:
-        """Everything that a route can lead to, by id."""
-        return {
-            g.id: g for g in (*self.internet_gateways, *self.nat_gateways, *self.peerings, *self.site_links)
-        }
+    def gateways(self) -> dict[str, InternetGateway | NatGateway | Peering | SiteLink | UnseenGateway]:
+        """Everything that a route can lead to, by id; what the plan has of a gateway counts."""
+        known = (*self.internet_gateways, *self.nat_gateways, *self.peerings, *self.site_links)
+        return {g.id: g for g in (*self.unseen_gateways, *known)}
 
     def in_site(self, address: IPv4Address) -> str | None:
         """The id of the site's range that an address lies in."""
@@ -204,7 +225,7 @@ class Facts:
         stand for all.
         """
         networks = (
-            {v.cidr for v in self.vpcs}
+            {cidr for v in self.vpcs for cidr in (v.cidr, *v.more)}
             | {s.cidr for s in self.subnets}
             | {r.destination for r in self.routes}
         )
@@ -227,7 +248,7 @@ def removable(facts: Facts) -> list[tuple[str, str, Facts]]:
         ("rules", "rule"),
     ):
         items = getattr(facts, attribute)
-        for item in items:
+        for item in (each for each in items if not getattr(each, "foreign", False)):
             rest = tuple(other for other in items if other is not item)
             found.append((label, item.name, replace(facts, **{attribute: rest})))
     return found

@@ -50,18 +50,19 @@ _ANYWHERE = IPv4Network("0.0.0.0/0")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """The verdict on one flow: open when nothing is missing. `used` has every single fact that it rests on."""
+    """The verdict on one flow: open when nothing is missing or unseen. `used` has every fact that it rests on."""
 
     flow: Flow
     rules: tuple[str, ...]
     routes: tuple[str, ...]
     missing: tuple[str, ...]
     used: frozenset[str]
+    unseen: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> bool:
-        """Whether the flow is open from and to every place."""
-        return not self.missing
+        """Whether the flow is open from and to every place, by what was seen."""
+        return not self.missing and not self.unseen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,12 @@ class FlowReport:
     @property
     def missing(self) -> tuple[Row, ...]:
         """The flows that are closed."""
-        return tuple(row for row in self.rows if not row.allowed)
+        return tuple(row for row in self.rows if row.missing)
+
+    @property
+    def unseen(self) -> tuple[Row, ...]:
+        """The flows that are open if what nobody has looked at is as they need it."""
+        return tuple(row for row in self.rows if row.unseen and not row.missing)
 
     @property
     def unexpected(self) -> tuple[Exposure, ...]:
@@ -85,7 +91,7 @@ class FlowReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every flow is open and nothing unexpected faces the internet."""
+        """Whether no flow is closed and nothing unexpected faces the internet."""
         return not self.missing and not self.unexpected
 
 
@@ -110,6 +116,10 @@ def prove_facts(facts: Facts, expectations: Expectations) -> FlowReport:
 
 
 def _assumptions(facts: Facts) -> Iterator[str]:
+    for vpc in sorted(facts.assumed):
+        yield f"{vpc} has the subnets that the settings name, private ones behind NAT gateways: nobody has looked."
+    for gateway in facts.unseen_gateways if not facts.assumed else ():
+        yield f"{gateway.id} leads to the internet. Network ACLs of the VPC let everything through."
     if not facts.site:
         return
     yield from SITE_ASSUMPTIONS
@@ -127,8 +137,19 @@ def decide(facts: Facts, flow: Flow, expectations: Expectations) -> Row:
         rules=_unique(name for way in ways for name in way.rules),
         routes=_unique(name for way in ways for name in way.routes),
         missing=_unique(way.missing for way in ways if way.missing),
+        unseen=_unique(way.unseen for way in ways) or _assumed(facts, flow),
         used=frozenset().union(*(way.used for way in ways)),
     )
+
+
+def _assumed(facts: Facts, flow: Flow) -> tuple[str, ...]:
+    """What a flow that has an end in a VPC takes for granted where nobody has looked at that VPC."""
+    ends = {flow.source, flow.target}
+    touched = EVERY_SUBNET in ends or any(
+        interface.kind in ends and facts.subnet_by_id[interface.subnet].vpc in facts.assumed
+        for interface in facts.interfaces
+    )
+    return tuple(f"the subnets and route tables of {vpc}" for vpc in sorted(facts.assumed) if touched)
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
@@ -143,6 +164,7 @@ class Reachability:
     routes: tuple[str, ...] = ()
     used: frozenset[str] = frozenset()
     missing: str = ""
+    unseen: str = ""
 
 
 def _ways(facts: Facts, flow: Flow, expectations: Expectations) -> Iterator[Reachability]:
@@ -231,6 +253,7 @@ def _reachability(
         routes=(way.route, back.route),
         used=way.used | back.used | {f"rule {name}" for name in names},
         missing=problem,
+        unseen=way.unseen or back.unseen,
     )
 
 
@@ -257,7 +280,7 @@ def _closed(
 def _refused(facts: Facts, way: walk.NetworkPath) -> str:
     if facts.api is None or not facts.api.public:
         return "the API has no public endpoint"
-    if way.route == walk.GRANTED:
+    if way.route == walk.GRANTED or (way.unseen and way.leaves_as is None):
         return ""
     if way.leaves_as is None:
         return "the sender's own public address is not known"
@@ -273,6 +296,6 @@ def _needless(facts: Facts, rows: tuple[Row, ...], expectations: Expectations) -
     """
     for label, name, rest in removable(facts):
         item = f"{label} {name}"
-        users = [row.flow for row in rows if item in row.used and row.allowed]
-        if all(decide(rest, flow, expectations).allowed for flow in users):
+        users = [row.flow for row in rows if item in row.used and not row.missing]
+        if not any(decide(rest, flow, expectations).missing for flow in users):
             yield item

@@ -13,7 +13,7 @@ from rich.text import Text
 from ops.plan.flows.exposed import Exposure
 from ops.plan.flows.proof import FlowReport, Row
 
-_OPEN, _CLOSED = "green", "bold red"
+_OPEN, _UNSEEN, _CLOSED = "green", "yellow", "bold red"
 
 
 def render(report: FlowReport) -> RenderableType:
@@ -43,17 +43,25 @@ def _flows(rows: Iterable[Row], *, title: str = "Required flows, there and back"
     for row in rows:
         flow = row.flow
         port = f"{flow.protocol} {flow.port}" if flow.port else flow.protocol
-        line = Text("open  " if row.allowed else "CLOSED", style=_OPEN if row.allowed else _CLOSED)
+        line = Text(*_verdict(row))
         line.append(f" {flow.number:4}{flow.source} > {flow.target}, {port}", style="none")
         parts.append(line)
-        below = Text(_allowed_by(row), style="dim") if row.allowed else Text(_why_closed(row), style="red")
+        below = Text(_why_closed(row), style="red") if row.missing else Text(_allowed_by(row), style="dim")
         parts.append(Padding.indent(below, 11))
     return Group(*parts)
 
 
+def _verdict(row: Row) -> tuple[str, str]:
+    if row.missing:
+        return "CLOSED", _CLOSED
+    return ("unseen", _UNSEEN) if row.unseen else ("open  ", _OPEN)
+
+
 def _allowed_by(row: Row) -> str:
     rules, routes = ", ".join(abridged(row.rules)), ", ".join(abridged(row.routes))
-    return "\n".join(filter(None, [rules and f"rules: {rules}", f"routes: {routes}"]))
+    unseen = "; ".join(row.unseen)
+    parts = [unseen and f"not seen: {unseen}", rules and f"rules: {rules}", f"routes: {routes}"]
+    return "\n".join(filter(None, parts))
 
 
 def _why_closed(row: Row) -> str:

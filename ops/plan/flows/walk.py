@@ -19,6 +19,7 @@ from ops.plan.flows.facts import (
     Peering,
     SiteLink,
     Subnet,
+    UnseenGateway,
 )
 
 # What no router of the internet forwards: https://www.iana.org/assignments/iana-ipv4-special-registry
@@ -39,12 +40,16 @@ NOT_ON_THE_INTERNET = tuple(
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkPath:
-    """One direction of a packet's way. `used` names what carried it; `leaves_as` is its address on the internet."""
+    """One direction of a packet's way. `used` names what carried it; `leaves_as` is its address on the internet.
+
+    `unseen` is what it takes for granted.
+    """
 
     arrives: str = ""
     used: frozenset[str] = frozenset()
     route: str = ""
     missing: str = ""
+    unseen: str = ""
     leaves_as: IPv4Address | None = None
 
 
@@ -60,7 +65,7 @@ def network_path(
 
     `public` says whether the sender has a public address of its own.
     """
-    if destination in facts.vpc_by_id[subnet.vpc].cidr:
+    if facts.vpc_by_id[subnet.vpc].holds(destination):
         return NetworkPath(arrives=subnet.vpc, route=f"local in {facts.vpc_by_id[subnet.vpc].name}")
     if subnet.vpc in facts.site:
         return _from_site(facts, destination)
@@ -87,12 +92,28 @@ def network_path(
         step = _internet(subnet, destination, gateway, public=public)
     elif isinstance(gateway, SiteLink):
         step = _site(facts, subnet, destination, gateway)
+    elif isinstance(gateway, UnseenGateway):
+        step = _beyond(destination, gateway)
     else:
         step = NetworkPath(missing=f"leads to {route.via}, which is gone")
     if step.missing:
         return NetworkPath(missing=f"route {route.name} ({route.destination}) {step.missing}")
     return NetworkPath(
-        arrives=step.arrives, used=used | step.used, route=route.name, leaves_as=step.leaves_as
+        arrives=step.arrives,
+        used=used | step.used,
+        route=route.name,
+        unseen=step.unseen,
+        leaves_as=step.leaves_as,
+    )
+
+
+def _beyond(destination: IPv4Address, gateway: UnseenGateway) -> NetworkPath:
+    if not on_the_internet(destination):
+        return NetworkPath(
+            missing=f"leads to {gateway.id}, and whether {destination} is behind it was not seen"
+        )
+    return NetworkPath(
+        arrives=INTERNET, unseen=f"that {gateway.id} leads to the internet", leaves_as=gateway.public_ip
     )
 
 
@@ -102,7 +123,7 @@ def _peering(facts: Facts, subnet: Subnet, destination: IPv4Address, peering: Pe
     if subnet.vpc not in peering.vpcs:
         return NetworkPath(missing=f"leads to peering {peering.name}, which is not this VPC's")
     for other in sorted(peering.vpcs - {subnet.vpc}):
-        if other in facts.vpc_by_id and destination in facts.vpc_by_id[other].cidr:
+        if other in facts.vpc_by_id and facts.vpc_by_id[other].holds(destination):
             return NetworkPath(arrives=other, used=frozenset({f"peering {peering.name}"}))
     return NetworkPath(missing=f"leads to peering {peering.name}, behind which {destination} is not")
 
@@ -120,7 +141,7 @@ def _from_site(facts: Facts, destination: IPv4Address) -> NetworkPath:
     """How a packet leaves a data centre: as its people have made it, over the same gateway to the attached VPC."""
     place = facts.in_site(destination)
     if place is None:
-        inside = (vpc for vpc in facts.vpcs if destination in vpc.cidr)
+        inside = (vpc for vpc in facts.vpcs if vpc.holds(destination))
         linked = {link.vpc for link in facts.site_links}
         vpc = next(inside, None)
         if vpc is not None and vpc.id not in linked and not facts.routes_elsewhere:

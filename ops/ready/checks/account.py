@@ -88,6 +88,15 @@ def zones(context: Context, findings: Findings) -> str:
     return f"{len(found)} zones can hold a control plane: {listed(found)}"
 
 
+def _chosen_zones(context: Context) -> list[str]:
+    """Name the zones of the EKS side: those of the subnets of a VPC that exists, else the first ones."""
+    wanted = context.wanted
+    if not wanted.existing_vpc:
+        return _usable_zones(context)[: wanted.zones]
+    subnets = context.existing_subnets
+    return sorted({subnets[id_]["AvailabilityZone"] for id_ in wanted.private_subnets if id_ in subnets})
+
+
 def _usable_zones(context: Context) -> list[str]:
     """Name the zones that the program takes, in its order."""
     filters = [
@@ -102,12 +111,12 @@ def _usable_zones(context: Context) -> list[str]:
 @asked("account.types", "the instance types are offered")
 def types(context: Context, findings: Findings) -> str:
     wanted = context.wanted
-    zones = _usable_zones(context)[: wanted.zones]
+    zones = _chosen_zones(context)
     offered = {(each["InstanceType"], each["Location"]) for each in _offerings(context)}
     known = _described(context)
     for type_ in wanted.types:
         # Hybrid nodes are in the first zone; one zone of the others is enough for an auto-scaling group.
-        needed = zones[:1] if type_ in wanted.counts.hybrid else zones
+        needed = _usable_zones(context)[:1] if type_ in wanted.counts.hybrid else zones
         there = [zone for zone in needed if (type_, zone) in offered]
         setting = (
             "hybridNodes[0].instanceType" if type_ in wanted.counts.hybrid else "managedNodes.instanceType"
@@ -295,7 +304,8 @@ def nat_gateways(context: Context) -> int:
     subnets = context.pages("ec2", "describe_subnets", "Subnets")
     zone_of = {each["SubnetId"]: each["AvailabilityZone"] for each in subnets}
     zones = [zone_of.get(each.get("SubnetId", "")) for each in gateways]
-    return max((zones.count(zone) for zone in _usable_zones(context)[: context.wanted.zones]), default=0)
+    ours = _usable_zones(context)[: context.wanted.zones or 1]
+    return max((zones.count(zone) for zone in ours), default=0)
 
 
 @_within(

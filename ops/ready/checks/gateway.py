@@ -41,7 +41,14 @@ def _vpn(context: Context, findings: Findings, identity: str) -> str:
     found = _available(context, findings, identity, answer and answer["VpnGateways"], _VPN)
     attachments = found.get("VpcAttachments") or []
     taken = {each["VpcId"] for each in attachments if each.get("State") != "detached"}
-    for vpc in sorted(taken - context.own_vpcs):
+    existing = context.wanted.existing_vpc
+    if existing in taken and not context.is_up:
+        findings.fail(
+            f"{identity} is attached to {existing} already",
+            why="a VPC and a virtual private gateway are attached once",
+            fix=ROUTES_OF_OTHERS.format(key="vpnGatewayId"),
+        )
+    for vpc in sorted(taken - context.own_vpcs - {existing}):
         findings.fail(
             f"{identity} is attached to {vpc}, which is not of this stack",
             why="a virtual private gateway is attached to one VPC at a time",
@@ -52,6 +59,10 @@ def _vpn(context: Context, findings: Findings, identity: str) -> str:
     return f"{identity} is available"
 
 
+ROUTES_OF_OTHERS = (
+    "leave the routes to those who made it: pulumi config rm --path site.{key} && pulumi config set --path "
+    "site.routes none"
+)
 # What it is, the setting that names it, the command that lists them.
 _TRANSIT = ("transit gateway", "site.transitGatewayId tgw-...", "describe-transit-gateways")
 _VPN = ("virtual private gateway", "site.vpnGatewayId vgw-...", "describe-vpn-gateways")

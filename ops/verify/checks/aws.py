@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from itertools import product
 from typing import Any
 
 from ops.checks.model import Findings, Outcome, check, listed, skipped
@@ -87,12 +88,12 @@ def routes(context: Context, findings: Findings) -> str:
     if expected.on_prem_vpc_cidr is None:
         return data_centre.routes(context, findings)
     sides = (
-        (expected.vpc_id, expected.on_prem_vpc_cidr),
-        (expected.on_prem_vpc_id, expected.vpc_cidr),
+        (expected.vpc_id, (expected.on_prem_vpc_cidr,)),
+        (expected.on_prem_vpc_id, expected.vpc_cidrs),
     )
     count = 0
-    for vpc_id, other in sides:
-        for table in used_tables(context, vpc_id):
+    for vpc_id, others in sides:
+        for table, other in product(used_tables(context, vpc_id), others):
             count += 1
             name = table["RouteTableId"]
             route = next((one for one in table["Routes"] if destination(one) == other), None)

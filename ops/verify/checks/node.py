@@ -110,7 +110,7 @@ def address(context: Context, findings: Findings) -> str:
     expected = context.deployment.checks
     machines = {machine.activation_id: machine for machine in context.deployment.hybrid_nodes}
     for node in context.cluster.nodes:
-        networks = expected.remote_node_networks if node.hybrid else (expected.vpc_cidr,)
+        networks = expected.remote_node_networks if node.hybrid else expected.vpc_cidrs
         ip = parsers.address(node.ip)
         if ip is None or not any(ip in network for network in networks):
             findings.fail(

@@ -49,7 +49,14 @@ def transit_attachment(world: World, old: Thing | None, inputs: dict[str, Any]) 
 
 
 def route(world: World, _old: Thing | None, inputs: dict[str, Any]) -> Iterator[str | None]:
-    """Tell why a route cannot lead to a transit gateway: it does not exist for a VPC that is not attached to it."""
+    """Tell why a route cannot be made: its table, which is somebody else's, has one to that range already.
+
+    A transit gateway does not exist for a VPC that is not attached to it.
+    """
+    table = world.get(_TABLE, inputs["routeTableId"])
+    destination = inputs["destinationCidrBlock"]
+    if table and destination in [each["cidrBlock"] for each in table.inputs.get("routes", ())]:
+        yield f"RouteAlreadyExists: The route identified by {destination} already exists."
     identity = inputs.get("transitGatewayId")
     if not identity:
         return

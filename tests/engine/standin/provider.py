@@ -17,7 +17,7 @@ import grpc
 from google.protobuf import any_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from tests.engine.standin import cloud, components, journal, monitor, refusals, schema, wire
+from tests.engine.standin import cloud, components, journal, monitor, networks, refusals, schema, wire
 from tests.engine.standin.world import CLUSTER, FAILED, NODE_GROUP, PENDING, UPDATING, Thing, World
 
 HANG_S = 300.0
@@ -112,7 +112,10 @@ class StandIn:
     def invoke(self, request: Any) -> Any:
         """Answer a look-up such as the newest AMI's id."""
         started, args = time.monotonic(), wire.plain(wire.from_struct(request.args))
-        answer = cloud.look_up(request.tok, args, self.region, journal.control())
+        with self.one_at_a_time:
+            self._look()
+            answer = networks.look_up(self.world, request.tok, args)
+        answer = answer or cloud.look_up(request.tok, args, self.region, journal.control())
         journal.write({"call": "Invoke", "type": request.tok, "inputs": args}, started)
         response = provider_pb2.InvokeResponse()
         getattr(response, "return").CopyFrom(wire.to_struct(answer))  # a keyword in Python

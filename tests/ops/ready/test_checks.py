@@ -16,7 +16,7 @@ from ops.clients.tools import Ran
 from ops.ready.catalogue import CHECKS, OFFLINE
 from ops.ready.context import STACK_TAG
 from settings import SettingsError
-from tests.conftest import CERTIFICATE, OWN_SITE
+from tests.conftest import CERTIFICATE, EXISTING_VPC, OWN_SITE
 from tests.ops.ready.conftest import ANSWERS, NOW
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -34,6 +34,38 @@ X86 = [
         "VCpuInfo": {"DefaultVCpus": 2},
     }
 ]
+
+
+def subnets(*, free: int = 200, zones: str = "acac") -> list[dict[str, Any]]:
+    network = EXISTING_VPC["network"]
+    ids = [*network["privateSubnetIds"], *network["publicSubnetIds"]]
+    return [
+        {
+            "SubnetId": id_,
+            "VpcId": network["vpcId"],
+            "AvailabilityZone": f"ap-northeast-1{zone}",
+            "AvailableIpAddressCount": free,
+        }
+        for id_, zone in zip(ids, zones, strict=True)
+    ]
+
+
+def there(**answers: Any) -> dict[str, Any]:
+    """A stack in a VPC that exists, with room in its subnets."""
+    return {"settings": EXISTING_VPC, "ec2__describe_subnets": subnets(), **answers}
+
+
+OUR_GROUP = {
+    "GroupId": "sg-1",
+    "VpcId": EXISTING_VPC["network"]["vpcId"],
+    "Tags": [{"Key": STACK_TAG, "Value": "eks-hybrid-calico/dev"}],
+}
+MAIN_TABLE = {
+    "RouteTableId": "rtb-1",
+    "VpcId": EXISTING_VPC["network"]["vpcId"],
+    "Associations": [{"Main": True}],
+    "Routes": [{"DestinationCidrBlock": "10.0.0.0/8"}, {"DestinationCidrBlock": "10.90.1.0/24"}],
+}
 
 
 def described(**more: Any) -> dict[str, Any]:
@@ -201,7 +233,7 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
     ),
     (
         "account.boundary",
-        {"settings": {"permissionsBoundaryArn": BOUNDARY}, "iam__get_policy": None},
+        {"settings": {"permissionsBoundaryArn": BOUNDARY}, "iam__get_policy": "NoSuchEntity"},
         Status.FAIL,
         f"there is no policy {BOUNDARY}",
     ),
@@ -256,7 +288,80 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
                 Status.FAIL,
                 "is attached to vpc-2",
             ),
+            (
+                EXISTING_VPC | BY_VPN,
+                vpn(VpcAttachments=[{"VpcId": EXISTING_VPC["network"]["vpcId"], "State": "attached"}]),
+                Status.FAIL,
+                "pulumi config rm --path site.vpnGatewayId && pulumi config set --path site.routes none",
+            ),
+            (
+                EXISTING_VPC | BY_VPN,
+                {
+                    **vpn(VpcAttachments=[{"VpcId": EXISTING_VPC["network"]["vpcId"], "State": "attached"}]),
+                    "ec2__describe_security_groups": [OUR_GROUP],
+                },
+                Status.OK,
+                "vgw-0123456789abcdef0 is available",
+            ),
         )
+    ),
+    ("account.vpc", there(), Status.OK, "vpc-00000000000000aa0 has room for it"),
+    ("account.vpc", there(ec2__describe_subnets=[]), Status.FAIL, "has no subnet subnet-00000000000000aa1"),
+    (
+        "account.vpc",
+        there(ec2__describe_subnets=subnets(free=15)),
+        Status.FAIL,
+        "subnet-00000000000000aa1 has 15 free addresses the control plane wants 16 in each",
+    ),
+    (
+        "account.vpc",
+        there(ec2__describe_subnets=subnets(free=17)),
+        Status.FAIL,
+        "have 2 free addresses for 3 managed nodes",
+    ),
+    # A supernet of the site's is no hindrance: the longer one wins.
+    (
+        "account.vpc",
+        there(ec2__describe_route_tables=[MAIN_TABLE]),
+        Status.FAIL,
+        "rtb-1 has a route to 10.90.1.0/24 already the stack makes one to 10.90.0.0/16 there",
+    ),
+    (
+        "account.vpc",
+        there(
+            settings=EXISTING_VPC | BY_TRANSIT,
+            ec2__describe_transit_gateway_vpc_attachments=[
+                {
+                    "TransitGatewayAttachmentId": "tgw-attach-1",
+                    "TransitGatewayId": BY_TRANSIT["site"]["transitGatewayId"],
+                    "VpcId": EXISTING_VPC["network"]["vpcId"],
+                    "State": "available",
+                }
+            ],
+        ),
+        Status.FAIL,
+        "pulumi config set --path site.routes none",
+    ),
+    (
+        "account.vpc",
+        there(
+            settings=EXISTING_VPC | BY_TRANSIT,
+            ec2__describe_subnets=[],
+            ec2__describe_security_groups=[OUR_GROUP],
+        ),
+        Status.OK,
+        "this stack is there already",
+    ),
+    (
+        "account.types",
+        there(
+            ec2__describe_subnets=subnets(zones="bdbd"),
+            ec2__describe_instance_type_offerings=[
+                {"InstanceType": "t4g.medium", "Location": f"ap-northeast-1{zone}"} for zone in "ad"
+            ],
+        ),
+        Status.OK,
+        "t4g.medium can be had in ap-northeast-1b, ap-northeast-1d",
     ),
     (
         "account.version",
