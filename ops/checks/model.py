@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any
 
-from ops.clients.errors import Problem
+from ops.causes import Problem
 
 
 class Status(StrEnum):

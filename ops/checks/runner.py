@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ops.causes import Problem, problem_of
 from ops.checks.model import Check, Outcome, Result, Run, Status, skipped
-from ops.clients.errors import AskError, Problem
+from ops.clients.errors import AskError
 from ops.clients.pool import Pool
 
 _ROUND_PAUSE_S = 10.0
@@ -89,7 +90,7 @@ class _Round:
         try:
             outcome = check.run(self.context)
         except AskError as error:
-            outcome = _error(error.problem)
+            outcome = _error(problem_of(error, self.command))
         except Exception as error:
             # A report with one broken check is worth more than a traceback instead of a report.
             outcome = _error(

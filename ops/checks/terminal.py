@@ -113,17 +113,18 @@ def _write(
 @contextmanager
 def refusals(command: str) -> Generator[None]:
     """End with 2 where nothing could be asked, and say why in the words of a check; with 130 after Ctrl-C."""
+    from ops.causes import problem_of
     from ops.clients.errors import AskError
     from ops.clients.redaction import Redactor
 
     try:
         yield
     except AskError as error:
-        problem = error.problem
+        problem = problem_of(error, command)
         text = (
             f"ops {command} could not run\n  seen {problem.seen}\n  why  {problem.why}\n  fix  {problem.fix}"
         )
-        typer.echo(Redactor().text(text.replace("ops verify", f"ops {command}")), err=True)
+        typer.echo(Redactor().text(text), err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -13,12 +13,19 @@ from datetime import datetime
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 from botocore.parsers import ResponseParserError
 
 from infra import credentials
 from infra.names import CLUSTER_ARN_TAG
-from ops.clients.errors import AskError, NotAllowedError
+from ops.clients.errors import AskError, AwsRefusalError, NotAllowedError
 
 Object = dict[str, Any]
 
@@ -53,11 +60,7 @@ class AwsClient:
         except (ClientError, BotoCoreError) as error:
             if not isinstance(error, ProfileNotFound):
                 raise _explained("sts assume_role", error) from None
-            raise AskError(
-                f"AWS: {error}",
-                why="this machine's AWS configuration has no such profile (from --profile, aws:profile or AWS_PROFILE)",
-                fix="ops verify --profile NAME, or aws configure --profile NAME",
-            ) from None
+            raise AskError(f"AWS: {error}", code="profile-missing") from None
         self._config = Config(
             connect_timeout=timeout_s,
             read_timeout=timeout_s,
@@ -266,21 +269,21 @@ def _code(error: ClientError) -> str:
 
 
 def _explained(call: str, error: Exception) -> AskError:
-    """Say a refusal of AWS, or that there was no answer, in our words."""
-    code = _code(error) if isinstance(error, ClientError) else ""
-    if code in _DENIED:
-        why = "these credentials may not ask this"
-        fix = f"allow {call} (the AWS policy ReadOnlyAccess is enough for all of ops verify)"
-    elif "Token" in code or "Credential" in code or code in ("InvalidClientTokenId", "SignatureDoesNotMatch"):
-        why = "the AWS credentials have expired or are not valid"
-        fix = "sign in again (aws sso login), then aws sts get-caller-identity"
+    """Name the cause of a refusal of AWS, or of no answer."""
+    seen = f"{call}: {error}"
+    refusal = _code(error) if isinstance(error, ClientError) else ""
+    if refusal in _DENIED:
+        return NotAllowedError(seen, code="aws-denied", CALL=call)
+    if "ExpiredToken" in refusal:
+        code = "credentials-expired"
+    elif "Token" in refusal or "Credential" in refusal or refusal == "SignatureDoesNotMatch":
+        code = "credentials-refused"
     elif isinstance(error, ClientError):
-        why, fix = "AWS refused the request", "see the message of AWS"
+        return AwsRefusalError(seen, code="aws-refused", refusal=refusal)
+    elif isinstance(error, (SSOError, TokenRetrievalError)):
+        code = "sso-session-over"
     elif isinstance(error, NoCredentialsError) or "credential" in str(error).lower():
-        why = "no AWS credentials were found on this machine"
-        fix = "aws configure sso, or export AWS_PROFILE=NAME; then aws sts get-caller-identity"
+        code = "credentials-missing"
     else:
-        why = "AWS cannot be reached from here, or not in this region"
-        fix = "check the network and the region, or raise --timeout and --retry"
-    kind = NotAllowedError if code in _DENIED else AskError
-    return kind(f"{call}: {error}", why=why, fix=fix)
+        code = "aws-unreachable"
+    return AskError(seen, code=code)

@@ -1,26 +1,28 @@
-"""What a client says when a question could not be put: seen, why, fix."""
+"""What a client says when a question could not be put: what came back, and the code of its cause."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One thing that is wrong: what was seen, why that happens, and what fixes it."""
-
-    seen: str
-    why: str
-    fix: str
-
 
 class AskError(Exception):
-    """The question could not be put: says what was tried, what came back, and what to do about it."""
+    """The question could not be put.
 
-    def __init__(self, seen: str, *, why: str, fix: str) -> None:
+    `seen` is what was tried and what came back. `code` is the id of a row of ops/known, which says why that happens
+    and what fixes it; `names` are put in the place of words in it, such as NAME. What is done next is up to the
+    command: it knows its own options.
+    """
+
+    def __init__(self, seen: str, *, code: str, **names: str) -> None:
         super().__init__(seen)
-        self.problem = Problem(seen=seen, why=why, fix=fix)
+        self.seen, self.code, self.names = seen, code, names
 
 
 class NotAllowedError(AskError):
     """The service answered that these credentials may not ask."""
+
+
+class AwsRefusalError(AskError):
+    """AWS answered, and no; `refusal` is its error code, such as `Unsupported`."""
+
+    def __init__(self, seen: str, *, code: str, refusal: str) -> None:
+        super().__init__(seen, code=code)
+        self.refusal = refusal

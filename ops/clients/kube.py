@@ -250,9 +250,7 @@ def _configuration(kubeconfig: Object, profile: str | None) -> client.Configurat
         )
     except (KeyError, IndexError, TypeError, config.ConfigException) as error:
         raise AskError(
-            f"the output kubeconfig is not usable: {type(error).__name__}",
-            why="it must name one cluster, one user and one context",
-            fix="pulumi up writes it anew",
+            f"the output kubeconfig is not usable: {type(error).__name__}", code="kubeconfig-unusable"
         ) from None
     if credentials is not None:
         configuration.refresh_api_key_hook = credentials.refresh
@@ -302,17 +300,9 @@ def _exit_code(status: str) -> int:
 
 
 def _unreachable(host: str, seen: str) -> AskError:
-    return AskError(
-        f"no answer from the API server {host}: {seen}",
-        why="the cluster is gone, or this machine's address is not in the API endpoint's allow-list",
-        fix="aws eks describe-cluster --name CLUSTER; the setting apiAllowedCidrs must hold your address",
-    )
+    return AskError(f"no answer from the API server {host}: {seen}", code="api-silent")
 
 
 def _not_allowed(error: ApiException) -> AskError:
-    return AskError(
-        f"the API server refused to answer: {_message(error)}",
-        why="these credentials have no access entry with enough rights in this cluster",
-        fix="use the credentials that ran pulumi up, or give yours the policy AmazonEKSClusterAdminPolicy: "
-        "aws eks associate-access-policy",
-    )
+    code = "api-unauthorized" if error.status == 401 else "api-forbidden"
+    return AskError(f"the API server refused to answer: {_message(error)}", code=code)

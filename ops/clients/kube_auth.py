@@ -54,7 +54,7 @@ class ExecCredentials:
             environment={**self._environment, "KUBERNETES_EXEC_INFO": json.dumps(info)},
             without=self._without,
             timeout_s=60,
-            install="install the AWS CLI: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html",
+            missing="aws-cli-missing",
         )
         if done.exit_code:
             raise self._failed(done.stderr.strip() or f"exit code {done.exit_code}")
@@ -65,11 +65,7 @@ class ExecCredentials:
             raise self._failed("its output holds no token") from None
 
     def _failed(self, seen: str) -> AskError:
-        return AskError(
-            f"{' '.join(self._command)}: {seen}",
-            why="the AWS credentials are missing, expired, or of another account",
-            fix="aws sts get-caller-identity must show the account of the stack; then run this again",
-        )
+        return AskError(f"{' '.join(self._command)}: {seen}", code="token-refused")
 
 
 def _renewal(expires: object) -> datetime | None:

@@ -65,7 +65,7 @@ class StackConfig:
             names = ", ".join(self.hidden)
             found.append(
                 f"Secret, so not seen here: {names}. In place of a secret stands the default, if there is one. "
-                "The Pulumi CLI on the PATH can read it; --config NAME=VALUE tries a value."
+                "The Pulumi CLI on the PATH can read it."
             )
         if self.environments:
             found.append(
@@ -81,15 +81,11 @@ class StackConfig:
         if unseen:
             missing = first.endswith(" is not set")
             start = "" if missing else f"{first}. "
-            return (
-                f"{start}{unseen[0]} is a secret of this stack, which is not seen here. Leave it as it is; "
-                f"to try a value: ops plan --config {self._short(unseen[0])}=VALUE"
-            )
+            return f"{start}{unseen[0]} is a secret of this stack, which is not seen here. Leave it as it is"
         if self.environments and first.endswith(" is not set"):
-            name = self._short(first.removesuffix(" is not set"))
             return (
                 f"{first} in {self.source}; environment {', '.join(self.environments)}, which is not opened here, "
-                f"may supply it. To try a value: ops plan --config {name}=VALUE"
+                "may supply it"
             )
         return problem
 

@@ -46,23 +46,17 @@ def look_up(
         return LookedUp(names=names, profile=profile or expected.profile or None, roles=expected.roles)
     full = stack or tools.selected_stack()
     if not full:
-        raise AskError(
-            "no stack is selected",
-            why="the Pulumi CLI is not there, or none was selected (pulumi stack rm deselects it)",
-            fix="pulumi stack select NAME, or name it: ops verify --stack NAME, make ... STACK=NAME",
-        )
+        raise AskError("no stack is selected", code="stack-unselected")
     stack, here = full.rpartition("/")[2], Path.cwd()
     name, values = _project_and_settings(here, full)
     environment = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     region = region or values.get("aws:region") or environment
     cluster = cluster or values.get(f"{name}:clusterName")
-    missing = [option for option, value in (("--region", region), ("--cluster-name", cluster)) if not value]
+    missing = [what for what, value in (("a region", region), ("a cluster", cluster)) if not value]
     if not region or not cluster:
         raise AskError(
-            f"Pulumi.yaml and Pulumi.{stack}.yaml in {Path.cwd()} do not say {' and '.join(missing)}",
-            why="after a destroy the stack has no outputs; its settings must say where it was",
-            fix="run it in the project's folder, or: ops verify --destroyed --stack NAME --region REGION "
-            "--cluster-name NAME",
+            f"Pulumi.yaml and Pulumi.{stack}.yaml in {Path.cwd()} do not name {' and '.join(missing)}",
+            code="stack-forgotten",
         )
     names = Names(project=name, stack=stack, region=region, cluster=cluster)
     return LookedUp(
@@ -79,8 +73,4 @@ def _project_and_settings(folder: Path, stack: str) -> tuple[str, Mapping[str, s
         except FileNotFoundError:
             return name, defaults(folder) if (folder / "Pulumi.yaml").exists() else {}
     except StackFileError as error:
-        raise AskError(
-            str(error),
-            why="it is not what the Pulumi CLI reads",
-            fix="correct it, or name the stack by --stack, --region and --cluster-name in another folder",
-        ) from None
+        raise AskError(str(error), code="settings-unreadable") from None

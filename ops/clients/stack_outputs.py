@@ -164,27 +164,18 @@ def deployment(*, outputs: str | None, stack: str | None) -> Deployment:
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
-        raise AskError(
-            f"{source} is not JSON (line {error.lineno})",
-            why="it must be what the Pulumi CLI prints with --json",
-            fix=_SAVE,
-        ) from None
+        raise AskError(f"{source} is not JSON (line {error.lineno})", code="outputs-unreadable") from None
     try:
         return Deployment.model_validate(values)
     except ValidationError as error:
         places = sorted({".".join(str(part) for part in item["loc"]) or "(all)" for item in error.errors()})
         raise AskError(
-            f"{source}: missing or malformed: {', '.join(places)}",
-            why="the stack has not been deployed to its end, or these are the outputs of another project",
-            fix="pulumi up, then ops verify again; ops doctor explains a deployment that stopped half way",
+            f"{source}: missing or malformed: {', '.join(places)}", code="outputs-incomplete"
         ) from None
 
 
-_SAVE = "pulumi stack output --json --show-secrets > outputs.json && ops verify --outputs outputs.json"
-
-
-def file_text(name: str, *, save: str = _SAVE) -> str:
-    """Read a file of outputs (`-`: standard input); `save` says how to make one.
+def file_text(name: str) -> str:
+    """Read a file of outputs (`-`: standard input).
 
     Raises:
         AskError: it cannot be read.
@@ -193,20 +184,14 @@ def file_text(name: str, *, save: str = _SAVE) -> str:
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise AskError(f"--outputs {name}: {error}", why="the file cannot be read", fix=save) from None
+        raise AskError(f"--outputs {name}: {error}", code="outputs-unreadable") from None
 
 
 def _cli(stack: str | None) -> str:
-    done = tools.pulumi(
-        *("stack", "output", "--json", "--show-secrets"),
-        stack=stack,
-        timeout_s=120,
-        install=f"install it (https://www.pulumi.com/docs/install/), or on a machine that has it: {_SAVE}",
-    )
+    done = tools.pulumi("stack", "output", "--json", "--show-secrets", stack=stack, timeout_s=120)
     if done.exit_code:
         raise AskError(
             f"pulumi stack output: {done.stderr.strip() or f'exit code {done.exit_code}'}",
-            why="no stack is selected, it does not exist, or its secrets cannot be read",
-            fix="pulumi stack ls, then ops verify --stack NAME (a passphrase stack: set PULUMI_CONFIG_PASSPHRASE)",
+            code="outputs-refused",
         )
     return done.stdout

@@ -29,13 +29,13 @@ def run(
     *,
     environment: Mapping[str, str],
     timeout_s: float,
-    install: str,
+    missing: str,
     without: Sequence[str] = (),
 ) -> Ran:
     """Run a program without a terminal, `environment` on top of our own, which is passed on but for `without`.
 
     Raises:
-        AskError: the program is not installed (`install` says how to get it) or did not end in time.
+        AskError: the program is not installed (`missing` is the code of that) or did not end in time.
 
     """
     try:
@@ -51,15 +51,11 @@ def run(
         )
     except OSError as error:
         raise AskError(
-            f"{command[0]} could not be started: {error.strerror or error}",
-            why=f"{command[0]} is not on the PATH, or cannot be executed",
-            fix=install,
+            f"{command[0]} could not be started: {error.strerror or error}", code=missing
         ) from None
     except subprocess.TimeoutExpired:
         raise AskError(
-            f"{command[0]} gave no answer in {timeout_s:g} s",
-            why="the service behind it cannot be reached, or it waits for a log-in",
-            fix=f"run it by hand: {' '.join(command)}",
+            f"{command[0]} gave no answer in {timeout_s:g} s", code="program-silent", LINE=" ".join(command)
         ) from None
     return Ran(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
@@ -78,7 +74,6 @@ def pulumi(
     stack: str | None = None,
     folder: Path | None = None,
     timeout_s: float = 60,
-    install: str = "https://www.pulumi.com/docs/install/",
 ) -> Ran:
     """Ask the Pulumi CLI, which asks nobody back, of a stack (None: the selected one) of the project in a folder.
 
@@ -91,5 +86,5 @@ def pulumi(
         ["pulumi", *arguments, "--non-interactive", *where],
         environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
         timeout_s=timeout_s,
-        install=install,
+        missing="pulumi-missing",
     )

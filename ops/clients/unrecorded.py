@@ -120,9 +120,7 @@ def find(aws: AwsClient, names: Names, state: Mapping[str, str]) -> list[Unrecor
         if item.vpc in vpcs:
             raise AskError(
                 f"{item.vpc} and {item.what} in it carry the tag of stack {names.tag}, and this state has neither",
-                why="a run that was killed leaves no such pair: another state has a stack of this name, or this is an "
-                "old state",
-                fix="pulumi whoami -v says which backend this is; delete nothing before it is clear whose these are",
+                code="other-state",
             )
     return missing
 

@@ -119,11 +119,7 @@ def check(path: Path) -> None:
 
 
 def _not_writable(path: Path, reason: str) -> AskError:
-    return AskError(
-        f"--bundle {path}: {reason}",
-        why="the file cannot be written there",
-        fix="ops doctor --bundle FILE.tgz, with FILE in a folder that exists and is yours",
-    )
+    return AskError(f"--bundle {path}: {reason}", code="bundle-refused")
 
 
 def contents(diagnosis: Diagnosis, facts: Facts) -> dict[str, Any]:

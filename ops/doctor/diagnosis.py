@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from ops.doctor.failures import FAILURES, Failure, fixes
+from ops.causes import fixes, named
+from ops.doctor.failures import FAILURES, Failure
 from ops.doctor.symptoms import Gap, Place, Section, Symptom
 
 # Where to read on about what no row knows, by place.
@@ -193,8 +194,9 @@ def fix_for(finding: Finding, diagnosis: Diagnosis) -> str:
     words = {"CLUSTER": diagnosis.subject.get("cluster", ""), "REGION": diagnosis.subject.get("region", "")}
     if len(names) == 1:
         words["NAME"] = names.pop()
-    fix = re.sub(r"\b(?:CLUSTER|REGION|NAME)\b(?!-)", lambda word: words.get(word[0]) or word[0], fix)
-    return re.sub(r"'\*\*([^']*)'", lambda pattern: f"'{_urn(pattern[1], diagnosis.urns)}'", fix)
+    return re.sub(
+        r"'\*\*([^']*)'", lambda pattern: f"'{_urn(pattern[1], diagnosis.urns)}'", named(fix, words)
+    )
 
 
 def _urn(pattern: str, urns: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from infra.names import CHECK_NAMESPACE, SAMPLE_NAMESPACE, STACK_TAG, SYSTEM_NAMESPACE
+from ops.causes import problem_of
 from ops.clients import unrecorded
 from ops.clients.aws import Aws
 from ops.clients.errors import AskError
@@ -96,12 +97,7 @@ class _Asker:
     def gap(self, question: str, error: Exception) -> Gap:
         """Say why a question has no answer."""
         if isinstance(error, AskError):
-            problem = error.problem
-            texts = {
-                "seen": problem.seen,
-                "why": problem.why,
-                "fix": problem.fix.replace("ops verify", "ops doctor"),
-            }
+            texts = vars(problem_of(error, "doctor"))
         else:
             # A question never stops the others, whatever comes back.
             texts = {

@@ -105,8 +105,9 @@ def described_kubeconfig(found: Subject, cluster: Mapping[str, Any] | None) -> O
     if not endpoint:
         raise AskError(
             f"cluster {found.cluster_name} has no endpoint yet, and the stack no output kubeconfig",
-            why="the control plane is still being created, or EKS could not be asked",
-            fix=f"aws eks describe-cluster --region {found.region} --name {found.cluster_name}",
+            code="endpoint-not-yet",
+            REGION=found.region,
+            CLUSTER=found.cluster_name,
         )
     authority = ((cluster or {}).get("certificateAuthority") or {}).get("data")
     arguments = ["--region", found.region, "eks", "get-token", "--cluster-name", found.cluster_name]

@@ -24,7 +24,6 @@ PROJECT_DIR = Path(__file__).resolve().parents[2]
 # infra/account.py puts it on everything that takes tags; importing it from there would import pulumi.
 
 _CLUSTER = "aws:eks/cluster:Cluster"
-_SAVE = "pulumi stack output --json --show-secrets > outputs.json && ops doctor --outputs outputs.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +126,8 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
         raise AskError(
             f"stack {short or '(none)'}: neither its outputs nor Pulumi.{short or 'STACK'}.yaml name "
             + ("a region" if not region else "a cluster"),
-            why="; ".join(notes) or "no stack is selected and none was named",
-            fix="ops doctor --stack NAME, with the stack's Pulumi.NAME.yaml in the project's folder",
+            code="stack-nowhere",
+            REASON="; ".join(notes) or "no stack is selected and none was named",
         )
     return Subject(
         project=project,
@@ -151,13 +150,9 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
 
 
 def _read(name: str) -> Outputs:
-    values = _parsed(stack_outputs.file_text(name, save=_SAVE))
+    values = _parsed(stack_outputs.file_text(name))
     if not isinstance(values, dict):
-        raise AskError(
-            f"--outputs {name} is not a JSON object",
-            why="it must be what the Pulumi CLI prints with --json",
-            fix=_SAVE,
-        )
+        raise AskError(f"--outputs {name} is not a JSON object", code="outputs-unreadable")
     return values
 
 
@@ -165,7 +160,7 @@ def _ask_cli(stack: str | None, notes: list[str]) -> Outputs:
     try:
         done = tools.pulumi("stack", "output", "--json", "--show-secrets", stack=stack, timeout_s=120)
     except AskError as error:
-        notes.append(f"no stack outputs: {error.problem.seen}")
+        notes.append(f"no stack outputs: {error.seen}")
         return {}
     if done.exit_code:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.exit_code}"]

@@ -24,7 +24,6 @@ MOST_LINES = 20_000
 LONGEST_LINE = 16_000
 _AT_ONCE = 1024
 _DIGITS = re.compile(r"\d+")
-_FIX = "ops doctor --from FILE, with a text: a console, a log, the output of a command; -: standard input"
 # What explains a bundle best: its machines' own words. The report that is in it was made from them.
 _OF_A_BUNDLE = ("/console/", "/log/")
 
@@ -90,7 +89,7 @@ def _text(name: str, raw: bytes) -> str:
 
 
 def _refusal(name: str, seen: str, why: str) -> AskError:
-    return AskError(f"--from {name}: {seen}", why=why, fix=_FIX)
+    return AskError(f"--from {name}: {seen}", code="text-refused", REASON=why)
 
 
 def shortened(text: str, telling: Sequence[str]) -> str:

@@ -110,13 +110,15 @@ def leave(name: Name, out: Out = None) -> None:
 
 
 def _machines(stack: str | None, outputs: str | None) -> Mapping[str, Join]:
+    from ops.causes import problem_of
     from ops.clients import stack_outputs
     from ops.clients.errors import AskError
 
     try:
         return stack_outputs.deployment(outputs=outputs, stack=stack).joins
     except AskError as error:
-        _stop(f"{error.problem.seen}: {error.problem.why}. {error.problem.fix}", 2)
+        problem = problem_of(error, "join")
+        _stop(f"{problem.seen}: {problem.why}. {problem.fix}", 2)
 
 
 def _named(machines: Mapping[str, Join], name: str) -> Join:

@@ -94,6 +94,8 @@ def plan(
         UnknownStackError,
     ) as error:
         typer.echo(str(error), err=True)
+        if isinstance(error, SettingsError):
+            typer.echo("To try a value: ops plan --config NAME=VALUE", err=True)
         raise typer.Exit(2) from None
     if images:
         typer.echo(found.concealed(copy_commands(public, found.registry)), nl=False)

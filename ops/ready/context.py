@@ -62,7 +62,7 @@ class Context:
                 ["pulumi", *arguments, "--non-interactive", "--cwd", str(self.folder)],
                 environment={"PULUMI_SKIP_UPDATE_CHECK": "true"},
                 timeout_s=60,
-                install="https://www.pulumi.com/docs/install/",
+                missing="pulumi-missing",
             ),
         )
 
@@ -113,9 +113,7 @@ def asked(id_: str, proves: str) -> Callable[[Callable[[Context, Findings], str 
             try:
                 return ask(context, findings)
             except NotAllowedError as error:
-                return skipped(
-                    f"not known: these credentials may not ask {error.problem.seen.partition(':')[0]}"
-                )
+                return skipped(f"not known: these credentials may not ask {error.names['CALL']}")
 
         return check(id_, proves, needs=("who.identity",))(run)
 

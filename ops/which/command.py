@@ -46,4 +46,4 @@ def _account(looked_up: LookedUp) -> str:
         )
         return f"account {aws.ask('sts', 'get_caller_identity')['Account']}"
     except AskError as error:
-        return f"account not known ({error.problem.seen})"
+        return f"account not known ({error.seen})"

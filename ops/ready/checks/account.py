@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from infra.credentials import principal
 from infra.names import STACK_TAG, ZONES_WITHOUT_EKS
+from ops.causes import problem_of
 from ops.checks.model import Check, Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError, NotAllowedError
 from ops.ready.context import Context, asked
@@ -36,7 +37,7 @@ def identity(context: Context, findings: Findings) -> str:
     try:
         who = context.ask("sts", "get_caller_identity")
     except AskError as error:
-        findings.problems.append(error.problem)
+        findings.problems.append(problem_of(error, "ready"))
         return ""
     config = {} if isinstance(context.program, Exception) else context.program.config.values
     allowed, forbidden = (_ids(config.get(f"aws:{name}AccountIds")) for name in ("allowed", "forbidden"))
@@ -179,7 +180,7 @@ def free_plan(context: Context, findings: Findings) -> str | Outcome:
 
 
 def _one_line(error: AskError) -> str:
-    return " ".join(error.problem.seen.split())[:120]
+    return " ".join(error.seen.split())[:120]
 
 
 def _quota(context: Context, service: str, code: str) -> float:

@@ -30,7 +30,7 @@ def outliving(context: Context, findings: Findings) -> str | Outcome:
             )
     except AskError as error:
         # The cluster may be the reason for the destroy.
-        return skipped(f"not known: {' '.join(error.problem.seen.split())[:120]}")
+        return skipped(f"not known: {' '.join(error.seen.split())[:120]}")
     return "no load balancer and no disk was made inside the cluster"
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from infra.systems import SYSTEMS
 from ops.checks.model import Findings, Outcome, listed, skipped
-from ops.clients.errors import AskError
+from ops.clients.errors import AskError, AwsRefusalError
 from ops.program.recorder import Recording
 from ops.ready.checks.account import is_arm64
 from ops.ready.context import Context, asked
@@ -130,9 +129,8 @@ def _try_to_run(context: Context, request: dict[str, Any], image: str, root_devi
     try:
         context.aws.ask("ec2", "run_instances", **arguments)
     except AskError as error:
-        found = re.search(r"\(([\w.]+)\)", error.problem.seen)
-        code = found[1] if found else ""
-        if code == _ALLOWED:
+        refusal = error.refusal if isinstance(error, AwsRefusalError) else ""
+        if refusal == _ALLOWED:
             return None
-        return code if code in _NO_PLACE else error.problem.seen
+        return refusal if refusal in _NO_PLACE else error.seen
     return None

@@ -21,9 +21,7 @@ def identity(context: Context, _: Findings) -> str:
     account = context.aws.account()
     if account != expected:
         raise AskError(
-            f"the credentials are of account {account}; the stack is in {expected}",
-            why="every answer would be about the wrong account",
-            fix="export AWS_PROFILE=NAME, or ops verify --profile NAME",
+            f"the credentials are of account {account}; the stack is in {expected}", code="other-account"
         )
     return f"account {account}"
 

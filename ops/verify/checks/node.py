@@ -284,7 +284,7 @@ def _reach(context: Context, findings: Findings, what: str, ask: Callable[[Pod],
             )
     asked = [pod for pod in pods.values() if pod is not None]
     failed = {
-        pod.node: (answer.problem.seen if isinstance(answer, AskError) else str(answer))[:300]
+        pod.node: str(answer)[:300]
         for pod, answer in context.pool.settle(ask, asked, expected=(ExecError, AskError))
         if isinstance(answer, Exception)
     }

@@ -123,7 +123,7 @@ def test_a_check_waits_for_what_it_needs() -> None:
     assert order == ["first", "second"]
 
 
-@pytest.mark.parametrize("cause", [failed(), AskError("no answer", why="w", fix="f"), RuntimeError("bug")])
+@pytest.mark.parametrize("cause", [failed(), AskError("no answer", code="aws-refused"), RuntimeError("bug")])
 def test_what_needs_a_failed_check_is_blocked_by_it_and_not_asked(cause: Any) -> None:
     asked: list[str] = []
     done = run(
@@ -251,8 +251,8 @@ def test_ctrl_c_keeps_what_is_known_and_ends_with_130() -> None:
         ([PASSED, warned()], False, 0),
         ([PASSED, warned()], True, 3),
         ([failed(), warned()], True, 1),
-        ([AskError("x", why="w", fix="f")], False, 2),
-        ([AskError("x", why="w", fix="f"), failed()], False, 1),
+        ([AskError("x", code="aws-refused")], False, 2),
+        ([AskError("x", code="aws-refused"), failed()], False, 1),
         ([skipped("not here")], True, 0),
     ],
 )

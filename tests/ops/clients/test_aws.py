@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    EndpointConnectionError,
+    NoCredentialsError,
+    UnauthorizedSSOTokenError,
+)
 from botocore.stub import Stubber
 
+from ops.causes import CAUSES
 from ops.clients.aws import Aws
 from ops.clients.errors import AskError
 
@@ -125,10 +130,10 @@ def test_target_groups_are_found_by_their_tags_twenty_at_a_time(aws: Aws, stub: 
 @pytest.mark.parametrize(
     ("code", "fix"),
     [
-        ("AccessDenied", "ReadOnlyAccess"),
-        ("UnauthorizedOperation", "ReadOnlyAccess"),
+        ("AccessDenied", "docs/policies.md"),
+        ("UnauthorizedOperation", "docs/policies.md"),
         ("ExpiredToken", "aws sso login"),
-        ("InvalidClientTokenId", "aws sso login"),
+        ("InvalidClientTokenId", "sign in again"),
         ("Throttling", "see the message of AWS"),
     ],
 )
@@ -137,19 +142,20 @@ def test_a_refusal_of_aws_says_what_to_do(aws: Aws, stub: Stub, code: str, fix: 
 
     with pytest.raises(AskError) as error:
         aws.account()
-    assert f"{code}!" in error.value.problem.seen
-    assert fix in error.value.problem.fix
+    assert f"{code}!" in error.value.seen
+    assert fix in CAUSES[error.value.code].fix
 
 
 @pytest.mark.parametrize(
-    ("error", "fix"),
+    ("error", "code"),
     [
-        (NoCredentialsError(), "aws configure sso"),
-        (EndpointConnectionError(endpoint_url="https://sts"), "raise --timeout and --retry"),
+        (NoCredentialsError(), "credentials-missing"),
+        (UnauthorizedSSOTokenError(), "sso-session-over"),
+        (EndpointConnectionError(endpoint_url="https://sts"), "aws-unreachable"),
     ],
 )
 def test_no_credentials_and_no_network_are_told_apart(
-    aws: Aws, monkeypatch: pytest.MonkeyPatch, error: Exception, fix: str
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
 ) -> None:
     def fail(**_: object) -> None:
         raise error
@@ -158,7 +164,7 @@ def test_no_credentials_and_no_network_are_told_apart(
 
     with pytest.raises(AskError) as told:
         aws.account()
-    assert fix in told.value.problem.fix
+    assert told.value.code == code
 
 
 def test_a_profile_that_does_not_exist_is_an_error(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ops.causes import problem_of
 from ops.clients import stack_outputs
 from ops.clients.errors import AskError
 
@@ -77,8 +78,8 @@ def test_a_missing_cli_is_an_error_that_names_the_way_without(monkeypatch: pytes
 
     with pytest.raises(AskError) as error:
         stack_outputs.deployment(outputs=None, stack=None)
-    assert "pulumi could not be started" in error.value.problem.seen
-    assert "ops verify --outputs outputs.json" in error.value.problem.fix
+    assert "pulumi could not be started" in error.value.seen
+    assert "ops verify --outputs outputs.json" in problem_of(error.value, "verify").fix
 
 
 def test_a_failing_cli_is_an_error_in_its_own_words(pulumi: Callable[[str], None]) -> None:
@@ -114,7 +115,7 @@ def test_outputs_of_something_else_are_refused(tmp_path: Path, text: str, said: 
 
     with pytest.raises(AskError) as error:
         stack_outputs.deployment(outputs=str(tmp_path / "o.json"), stack=None)
-    assert said in error.value.problem.seen
+    assert said in error.value.seen
 
 
 def test_a_file_that_is_not_there_is_an_error() -> None:
@@ -128,7 +129,7 @@ def test_a_kubeconfig_shows_neither_in_errors_nor_in_a_repr(outputs: Outputs, tm
     file.write_text(json.dumps(values))
     with pytest.raises(AskError) as error:
         stack_outputs.deployment(outputs=str(file), stack=None)
-    assert "malformed: kubeconfig" in error.value.problem.seen
+    assert "malformed: kubeconfig" in error.value.seen
     assert "hush" not in str(error.value) + repr(error.value.__cause__)
 
     file.write_text(json.dumps(outputs()))

@@ -8,6 +8,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from ops.causes import CAUSES
 from ops.clients import unrecorded
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names
@@ -217,8 +218,8 @@ def test_what_is_gone_or_of_a_service_or_somebody_elses_is_left_alone(operation,
 def test_a_vpc_with_something_in_it_belongs_to_another_state():
     with pytest.raises(AskError) as caught:
         find({"ec2 describe_subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-2", "Tags": [OURS]}]})
-    assert "vpc-2 and subnet subnet-1 in it" in caught.value.problem.seen
-    assert "delete nothing" in caught.value.problem.fix
+    assert "vpc-2 and subnet subnet-1 in it" in caught.value.seen
+    assert "delete nothing" in CAUSES[caught.value.code].fix
 
 
 def test_a_state_is_read_by_ids_and_by_what_a_route_is():

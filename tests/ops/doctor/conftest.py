@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ops.clients.errors import AskError
+from ops.clients.errors import AskError, NotAllowedError
 from ops.doctor import report, session
 from ops.doctor.diagnosis import Diagnosis
 from ops.doctor.subject import Machine, State, Subject
@@ -343,7 +343,7 @@ def world() -> World:
 @pytest.fixture
 def refusal() -> Callable[[str], AskError]:
     """An answer that is none."""
-    return lambda seen: AskError(seen, why="these credentials may not ask this", fix="allow it")
+    return lambda seen: NotAllowedError(seen, code="aws-denied", CALL=seen)
 
 
 class Shown:

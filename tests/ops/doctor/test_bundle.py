@@ -80,9 +80,8 @@ def _plant(world: Any, make: Any) -> None:
         make.event("Pod", "kube-system", "calico-node-x", "Failed", f"password: {PLANTED['password']}")
     ]
     world.cloud.refused["elbv2 describe_target_health"] = AskError(
-        f"token {PLANTED['kubeconfig token']}",
-        why=f"aws_session_token={PLANTED['aws session token']}",
-        fix="x",
+        f"token {PLANTED['kubeconfig token']} aws_session_token={PLANTED['aws session token']}",
+        code="aws-refused",
     )
     kubeconfig = {
         "users": [

@@ -219,14 +219,12 @@ def test_a_profile_that_is_not_there_ends_with_2(
     ops: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown(**_: Any) -> None:
-        raise AskError(
-            "AWS: The config profile (x) could not be found", why="w", fix="ops verify --profile NAME"
-        )
+        raise AskError("AWS: The config profile (x) could not be found", code="profile-missing")
 
     monkeypatch.setattr(session, "Aws", unknown)
     result = ops()
     assert result.exit_code == 2
-    assert "ops doctor --profile NAME" in result.stderr
+    assert "ops doctor --profile PROFILE" in result.stderr
 
 
 def test_interrupting_ends_with_130(ops: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

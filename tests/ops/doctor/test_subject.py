@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ops.causes import CAUSES
 from ops.clients.errors import AskError
 from ops.doctor import subject
 from ops.doctor.subject import Machine
@@ -233,8 +234,8 @@ def test_outputs_of_any_shape_are_taken(project: Path, values: object) -> None:
 def test_a_file_that_is_no_json_object_is_refused(project: Path, text: str) -> None:
     with pytest.raises(AskError) as error:
         subject.find(stack="dev", outputs=_file(project, text), project_dir=project)
-    assert "is not a JSON object" in error.value.problem.seen
-    assert "pulumi stack output --json" in error.value.problem.fix
+    assert "is not a JSON object" in error.value.seen
+    assert "pulumi stack output --json" in CAUSES[error.value.code].fix
 
 
 def test_a_file_that_is_not_there_is_refused(project: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ops.checks.model import Status
-from ops.clients.errors import AskError
+from ops.clients.errors import AskError, AwsRefusalError
 from ops.clients.tools import Ran
 from ops.ready.catalogue import CHECKS, OFFLINE
 from ops.ready.context import STACK_TAG
@@ -488,7 +488,7 @@ def test_a_machine_without_anything_says_all_at_once(ready, written):
     run = ready(
         tools={"pulumi": None, "aws": None, "session-manager-plugin": None},
         sts__get_caller_identity=AskError(
-            "sts get_caller_identity: no credentials", why="w", fix="aws configure sso"
+            "sts get_caller_identity: no credentials", code="credentials-missing"
         ),
         manifest_missing="Calico 3.32.1: no network. Check the network",
     )
@@ -552,7 +552,7 @@ def test_a_stack_that_is_up_is_not_held_against_the_quotas(ask):
             "metricsServer is false: the API metrics.k8s.io is left to another one",
         ),
         (
-            {"serving": AskError("no answer from the API server", why="w", fix="f")},
+            {"serving": AskError("no answer from the API server", code="api-silent")},
             Status.SKIP,
             "not known: no answer from the API server",
         ),

@@ -53,7 +53,7 @@ def test_a_cluster_of_this_program_alone_leaves_nothing() -> None:
 
 def test_a_cluster_that_cannot_be_asked_keeps_nobody_from_the_destroy() -> None:
     def refused() -> list[Any]:
-        raise AskError("no answer from the API server", why="w", fix="f")
+        raise AskError("no answer from the API server", code="api-silent")
 
     found = outcome(SimpleNamespace(services=refused))
     assert (found.status, found.summary) == (Status.SKIP, "not known: no answer from the API server")

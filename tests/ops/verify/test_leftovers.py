@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ops.causes import CAUSES
 from ops.checks import runner
 from ops.checks.model import Status
 from ops.clients import leftovers, stack_names
@@ -441,7 +442,7 @@ def test_without_settings_the_environments_region_will_do(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("project")
 def test_a_region_that_cannot_be_found_is_an_error_that_names_the_option() -> None:
-    with pytest.raises(AskError, match="do not say --region"):
+    with pytest.raises(AskError, match="do not name a region"):
         look_up(stack="removed")
 
 
@@ -449,7 +450,7 @@ def test_a_region_that_cannot_be_found_is_an_error_that_names_the_option() -> No
 def test_without_cli_and_without_stack_the_error_names_the_option() -> None:
     with pytest.raises(AskError) as error:
         look_up()
-    assert "--stack NAME" in error.value.problem.fix
+    assert "--stack NAME" in CAUSES[error.value.code].fix
 
 
 def test_settings_that_are_no_yaml_are_an_error(project: Path) -> None:
@@ -462,7 +463,7 @@ def test_settings_that_are_no_yaml_are_an_error(project: Path) -> None:
 def test_an_encrypted_setting_is_none(project: Path) -> None:
     (project / "Pulumi.dev.yaml").write_text("config:\n  aws:region: {secure: abc}\n")
 
-    with pytest.raises(AskError, match="do not say --region"):
+    with pytest.raises(AskError, match="do not name a region"):
         look_up(stack="dev")
 
 

@@ -15,10 +15,10 @@ from xml.etree import ElementTree as Xml
 
 import pytest
 
+from ops.causes import Problem
 from ops.checks import runner
 from ops.checks.model import Check, Findings, Matrix, Outcome, Result, Run, Status, skipped
 from ops.checks.report import latency, plain, pretty
-from ops.clients.errors import Problem
 from ops.clients.http import Answer
 from ops.verify.catalogue import CHECKS
 

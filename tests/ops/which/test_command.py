@@ -38,7 +38,7 @@ def test_the_selected_stack_is_said_with_cluster_region_and_account():
 @pytest.mark.usefixtures("project")
 def test_an_account_that_does_not_answer_is_said_and_stops_nothing(monkeypatch):
     def refuse(*_):
-        raise AskError("no credentials", why="", fix="")
+        raise AskError("no credentials", code="credentials-missing")
 
     monkeypatch.setattr(AwsClient, "ask", refuse)
     done = run()
@@ -51,4 +51,4 @@ def test_where_none_is_selected_nothing_is_guessed(project):
     done = run()
     assert done.exit_code == 2
     assert "no stack is selected" in done.stderr
-    assert "pulumi stack select NAME, or name it: ops which --stack NAME, make ... STACK=NAME" in done.stderr
+    assert "pulumi stack select NAME, or name it, --stack NAME (make takes STACK=NAME)" in done.stderr
