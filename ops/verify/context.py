@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ops.causes import CAUSES
 from ops.clients.pool import Memo, Pool
 from ops.verify.cluster import Cluster
 
@@ -41,6 +42,19 @@ class Context:
     def cluster(self) -> Cluster:
         """Read the cluster's objects, each list at most once per round."""
         return Cluster(self.kube, self.memo, self.deployment)
+
+    def cause(self, id_: str, **names: str) -> dict[str, str]:
+        """Give `why` and `fix` of a row of ops/causes.py, in the words for this stack."""
+        expected = self.deployment.checks
+        problem = CAUSES[id_].problem(
+            "",
+            site="own" if expected.own_site else "played",
+            command="verify",
+            REGION=expected.region,
+            CLUSTER=self.deployment.cluster_name,
+            **names,
+        )
+        return {"why": problem.why, "fix": problem.fix}
 
     def fresh(self) -> Context:
         """Keep the clients, empty the memory: the next round sees the present state."""

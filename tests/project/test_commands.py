@@ -9,7 +9,9 @@ import typer
 import yaml
 
 from ops.causes import CAUSES, ROWS
+from ops.checks.model import select
 from ops.cli import app
+from ops.verify.catalogue import CHECKS as VERIFY
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("infra", "k8s", "userdata", "settings", "ops", "bench")
@@ -77,6 +79,41 @@ def test_an_option_of_another_command_would_be_seen():
     assert ("doctor", "--from") in {(command, option) for _, command, option in advised()}
 
 
+def test_no_text_names_a_pattern_that_means_two_nodes():
+    patterns = {
+        re.sub(r"X|rack-\d", "NAME", pattern)
+        for _, text in texts()
+        for pattern in re.findall(r"--(?:replace|target)(?:-dependents)? '(\*[^']*)'", text)
+    }
+    # No node's name has a dot, so that of an activation with its generation means one; one's own have no generation.
+    assert patterns == {
+        "**:Activation::NAME.*",
+        "**:Activation::NAME",
+        "**aws:eks/nodeGroup:NodeGroup::managed",
+    }
+
+
+def test_checks_that_a_text_names_exist():
+    wanted = {
+        found.replace("\\", "")
+        for _, text in texts()
+        for found in re.findall(r"ops verify --only '?([^'\s;]+)", text)
+    }
+    assert len(wanted) > 8
+    for name in {name for names in wanted for name in names.split("|") if "(" not in names} | wanted:
+        assert select(VERIFY, only=name, skip=None), name
+
+
+def test_settings_that_a_text_names_exist():
+    schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    pattern = (
+        r"pulumi config (?:set|rm) (?:--path |--plaintext |--secret )?'?(?!aws:|(?:X|NAME)\b)([A-Za-z0-9]+)"
+    )
+    wanted = {found for _, text in texts() for found in re.findall(pattern, text)}
+    assert len(wanted) > 15
+    assert wanted <= schema.keys()
+
+
 def codes():
     for path in sorted((ROOT / "ops").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -85,6 +122,8 @@ def codes():
                     for part in ast.walk(word.value) if word.arg in ("code", "missing") else ():
                         if isinstance(part, ast.Constant) and isinstance(part.value, str):
                             yield part.value
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "cause":
+                yield from (part.value for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant))
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "code":
                 yield from (
                     part.value

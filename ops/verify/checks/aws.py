@@ -33,16 +33,14 @@ def cluster(context: Context, findings: Findings) -> str:
     if found is None:
         findings.fail(
             f"there is no cluster {name} in {context.deployment.checks.region}",
-            why="it was deleted outside Pulumi, or the outputs are of an older deployment",
-            fix="PULUMI_K8S_DELETE_UNREACHABLE=true pulumi refresh, then pulumi up",
+            **context.cause("cluster-deleted"),
         )
         return ""
     if found.get("status") != "ACTIVE":
         issues = [issue.get("message", "") for issue in (found.get("health") or {}).get("issues") or []]
         findings.fail(
             f"{name} is {found.get('status')}{': ' if issues else ''}{listed(issues)}",
-            why="the control plane is being created, updated or deleted, or EKS lost something it needs",
-            fix=f"aws eks describe-cluster --name {name} --query cluster.health",
+            **context.cause("cluster-failed" if found.get("status") == "FAILED" else "cluster-busy"),
         )
     return f"{name} is ACTIVE, Kubernetes {found.get('version')}"
 
@@ -153,15 +151,12 @@ def access_entry(context: Context, findings: Findings) -> str:
     if entry is None:
         findings.fail(
             f"role {short} has no access entry in {deployment.cluster_name}",
-            why="the API server answers hybrid nodes with Unauthorized, and they never register",
-            fix="pulumi up --refresh makes the access entry again",
+            **context.cause("no-access-entry"),
         )
     elif entry.get("type") != "HYBRID_LINUX":
         findings.fail(
             f"the access entry of role {short} is of type {entry.get('type')}",
-            why="only HYBRID_LINUX gives a role the name and groups of a hybrid node",
-            fix=f"aws eks delete-access-entry --cluster-name {deployment.cluster_name} --principal-arn {role}, "
-            "then pulumi up --refresh",
+            **context.cause("access-entry-type", ARN=role),
         )
     return f"role {short} is HYBRID_LINUX"
 
@@ -196,7 +191,6 @@ def registrations(context: Context, findings: Findings) -> str:
     deployment = context.deployment
     wanted = {node.activation_id: node for node in deployment.hybrid_nodes}
     found = context.aws.registrations(activation_ids=sorted(wanted), cluster_arn=deployment.cluster_arn)
-    region = deployment.checks.region
     by_activation: dict[str, list[Object]] = {activation: [] for activation in wanted}
     for item in sorted(found, key=lambda one: one["InstanceId"]):
         name, activation = item["InstanceId"], item.get("ActivationId", "")
@@ -206,9 +200,7 @@ def registrations(context: Context, findings: Findings) -> str:
         findings.fail(
             f"{name} ({item.get('ComputerName', 'no host name')}) is registered by activation {activation or '?'}, "
             "which is not of this stack",
-            why="left over from a replaced node, or joined by hand; it is billed while its Node object lives",
-            fix=f"kubectl delete node {name}; aws ssm deregister-managed-instance --instance-id {name} "
-            f"--region {region}",
+            **context.cause("node-leftover", MI=name),
         )
     for activation, items in by_activation.items():
         node = wanted[activation]
@@ -231,9 +223,6 @@ def registrations(context: Context, findings: Findings) -> str:
         elif not online:
             findings.fail(
                 f"{node.name}: {items[0]['InstanceId']} is {items[0].get('PingStatus')}",
-                why="the SSM agent does not answer: the machine is stopped, or has no way out on tcp 443",
-                fix="check the instance and the NAT gateway of the on-prem VPC"
-                if node.instance_id
-                else f"check the machine at {node.private_ip}, and its way to the internet or its proxy",
+                **context.cause("ssm-connection-lost", ID=node.instance_id),
             )
     return f"{len(wanted)} of {len(wanted)} hybrid nodes online, no stranger"

@@ -38,19 +38,12 @@ def ready(context: Context, findings: Findings) -> str:
             continue
         no_cni = "cni" in node.ready_message.lower()
         silent = "stopped posting" in node.ready_message.lower()
-        findings.fail(
-            f"{node} is not Ready: {node.ready_message}",
-            why="Calico has not put its CNI plug-in there yet, or calico-node fails"
-            if no_cni
-            else "the machine is down or its kubelet stopped"
-            if silent
-            else "the kubelet says so",
-            fix=f"kubectl -n kube-system get pods -o wide --field-selector spec.nodeName={node.name}"
-            if no_cni
-            else f"kubectl describe node {node.name}; ops doctor",
-        )
+        cause = {"why": "the kubelet says so", "fix": f"kubectl describe node {node.name}; ops doctor"}
+        if no_cni or silent:
+            cause = context.cause("node-no-cni" if no_cni else "node-lost")
+        findings.fail(f"{node} is not Ready: {node.ready_message}", **cause)
     if not nodes:
-        findings.fail("the cluster has no nodes", why="none has joined", fix="ops doctor")
+        findings.fail("the cluster has no nodes", **context.cause("no-nodes"))
     return f"{len(nodes)} of {len(nodes)} nodes Ready"
 
 
@@ -82,9 +75,7 @@ def count(context: Context, findings: Findings) -> str:
     for node in (node for nodes in by_activation.values() for node in nodes):
         findings.fail(
             f"{node} is a hybrid node that is not of this stack (activation {node.activation_id or 'unknown'})",
-            why="left over from a replaced instance, or joined by hand; it is billed while it exists",
-            fix=f"kubectl delete node {node.name}; "
-            f"aws ssm deregister-managed-instance --instance-id {node.name}",
+            **context.cause("node-leftover", MI=node.name),
         )
     managed = sum(not node.hybrid for node in context.cluster.nodes)
     limits = deployment.checks.managed_nodes
@@ -130,17 +121,6 @@ def address(context: Context, findings: Findings) -> str:
     return f"{len(context.cluster.nodes)} addresses inside their networks"
 
 
-def _replacement(name: str, *, own: bool) -> str:
-    """Say how a machine joins anew: its activation has admitted one machine, so the next one needs its own."""
-    if own:
-        return (
-            f"drain the node, on the machine {LEAVE}, then pulumi up --replace '**:Activation::{name}'"
-            f" and ops join {name} for a new activation"
-        )
-    # No node's name holds a dot, so this pattern means one node.
-    return f"replace the node: pulumi up --replace '**:Activation::{name}.*'"
-
-
 @check("node.labels", "hybrid nodes carry the labels that workloads select by", needs=_API)
 def labels(context: Context, findings: Findings) -> str:
     machines = {machine.activation_id: machine for machine in context.deployment.hybrid_nodes}
@@ -159,9 +139,7 @@ def labels(context: Context, findings: Findings) -> str:
         if wrong:
             findings.fail(
                 f"{node}: {listed(wrong)}",
-                why="the labels come from --node-labels in its NodeConfig; sample-app and nw-check select by them",
-                fix=f"{_replacement(machine.name if machine else node.alias, own=context.deployment.checks.own_site)}; "
-                f"or for now: kubectl label node {node.name} --overwrite KEY=VALUE",
+                **context.cause("node-labels", NAME=machine.name if machine else node.alias, NODE=node.name),
             )
     return f"{len(nodes)} hybrid nodes labelled"
 
@@ -193,8 +171,7 @@ def version_skew(context: Context, findings: Findings) -> str:
         if server is None or kubelet is None or kubelet > server or server[1] - kubelet[1] > 3:
             findings.fail(
                 f"{node} runs kubelet {node.kubelet or '(unknown)'}; the control plane is {server_text}",
-                why="a kubelet may be at most three minor versions older than the control plane, never newer",
-                fix="set kubernetesVersion to one version for all, then pulumi up",
+                **context.cause("version-skew", NAME=node.alias),
             )
         elif kubelet != server:
             findings.warn(
@@ -211,30 +188,24 @@ def version_skew(context: Context, findings: Findings) -> str:
 
 @check("node.no-aws-node", "the VPC CNI (aws-node) is absent", needs=_API)
 def no_aws_node(context: Context, findings: Findings) -> str:
-    deployment = context.deployment
     if context.kube.daemon_set("kube-system", "aws-node") is not None:
         findings.fail(
             "kube-system has a DaemonSet aws-node",
-            why="the VPC CNI writes 10-aws.conflist, which sorts before Calico's: new pods get VPC addresses",
-            # As an add-on it would come back.
-            fix=f"aws eks delete-addon --region {deployment.checks.region} --cluster-name {deployment.cluster_name}"
-            " --addon-name vpc-cni, if it is one (ResourceNotFoundException: it is not); then kubectl -n kube-system"
-            " delete daemonset aws-node --ignore-not-found; then replace the managed nodes it had configured",
+            **context.cause("vpc-cni"),
         )
     return "no aws-node DaemonSet"
 
 
-_KUBELET_WHY = (
-    "the control plane cannot reach the kubelet: tcp 10250 from the cluster's subnets is closed on this node"
-)
-_KUBELET_FIX = (
-    "open tcp 10250 from the cluster's private subnets in the node's security group (pulumi up --refresh); "
-    "check aws.routes"
-)
-_KUBELET_FIX_OWN = (
-    "open tcp 10250 from the cluster's private subnets in the firewalls of the machine and of the data centre "
-    "(ops plan --firewall FILE.csv)"
-)
+# What the API server says when it cannot talk to a kubelet.
+_KUBELET = {
+    "connection refused": "kubelet-down",
+    "remote error: tls: internal error": "kubelet-no-certificate",
+    "x509: ": "kubelet-certificate",
+    "i/o timeout": "kubelet-unreachable",
+    "no route to host": "kubelet-unreachable",
+    "context deadline exceeded": "kubelet-unreachable",
+    "timed out": "kubelet-unreachable",
+}
 # All of one side and none of the other is the way between them, not each machine of that side.
 _LINK_WHY = (
     "nothing passes between the control plane and the site: the link is cut, or a firewall at its end closes tcp "
@@ -300,11 +271,7 @@ def _reach(context: Context, findings: Findings, what: str, ask: Callable[[Pod],
         )
         return ""
     for node in nodes:
-        if node.name in failed:
-            own = node.hybrid and context.deployment.checks.own_site
-            findings.fail(
-                f"{what} on {node} failed: {failed[node.name]}",
-                why=_KUBELET_WHY,
-                fix=_KUBELET_FIX_OWN if own else _KUBELET_FIX,
-            )
+        if said := failed.get(node.name):
+            id_ = next((id_ for words, id_ in _KUBELET.items() if words in said), "kubelet-unexplained")
+            findings.fail(f"{what} on {node} failed: {said}", **context.cause(id_, NODE=node.name))
     return f"kubectl {what} works on {len(nodes)} of {len(nodes)} nodes"

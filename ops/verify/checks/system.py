@@ -196,9 +196,7 @@ def coredns(context: Context, findings: Findings) -> str:
     if deployment is None:
         findings.fail(
             "kube-system has no Deployment coredns",
-            why="the cluster is made without it; the add-on brings it once there are managed nodes",
-            fix=f"aws eks describe-addon --cluster-name {context.deployment.cluster_name} --addon-name coredns; "
-            "pulumi up --refresh",
+            **context.cause("add-on-missing"),
         )
         return ""
     wanted = (deployment.get("spec") or {}).get("replicas", 1)

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ops.doctor import console, speaker
 from ops.doctor.diagnosis import recognise
@@ -42,36 +41,6 @@ def test_each_row_says_what_why_and_how_to_fix_it_with_a_public_source(failure: 
         assert "\n" not in text
     assert re.fullmatch(r"https://\S+", failure.source)
     assert "{" not in failure.why + failure.fix
-
-
-def test_no_fix_names_a_pattern_that_means_two_nodes() -> None:
-    patterns = [
-        found for failure in FAILURES for found in re.findall(r"--(?:replace|target) '([^']*)'", failure.fix)
-    ]
-    # The activation of a machine of one's own has the name alone.
-    assert set(patterns) == {
-        "**:Activation::NAME.*",
-        "**:Activation::NAME",
-        "**aws:eks/nodeGroup:NodeGroup::managed",
-    }
-
-
-def test_checks_that_a_fix_names_exist() -> None:
-    from ops.checks.model import select
-    from ops.verify.catalogue import CHECKS
-
-    wanted = [found for failure in FAILURES for found in re.findall(r"--only '?([^'\s]+)", failure.fix)]
-    assert wanted
-    for one in {part for names in wanted for part in names.split("|")}:
-        assert select(CHECKS, only=f"^{one}", skip=None), one
-
-
-def test_settings_that_a_fix_names_exist() -> None:
-    schema = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())["config"]
-    pattern = r"pulumi config (?:set|rm) (?:--path )?'?(?!aws:)([A-Za-z0-9]+)"
-    wanted = {found for failure in FAILURES for found in re.findall(pattern, failure.fix)}
-    assert len(wanted) >= 4
-    assert wanted <= schema.keys()
 
 
 def test_ids_are_unique() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 PLAYED = "pulumi up --replace '**:Activation::onprem-1.*'"
-OWN = "pulumi up --replace '**:Activation::onprem-1' and ops join onprem-1"
+OWN = "pulumi up --replace '**:Activation::onprem-1', then ops join onprem-1"
 ADD_ON = "aws eks delete-addon --region ap-northeast-1 --cluster-name eks-hybrid --addon-name vpc-cni"
 
 
