@@ -7,7 +7,7 @@ from typing import Final
 from infra import addressing, versions
 from infra.names import KUBELET_PORT, METRICS_PORT
 from settings.model import HybridNode, Settings
-from settings.problems import Problem, remove_command, set_command
+from settings.problems import Problem, path_of, remove_command, set_command
 from settings.values import (
     DOCKER_BRIDGE,
     EXAMPLE_CERTIFICATE_NAME,
@@ -248,6 +248,36 @@ def _digest_has_a_manifest(settings: Settings) -> Iterator[Problem]:
         )
 
 
+def _digest_is_of_no_other_release(settings: Settings) -> Iterator[Problem]:
+    version, digest = settings.calico_version, settings.calico_manifest_sha256
+    other = next((other for other, known in versions.CALICO_SHA256.items() if known == digest), version)
+    if other != version:
+        yield Problem(
+            path="calicoManifestSha256",
+            seen=digest,
+            wrong=f"is the digest of Calico {other}, and calicoVersion is {version}",
+            advice="One of the two is wrong; the digest of a known release need not be set",
+            command=remove_command("calicoManifestSha256"),
+        )
+
+
+def _default_tags_differ(settings: Settings) -> Iterator[Problem]:
+    # IAM takes no two tags whose keys differ by case only.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
+    before: dict[str, str] = {}
+    for key in settings.default_tags.tags:
+        if key.casefold() in before:
+            path = path_of(["aws:defaultTags", "tags", key])
+            yield Problem(
+                path=path,
+                seen=settings.default_tags.tags[key],
+                wrong=f"differs from the tag {before[key.casefold()]} by case only, which IAM refuses",
+                advice="Keep one of them",
+                command=remove_command(path),
+            )
+        before.setdefault(key.casefold(), key)
+
+
 def _nodeadm_digests_fit(settings: Settings) -> Iterator[Problem]:
     digests = settings.nodeadm_sha256
     if not (digests.arm64 or digests.amd64):
@@ -275,24 +305,24 @@ def _nodeadm_digests_fit(settings: Settings) -> Iterator[Problem]:
 def _group_size_is_in_order(settings: Settings) -> Iterator[Problem]:
     for path, nodes in settings.node_groups.items():
         if nodes.min > nodes.max:
-            yield _size_problem(f"{path}.max", nodes.max, f"is below {path}.min {nodes.min}", nodes.min)
+            wrong = f"is below {path}.min {nodes.min}"
+            yield _size_problem(f"{path}.max", nodes.max, wrong, f"{path}.max", nodes.min)
         elif nodes.desired < nodes.min:
-            yield _size_problem(
-                f"{path}.desired", nodes.desired, f"is below {path}.min {nodes.min}", nodes.min
-            )
+            wrong = f"is below {path}.min {nodes.min}"
+            yield _size_problem(f"{path}.desired", nodes.desired, wrong, f"{path}.desired", nodes.min)
         elif nodes.desired > nodes.max:
-            yield _size_problem(
-                f"{path}.desired", nodes.desired, f"is above {path}.max {nodes.max}", nodes.max
-            )
+            # Who asks for more nodes wants them.
+            wrong = f"is above {path}.max {nodes.max}"
+            yield _size_problem(f"{path}.desired", nodes.desired, wrong, f"{path}.max", nodes.desired)
 
 
-def _size_problem(path: str, seen: int, wrong: str, fix: int) -> Problem:
+def _size_problem(path: str, seen: int, wrong: str, mended: str, fix: int) -> Problem:
     return Problem(
         path=path,
         seen=seen,
         wrong=wrong,
         advice="Keep min <= desired <= max",
-        command=set_command(path, fix),
+        command=set_command(mended, fix),
     )
 
 
@@ -620,6 +650,8 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("kubernetesVersion", "calicoVersion"), _versions_fit),
     (("calicoVersion", "calicoManifestSha256"), _release_has_a_digest),
     (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
+    (("calicoVersion", "calicoManifestSha256"), _digest_is_of_no_other_release),
+    (("aws:defaultTags",), _default_tags_differ),
     (("nodeadmVersion", "nodeadmSha256", "hybridNodes"), _nodeadm_digests_fit),
     (("aws:assumeRoles",), _a_role_from_a_role_lasts_an_hour),
     (("webhookPorts", "sampleNodePort", "sampleApp"), _webhook_ports_are_free),

@@ -14,7 +14,7 @@ _KEYS: Final = (
     " Use a profile (aws configure --profile NAME, then pulumi config set aws:profile NAME), or the variables"
     " AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
 )
-_UNSUPPORTED: Final[Mapping[str, str]] = {
+UNSUPPORTED: Final[Mapping[str, str]] = {
     "aws:accessKey": _KEYS,
     "aws:secretKey": _KEYS,
     "aws:token": _KEYS,
@@ -29,6 +29,6 @@ _UNSUPPORTED: Final[Mapping[str, str]] = {
 
 def unsupported_credentials(raw: Mapping[str, str]) -> Iterator[str]:
     """Say of each such setting what to use in its place; its value, which may be a key, is in no text."""
-    for key, reason in _UNSUPPORTED.items():
+    for key, reason in UNSUPPORTED.items():
         if raw.get(key):
             yield f"{key} {reason}. Then remove it: {remove_command(key)}"

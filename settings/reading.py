@@ -1,6 +1,8 @@
 """From raw Pulumi configuration to `Settings`, or to one error that lists everything that is wrong."""
 
+import difflib
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +35,7 @@ from settings.problems import (
     remove_command,
     set_command,
 )
+from settings.provider_keys import wrong_keys
 from settings.values import REJECTED
 
 # Pulumi's own settings that the program needs.
@@ -96,7 +99,11 @@ def parse(raw: Mapping[str, str], *, project: str) -> Settings:
     }
     # The CLI wants a default of every setting of the schema; an empty one leaves the value to the release.
     given = {key: value for key, value in given.items() if value or key not in DEFAULTED}
-    problems = [*unsupported_credentials(raw), *_of_another_project(raw, project)]
+    problems = [
+        *unsupported_credentials(raw),
+        *wrong_keys(raw, frozenset(_FOREIGN)),
+        *_of_another_project(raw, project),
+    ]
     unusable: set[str] = set()
     try:
         settings = Settings.model_validate(given)
@@ -208,7 +215,28 @@ def _unknown(location: tuple[str | int, ...]) -> str:
     valid = ", ".join(name for name in _names(model) if name not in _FOREIGN)
     inside = f" of {path_of(parents)}" if parents else ""
     path = path_of(location)
-    return f"{path} is not a setting{inside}. Valid are {valid}. Remove it, e.g. {remove_command(path)}"
+    near = _nearest(str(location[-1]), None if not parents else model)
+    meant = f" Do you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"{path} is not a setting{inside}.{meant} Remove it, e.g. {remove_command(path)}. Valid are {valid}"
+    )
+
+
+def _nearest(wrong: str, parent: type[BaseModel] | None) -> list[str]:
+    """List the settings that a wrong name may mean: those of this name elsewhere, else those that are spelt like it."""
+    places = {name: name.rpartition(":")[2] for name in _names(Settings)}
+    for top, model in _INNER_MODELS.items():
+        entry = "[]" if _part(_names(Settings)[top]).startswith("[") else ""
+        places |= {f"{top}{entry}.{name}": name for name in _names(model)}
+
+    def plain(name: str) -> str:
+        return re.sub(r"[-_ ]", "", name).casefold()
+
+    same = [path for path, name in places.items() if plain(name) == plain(wrong)]
+    if same:
+        return same
+    names = {plain(name): name for name in _names(parent or Settings)}
+    return [names[name] for name in difflib.get_close_matches(plain(wrong), names, n=2, cutoff=0.7)]
 
 
 def _names(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -18,12 +18,14 @@ from ops.program.running import PROJECT_DIR, run_stack
 class Plan:
     """A recording, what it proves of the network, and what a reader must know: `notes` say what is missing.
 
-    `concealed` takes out of a text what is secret in the stack's settings. `registry` is the setting `imageRegistry`.
+    `unread` is why Calico's manifest was not read; empty when it was. `concealed` takes out of a text what is secret
+    in the stack's settings. `registry` is the setting `imageRegistry`.
     """
 
     recording: Recording
     flows: FlowReport
     notes: tuple[str, ...]
+    unread: str = ""
     concealed: Callable[[str], str] = str
     registry: str = ""
 
@@ -62,6 +64,7 @@ def plan_stack(
         recording=found.recording,
         flows=flows,
         notes=(*_not_looked_at(found.recording), *found.notes),
+        unread=found.manifest_missing,
         concealed=found.config.concealed,
         registry=found.config.value("imageRegistry") or "",
     )

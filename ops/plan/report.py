@@ -197,13 +197,15 @@ def _verdict(plan: Plan) -> RenderableType:
     low, high = (round(schedule.total(day) / 60) for day in ("low", "high"))
     table.add_row("time", f"about {round(schedule.total() / 60)} minutes ({low} to {high}), an estimate")
     table.add_row("resources", str(made))
-    words = "can be built. To build it: make up" if report.passed else "is not fit to deploy"
-    if report.passed and report.unseen:
-        words = "can be built, if your VPC is as it assumes"
+    words, style = "can be built. To build it: make up", "bold green"
+    if report.unseen:
+        words, style = "can be built, if your VPC is as it assumes", "bold yellow"
+    if plan.unread:
+        words, style = "Calico's manifest was not read, the rest can be built. See the note", "bold yellow"
+    if not report.passed:
+        words, style = "is not fit to deploy", "bold red"
     return Group(
-        Text(
-            f"Plan of stack {recording.stack}: {words}", style="bold green" if report.passed else "bold red"
-        ),
+        Text(f"Plan of stack {recording.stack}: {words}", style=style),
         table,
     )
 

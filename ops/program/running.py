@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +71,10 @@ def run_stack(
         with _manifest_optional() as unavailable:
             recording = evaluate(project_dir, stack, values, cloud=cloud)
     except SettingsError as error:
-        problems = [config.concealed(config.explained(each)) for each in error.problems]
+        problems = [
+            config.concealed(_untried(config.explained(each), config.project, overrides))
+            for each in error.problems
+        ]
         raise SettingsError([*problems, *config.unseen]) from None
     except CalicoManifestError as error:
         raise CalicoManifestError(config.concealed(str(error))) from None
@@ -84,6 +88,15 @@ def _described(file: Path, values: Mapping[str, str], project: str) -> Described
     if vpc is None:
         raise DescriptionError(f"{file} describes a VPC that exists, and network.vpcId is not set")
     return described(file, vpc)
+
+
+def _untried(problem: str, project: str, overrides: Mapping[str, str]) -> str:
+    """Leave out the advice to remove a setting that is in no stack's file, for it was only tried."""
+    if any(problem.startswith(name if ":" in name else f"{project}:{name}") for name in overrides):
+        return re.sub(
+            r"Remove it, e\.g\. pulumi config rm (?:--path )?(?:'[^']*'|[^\s.]+)", "Leave it out", problem
+        )
+    return problem
 
 
 _EMPTY = CalicoManifest(before_nodes=[], after_nodes=[])

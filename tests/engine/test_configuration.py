@@ -36,7 +36,7 @@ def test_a_preview_says_what_would_be_created(previewed):
             f"{PROJECT}:podCidr 10.10.0.0/16 overlaps vpcCidr 10.10.0.0/16",
         ),
         ({"calicoVersion": "3.20.0"}, f"{PROJECT}:calicoVersion 3.20.0"),
-        ({"podCIDR": "192.168.0.0/16"}, f"{PROJECT}:podCIDR is not a setting. Valid are"),
+        ({"podCIDR": "192.168.0.0/16"}, f"{PROJECT}:podCIDR is not a setting. Do you mean podCidr?"),
     ],
 )
 def test_a_bad_value_is_rejected_with_our_message_and_without_a_traceback(stack, settings, message):

@@ -58,7 +58,7 @@ def _change(raw, words):
 
 def follow(raw, problem):
     """The configuration after the command at the end of a problem's text was run."""
-    command = problem.rpartition("e.g. ")[2]
+    command = problem.rpartition("e.g. ")[2].partition(". Valid are ")[0]
     for part in command.split(" && "):
         raw = _change(dict(raw), shlex.split(part))
     return raw

@@ -54,7 +54,7 @@ def test_what_belongs_to_somebody_else_is_left_alone():
     ("raw", "start"),
     [
         ({"acme-edge:podCidr": "10.10.0.0/16"}, "acme-edge:podCidr 10.10.0.0/16 overlaps vpcCidr"),
-        ({"acme-edge:podCIDR": "10.20.0.0/16"}, "acme-edge:podCIDR is not a setting. Valid are"),
+        ({"acme-edge:podCIDR": "10.20.0.0/16"}, "acme-edge:podCIDR is not a setting. Do you mean podCidr?"),
         ({"acme-edge:hybridNodes": '[{"os": "al2023"}]'}, "acme-edge:hybridNodes[0].name is not set"),
         ({"aws:region": "nowhere"}, "aws:region nowhere "),
     ],

@@ -210,7 +210,7 @@ def test_a_pinned_nodeadm_digest_must_cover_every_architecture_in_use(problems, 
             {"desired": 4},
             (
                 "managedNodes.desired 4 is above managedNodes.max 3. Keep min <= desired <= max,"
-                " e.g. pulumi config set --path managedNodes.desired 3"
+                " e.g. pulumi config set --path managedNodes.max 4"
             ),
         ),
     ],

@@ -2,6 +2,8 @@
 
 import pytest
 
+from infra import versions
+
 VALID = (
     "clusterName, kubernetesVersion, supportType, calicoVersion, calicoManifest, calicoManifestSha256, nodeadmVersion,"
     " nodeadmSha256, network, vpcCidr, onPremVpcCidr, podCidr, serviceCidr, availabilityZones, managedNodes,"
@@ -131,51 +133,58 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
         (
             "podCdir",
             "10.0.0.0/16",
-            f"podCdir is not a setting. Valid are {VALID}. Remove it, e.g. pulumi config rm podCdir",
+            (
+                "podCdir is not a setting. Do you mean podCidr or podMtu? Remove it, e.g. pulumi config rm podCdir."
+                f" Valid are {VALID}"
+            ),
         ),
         (
             "vpc_cidr",
             "10.0.0.0/16",
-            f"vpc_cidr is not a setting. Valid are {VALID}. Remove it, e.g. pulumi config rm vpc_cidr",
+            (
+                "vpc_cidr is not a setting. Do you mean vpcCidr? Remove it, e.g. pulumi config rm vpc_cidr."
+                f" Valid are {VALID}"
+            ),
         ),
         (
             "managedNodes",
             {"size": 3},
             (
-                "managedNodes.size is not a setting of managedNodes. Valid are instanceType, min, max, desired, spot,"
-                " diskGiB, ami, labels, taints. Remove it, e.g. pulumi config rm --path managedNodes.size"
+                "managedNodes.size is not a setting of managedNodes. Remove it, e.g. pulumi config rm --path"
+                " managedNodes.size. Valid are instanceType, min, max, desired, spot, diskGiB, ami, labels, taints"
             ),
         ),
         (
             "managedNodes",
             {"spot.price": 3},
             (
-                'managedNodes["spot.price"] is not a setting of managedNodes. Valid are instanceType,'
-                " min, max, desired,"
-                " spot, diskGiB, ami, labels, taints. Remove it,"
-                " e.g. pulumi config rm --path 'managedNodes[\"spot.price\"]'"
+                'managedNodes["spot.price"] is not a setting of managedNodes. Remove it, e.g. pulumi config rm --path'
+                " 'managedNodes[\"spot.price\"]'. Valid are instanceType, min, max, desired, spot, diskGiB, ami, labels,"
+                " taints"
             ),
         ),
         (
             "hybridNodes",
             [{"name": "a"}, {"name": "b", "disk": 30}],
             (
-                "hybridNodes[1].disk is not a setting of hybridNodes[1]. Valid are name, instanceType,"
-                " os, diskGiB, address, architecture, zone, labels, taints. Remove"
-                " it, e.g. pulumi config rm --path 'hybridNodes[1].disk'"
+                "hybridNodes[1].disk is not a setting of hybridNodes[1]. Do you mean diskGiB? Remove it, e.g. pulumi"
+                " config rm --path 'hybridNodes[1].disk'. Valid are name, instanceType, os, diskGiB, address,"
+                " architecture, zone, labels, taints"
             ),
         ),
         (
             "nodeadmSha256",
             {"x86_64": "a"},
             (
-                "nodeadmSha256.x86_64 is not a setting of nodeadmSha256. Valid are arm64, amd64. Remove it,"
-                " e.g. pulumi config rm --path nodeadmSha256.x86_64"
+                "nodeadmSha256.x86_64 is not a setting of nodeadmSha256. Remove it, e.g. pulumi config rm --path"
+                " nodeadmSha256.x86_64. Valid are arm64, amd64"
             ),
         ),
     ],
 )
-def test_unknown_names_are_rejected_at_any_depth_with_the_valid_ones(rejects, name, value, message):
+def test_unknown_names_are_rejected_at_any_depth_with_the_nearest_first_and_all_last(
+    rejects, name, value, message
+):
     rejects(name, value, message)
 
 
@@ -190,3 +199,24 @@ def test_a_long_value_is_shown_in_part(problems):
     (part,) = problems(calicoVersion="3" * 81)
     assert f" {'3' * 80} is not a release of" in whole
     assert f" {'3' * 80}... is not a release of" in part
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("instanceType", "managedNodes.instanceType or hybridNodes[].instanceType"),
+        ("region", "aws:region"),
+        ("transitGatewayId", "site.transitGatewayId"),
+        ("kubernetes_version", "kubernetesVersion"),
+    ],
+)
+def test_a_name_that_stands_elsewhere_is_named_with_its_place(problems, name, meant):
+    (said,) = problems(**{name: "x"})
+    assert f"is not a setting. Do you mean {meant}? Remove it" in said
+
+
+def test_the_digest_of_another_known_release_is_refused(problems):
+    newest, older = list(versions.CALICO_SHA256)[:2]
+    given = {"calicoManifest": "https://mirror.example.com/calico.yaml", "calicoVersion": newest}
+    (said,) = problems(**given, calicoManifestSha256=versions.CALICO_SHA256[older])
+    assert f"is the digest of Calico {older}, and calicoVersion is {newest}" in said

@@ -228,6 +228,9 @@ def test_without_a_network_the_plan_says_so_and_goes_on_without_a_second_evaluat
     assert group.inputs["objs"] == []
     assert len(found.recording.resources) > 100
     assert "no network here" in shown(found)
+    assert "Plan of stack dev: Calico's manifest was not read, the rest can be built. See the note" in shown(
+        found
+    )
 
 
 def test_the_environment_names_a_manifest_and_the_setting_wins(monkeypatch):
@@ -239,7 +242,10 @@ def test_the_environment_names_a_manifest_and_the_setting_wins(monkeypatch):
 
 
 def test_bad_settings_are_an_error_with_code_2_and_no_traceback():
-    done = run("--config", "podCidr=10.10.0.0/16", "--config", "hybridNodes[1].os=beos")
+    tried = ("podCidr=10.10.0.0/16", "hybridNodes[1].os=beos", "podCdir=1")
+    done = run(*(part for each in tried for part in ("--config", each)))
+    # It is in no stack's file, so there is nothing to remove there.
+    assert "podCdir is not a setting. Do you mean podCidr or podMtu? Leave it out. Valid are" in done.stderr
     assert done.exit_code == 2
     assert "podCidr 10.10.0.0/16 overlaps vpcCidr" in done.stderr
     assert "hybridNodes[1].os beos is not one of" in done.stderr
