@@ -105,6 +105,8 @@ def configuration(*, zones: int, most_nodes: int) -> dict[str, Any]:
                 "topologyKey": key,
                 "whenUnsatisfiable": "ScheduleAnyway",
                 "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+                # Else a rollout counts the pods that leave, and puts both new ones on one node.
+                "matchLabelKeys": ["pod-template-hash"],
             }
             for key in (ZONE_LABEL, "kubernetes.io/hostname")
         ],

@@ -39,9 +39,10 @@ _NODES_PER_REPLICA: Final = 16
 
 @dataclass(frozen=True, kw_only=True)
 class HybridDnsArgs:
-    """`add_on` brings configuration, account and Service; all goes with `cluster`."""
+    """`add_on` brings configuration, account and Service; all goes with `cluster`, whose version is `kubernetes`."""
 
     cluster: pulumi.Resource
+    kubernetes: str
     add_on: pulumi.Resource
     hybrid: HybridSide
 
@@ -58,7 +59,7 @@ class HybridDns(pulumi.ComponentResource):
             opts=after_add_on,
         )
         PodDisruptionBudget(HYBRID_CORE_DNS, **budget(), opts=children.first(self, args.cluster, opts))
-        ServicePatch(DNS_SERVICE, **own_side_first(), opts=after_add_on)
+        ServicePatch(DNS_SERVICE, **own_side_first(args.kubernetes), opts=after_add_on)
         self.register_outputs({})
 
 
@@ -123,11 +124,11 @@ def budget() -> dict[str, Any]:
     }
 
 
-def own_side_first() -> dict[str, Any]:
+def own_side_first(kubernetes: str) -> dict[str, Any]:
     """Return the patch of Service kube-dns: a pod asks the CoreDNS pods of its own zone, if there are any.
 
     Hybrid nodes have the zone `onprem`. EKS applies the Service by server-side apply and puts back only the fields
-    that it sets itself, of which this is none. PreferClose, because 1.33 does not know its newer name.
+    that it sets itself, of which this is none. PreferClose is the name up to 1.33, and later ones warn of it.
     https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html
     https://kubernetes.io/docs/reference/networking/virtual-ips/#traffic-distribution
     """
@@ -137,7 +138,7 @@ def own_side_first() -> dict[str, Any]:
             "namespace": SYSTEM_NAMESPACE,
             "annotations": workloads.NOT_AWAITED,
         },
-        "spec": {"trafficDistribution": "PreferClose"},
+        "spec": {"trafficDistribution": "PreferClose" if kubernetes == "1.33" else "PreferSameZone"},
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra import versions
 from infra.names import DNS_SERVICE, HYBRID_CORE_DNS, SYSTEM_NAMESPACE
 from k8s import hybrid_dns
 from tests.cluster.api import RefusedError, wait_for
@@ -33,7 +34,10 @@ def deploy(world: World, hybrid: int, zones: int = 2) -> None:
 
 def own_side_first(world: World) -> None:
     """What the program's patch does to the add-on's Service, as a manager of its own and without force."""
-    world.api.apply(workload("Service", hybrid_dns.own_side_first()), manager="pulumi-kubernetes-patch")
+    world.api.apply(
+        workload("Service", hybrid_dns.own_side_first(versions.KUBERNETES_DEFAULT)),
+        manager="pulumi-kubernetes-patch",
+    )
 
 
 @pytest.mark.parametrize(("managed", "hybrid", "beside"), [(1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 5, 2)])
@@ -192,7 +196,7 @@ def test_the_patch_stays_when_the_add_on_is_applied_again(world: World) -> None:
 
     service = world.api.find("v1", "Service", DNS_SERVICE, namespace="kube-system")
     assert service is not None
-    assert service["spec"]["trafficDistribution"] == "PreferClose"
+    assert service["spec"]["trafficDistribution"] == "PreferSameZone"
     assert service["spec"]["clusterIP"] == "172.16.0.10"
 
 

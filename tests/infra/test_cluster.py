@@ -229,6 +229,8 @@ def test_coredns_prefers_different_zones_and_hosts_but_never_waits_for_a_second_
     for spread in sent["topologySpreadConstraints"]:
         assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
         assert spread["labelSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
+        # Of a rollout the pods that leave do not count, or both new ones come to one node.
+        assert spread["matchLabelKeys"] == ["pod-template-hash"]
 
 
 def test_coredns_stays_on_managed_nodes(dev):

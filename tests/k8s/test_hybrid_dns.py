@@ -52,13 +52,18 @@ def test_one_configuration_serves_both_sides():
     assert container["args"] == ["-conf", "/etc/coredns/Corefile"]
 
 
-def test_the_patch_sets_one_field_of_the_service_and_no_other():
-    patch = hybrid_dns.own_side_first()
-    assert patch["spec"] == {"trafficDistribution": "PreferClose"}
+@pytest.mark.parametrize(
+    ("kubernetes", "word"), [("1.33", "PreferClose"), ("1.34", "PreferSameZone"), ("1.36", "PreferSameZone")]
+)
+def test_the_patch_sets_one_field_of_the_service_and_no_other_by_the_name_that_the_version_knows(
+    kubernetes, word
+):
+    patch = hybrid_dns.own_side_first(kubernetes)
+    assert patch["spec"] == {"trafficDistribution": word}
     assert set(patch["metadata"]) == {"name", "namespace", "annotations"}
 
 
 def test_every_key_is_one_that_the_kubernetes_api_knows(check_object):
     check_object("V1Deployment", hybrid_dns.deployment(2))
     check_object("V1PodDisruptionBudget", hybrid_dns.budget())
-    check_object("V1Service", hybrid_dns.own_side_first())
+    check_object("V1Service", hybrid_dns.own_side_first("1.36"))

@@ -131,7 +131,7 @@ class World:
     metrics_503: bool = False
     metrics_server: bool = True  # whether the program brings one
     metrics_service: str | None = "kube-system/eks-hybrid-metrics"
-    dns_service: dict[str, str] = field(default_factory=lambda: {"trafficDistribution": "PreferClose"})
+    dns_service: dict[str, str] = field(default_factory=lambda: {"trafficDistribution": "PreferSameZone"})
     resolver_broken: bool = False
     coredns_missing: bool = False
     aws_node: bool = False
