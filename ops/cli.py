@@ -20,7 +20,6 @@ app = typer.Typer(
     help="Commands around a deployment: which, ready and plan before it, verify after it, doctor when it fails; join, "
     "upgrade and leave for machines of your own; pin a new release.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

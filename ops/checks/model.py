@@ -107,6 +107,11 @@ class Run:
             return 2
         return 3 if strict and self.count(Status.WARN) else 0
 
+    def verdict(self, *, strict: bool) -> str:
+        """Say in a word or two how it ended."""
+        words = {0: "pass", 1: "fail", 2: "could not run", 3: "warned", 130: "interrupted"}
+        return words[self.exit_code(strict=strict)]
+
 
 @dataclass
 class Findings:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ops.checks.terminal import NoColor, coloured, refusals
-from ops.options import Outputs, Profile
-
-
-class Format(StrEnum):
-    """How the report is written."""
-
-    PRETTY = "pretty"
-    JSON = "json"
+from ops import options
+from ops.checks.terminal import coloured, refusals
 
 
 def doctor(
-    stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="Stack to look at; default: the selected one.")
-    ] = None,
+    stack: options.Stack = None,
     saved: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,8 +23,8 @@ def doctor(
             "kubectl describe or events, JSON of the AWS CLI. Repeatable; -: standard input.",
         ),
     ] = None,
-    outputs: Outputs = None,
-    profile: Profile = None,
+    outputs: options.Outputs = None,
+    profile: options.Profile = None,
     bundle: Annotated[
         Path | None,
         typer.Option(
@@ -43,10 +33,8 @@ def doctor(
             help="Write a support bundle too: redacted, readable by you alone.",
         ),
     ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", "-o", help="How to write the report.")
-    ] = Format.PRETTY,
-    no_color: NoColor = False,
+    output_format: options.OutputFormat = options.Format.PRETTY,
+    no_color: options.NoColor = False,
 ) -> None:
     """Say why a deployment stopped half way, or why a node never joined. Reads only.
 
@@ -61,7 +49,7 @@ def doctor(
         )
     from ops.doctor import report
 
-    with refusals("doctor"):
+    with refusals("doctor", as_json=output_format is options.Format.JSON):
         if saved:
             from ops.doctor.saved import explain
 
@@ -70,7 +58,7 @@ def doctor(
             from ops.doctor import session
 
             diagnosis = session.run(stack=stack, outputs=outputs, profile=profile, bundle_path=bundle)
-    if output_format is Format.JSON:
+    if output_format is options.Format.JSON:
         report.write_json(diagnosis, sys.stdout)
     else:
         report.write_pretty(diagnosis, sys.stdout, color=coloured(no_color=no_color))

@@ -77,6 +77,7 @@ class _Writer:
                     self._console,
                     Text(f"    {word:<5}", style="dim"),
                     Text(text, style="cyan" if word == "fix" else ""),
+                    whole=word in ("fix", "from", "next"),
                 )
 
     def _gaps(self, gaps: Iterable[Gap]) -> None:
@@ -95,6 +96,7 @@ class _Writer:
                     self._console,
                     Text(f"    {word:<5}", style="dim"),
                     Text(text, style="cyan" if word == "fix" else ""),
+                    whole=word in ("fix", "from", "next"),
                 )
 
     def _looked_at(self) -> None:
@@ -182,7 +184,9 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
         }
 
     return {
-        "schema": 2,
+        "schema": 3,
+        "command": "doctor",
+        "verdict": summary(diagnosis),
         "subject": dict(diagnosis.subject),
         "notes": list(diagnosis.notes),
         "exitCode": diagnosis.exit_code,

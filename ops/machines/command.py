@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from ops.options import Outputs
+from ops.options import Outputs, Stack
 
 if TYPE_CHECKING:
     from ops.clients.stack_outputs import Join
@@ -37,9 +37,8 @@ _NEXT: Mapping[Format, str] = {
 Name = Annotated[str, typer.Argument(help="The machine's name in hybridNodes.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="PATH", help="Write here (mode 0600), not to standard output."),
+    typer.Option("--out", metavar="PATH", help="Write here (mode 0600), not to standard output."),
 ]
-Stack = Annotated[str | None, typer.Option("--stack", "-s", help="Stack to read; default: the selected one.")]
 
 
 def join(

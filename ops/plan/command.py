@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops import options
+from ops.checks.terminal import could_not_run
+
 if TYPE_CHECKING:
     from ops.plan.evaluation import Plan
 
 
 def plan(
-    stack: Annotated[
-        str | None,
-        typer.Option(
-            "--stack", "-s", help="The stack whose settings to use; default: the selected one, or dev."
-        ),
-    ] = None,
+    stack: options.Stack = None,
     config: Annotated[
         list[str] | None,
         typer.Option(
             "--config", "-c", metavar="KEY=VALUE", help="A setting to try, by name or path; repeatable."
         ),
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print everything for machines.")] = False,
+    output_format: options.OutputFormat = options.Format.PRETTY,
+    json_: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
     full: Annotated[
         bool, typer.Option("--full", help="Show every flow, the longest wait and all outputs as well.")
     ] = False,
@@ -73,6 +72,7 @@ def plan(
     from settings import SettingsError
 
     stack = stack or tools.selected_stack(PROJECT_DIR) or "dev"
+    json_ = json_ or output_format is options.Format.JSON
     try:
         # Pulumi is large: this takes seconds. Nothing is written where standard error is no terminal.
         with Console(stderr=True, force_terminal=sys.stderr.isatty()).status(
@@ -96,6 +96,9 @@ def plan(
         typer.echo(str(error), err=True)
         if isinstance(error, SettingsError):
             typer.echo("To try a value: ops plan --config NAME=VALUE", err=True)
+        if json_:
+            said = error.problems if isinstance(error, SettingsError) else [str(error)]
+            typer.echo(could_not_run("plan", [{"seen": text} for text in said]))
         raise typer.Exit(2) from None
     if images:
         typer.echo(found.concealed(copy_commands(public, found.registry)), nl=False)
@@ -110,8 +113,7 @@ def plan(
         _open(found, firewall)
     if picture:
         _draw(found, picture)
-    if not found.flows.passed:
-        raise typer.Exit(1)
+    raise typer.Exit(found.exit_code)
 
 
 def _open(found: Plan, path: Path) -> None:

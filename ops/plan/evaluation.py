@@ -29,6 +29,18 @@ class Plan:
     concealed: Callable[[str], str] = str
     registry: str = ""
 
+    @property
+    def verdict(self) -> str:
+        """Whether it can be built: `pass`, `fail`, or `partial` where not everything was seen."""
+        if not self.flows.passed:
+            return "fail"
+        return "partial" if self.unread or self.flows.unseen else "pass"
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 for what is not fit to deploy."""
+        return int(not self.flows.passed)
+
     @cached_property
     def schedule(self) -> Schedule:
         """How long `up` takes, and why."""

@@ -14,6 +14,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ops.checks.report.layout import columns
 from ops.plan import duration, firewall, flows
 from ops.plan.billing import PRICES, Billed, billed, estimate
 from ops.plan.describe import short_type, summary
@@ -24,6 +25,11 @@ from ops.program.recorder import Recording, Resource, scalars
 # Of many things alike only these are shown; the rest is counted.
 _ALIKE_SHOWN = 3
 _SECRET = "[secret]"
+_VERDICTS = {
+    "pass": ("can be built. To build it: make up", "bold green"),
+    "partial": ("Calico's manifest was not read, the rest can be built. See the note", "bold yellow"),
+    "fail": ("is not fit to deploy", "bold red"),
+}
 # What a person uses after `up`; --full shows all.
 _OUTPUTS_THAT_MATTER = ("albUrl", "albDnsName", "updateKubeconfig", "machinesToJoin")
 # The order in which a person wants to read it.
@@ -45,6 +51,9 @@ def to_json(plan: Plan) -> str:
     """The whole plan for machines: every resource with its inputs, waits and options. Secrets are masked."""
     recording = plan.recording
     document = {
+        "schema": 1,
+        "verdict": plan.verdict,
+        "exitCode": plan.exit_code,
         "project": recording.project,
         "stack": recording.stack,
         "notes": list(plan.notes),
@@ -123,7 +132,7 @@ def masked(value: Any, secrets: frozenset[str], path: str = "") -> Any:
 
 def written(plan: Plan, show: Callable[[Plan, Console], None]) -> None:
     """Print a plan for people on standard output, without what is secret in the settings."""
-    console = Console()
+    console = Console(width=columns(sys.stdout))
     with console.capture() as captured:
         show(plan, console)
     sys.stdout.write(plan.concealed(captured.get()))
@@ -197,13 +206,9 @@ def _verdict(plan: Plan) -> RenderableType:
     low, high = (round(schedule.total(day) / 60) for day in ("low", "high"))
     table.add_row("time", f"about {round(schedule.total() / 60)} minutes ({low} to {high}), an estimate")
     table.add_row("resources", str(made))
-    words, style = "can be built. To build it: make up", "bold green"
-    if report.unseen:
-        words, style = "can be built, if your VPC is as it assumes", "bold yellow"
-    if plan.unread:
-        words, style = "Calico's manifest was not read, the rest can be built. See the note", "bold yellow"
-    if not report.passed:
-        words, style = "is not fit to deploy", "bold red"
+    words, style = _VERDICTS[plan.verdict]
+    if plan.verdict == "partial" and not plan.unread:
+        words = "can be built, if your VPC is as it assumes"
     return Group(
         Text(f"Plan of stack {recording.stack}: {words}", style=style),
         table,

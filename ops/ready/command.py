@@ -6,39 +6,26 @@ from typing import Annotated
 
 import typer
 
-from ops.checks.terminal import (
-    Format,
-    List,
-    NoColor,
-    Only,
-    Output,
-    OutputFormat,
-    Skip,
-    choose,
-    refusals,
-    report,
-)
+from ops import options
+from ops.checks.terminal import choose, refusals, report
 
 
 def ready(
-    stack: Annotated[
-        str | None,
-        typer.Option("--stack", "-s", help="The stack that is to be built; default: the selected one."),
-    ] = None,
+    stack: options.Stack = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Only what needs no account and no network.")
     ] = False,
     down: Annotated[
         bool, typer.Option("--down", help="What a destroy needs, and what would outlive the stack.")
     ] = False,
-    only: Only = None,
-    skip: Skip = None,
-    list_: List = False,
-    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Limit for one request.")] = 10.0,
-    output_format: OutputFormat = Format.PRETTY,
-    output: Output = None,
-    no_color: NoColor = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings end with exit code 3.")] = False,
+    only: options.Only = None,
+    skip: options.Skip = None,
+    list_: options.List = False,
+    timeout: options.Timeout = "10s",
+    output_format: options.ReportOutputFormat = options.ReportFormat.PRETTY,
+    output: options.Output = None,
+    no_color: options.NoColor = False,
+    strict: options.Strict = False,
 ) -> None:
     """Say what this machine and this account lack for a deployment, before anything is built. Reads only.
 
@@ -49,8 +36,8 @@ def ready(
     checks = choose(
         "ready", DOWN if down else OFFLINE if offline else CHECKS, only=only, skip=skip, list_=list_
     )
-    with refusals("ready"):
+    with refusals("ready", as_json=output_format is options.ReportFormat.JSON):
         from ops.ready import session
 
-        run = session.check(stack, checks, timeout_s=timeout, retries=1)
+        run = session.check(stack, checks, timeout_s=options.seconds(timeout), retries=1)
     report(run, output_format, output, no_color=no_color, strict=strict)

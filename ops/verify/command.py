@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
-from ops.checks.terminal import (
-    Format,
-    List,
-    NoColor,
-    Only,
-    Output,
-    OutputFormat,
-    Skip,
-    choose,
-    refusals,
-    report,
-)
-from ops.options import Outputs, Profile
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
-
-
-def seconds(text: str) -> float:
-    """Read a duration such as 90, 90s, 15m, 1h."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is not a duration; write for example 90s, 15m or 1h")
-    return float(found[1]) * _UNITS[found[2]]
-
-
-def duration(text: str) -> str:
-    """Refuse what is not a duration."""
-    seconds(text)
-    return text
+from ops import options
+from ops.checks.terminal import choose, refusals, report
+from ops.options import duration, seconds
 
 
 def verify(
-    stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="Stack to verify; default: the selected one.")
-    ] = None,
-    outputs: Outputs = None,
-    profile: Profile = None,
-    only: Only = None,
-    skip: Skip = None,
-    list_: List = False,
+    stack: options.Stack = None,
+    outputs: options.Outputs = None,
+    profile: options.Profile = None,
+    only: options.Only = None,
+    skip: options.Skip = None,
+    list_: options.List = False,
     wait: Annotated[
         str,
         typer.Option(
@@ -55,18 +26,16 @@ def verify(
             help="Ask again until all is well, at most this long, e.g. 15m.",
         ),
     ] = "0s",
-    timeout: Annotated[
-        str, typer.Option(callback=duration, metavar="TIME", help="Limit for one request or exec.")
-    ] = "10s",
+    timeout: options.Timeout = "10s",
     retry: Annotated[
         int, typer.Option(min=0, max=10, help="Ask again this often when a request gets lost on the way.")
     ] = 2,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Checks, and execs, at one time.")] = 16,
     requests: Annotated[int, typer.Option(min=1, max=10000, help="Requests to the load balancer.")] = 20,
-    output_format: OutputFormat = Format.PRETTY,
-    output: Output = None,
-    no_color: NoColor = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings end with exit code 3.")] = False,
+    output_format: options.ReportOutputFormat = options.ReportFormat.PRETTY,
+    output: options.Output = None,
+    no_color: options.NoColor = False,
+    strict: options.Strict = False,
     destroyed: Annotated[
         bool, typer.Option("--destroyed", help="After pulumi destroy: prove that nothing is left.")
     ] = False,
@@ -84,7 +53,7 @@ def verify(
     from ops.verify.catalogue import CHECKS, LEFTOVERS
 
     checks = choose("verify", LEFTOVERS if destroyed else CHECKS, only=only, skip=skip, list_=list_)
-    with refusals("verify"):
+    with refusals("verify", as_json=output_format is options.ReportFormat.JSON):
         from ops.verify import session
         from ops.verify.context import Limits
 

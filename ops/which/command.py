@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from ops import options
 from ops.checks.terminal import refusals
 
 if TYPE_CHECKING:
@@ -15,9 +16,7 @@ _TIMEOUT_S = 10.0
 
 
 def which(
-    stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="The stack; default: the selected one.")
-    ] = None,
+    stack: options.Stack = None,
 ) -> None:
     """Say in one line which stack is meant: its full name, cluster, region and account.
 

@@ -1,12 +1,14 @@
 """What texts tell people to run exists: commands of ops with their options, and the causes that clients name."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import pytest
 import typer
 import yaml
+from typer.testing import CliRunner
 
 from ops.causes import CAUSES, ROWS
 from ops.checks.model import select
@@ -112,6 +114,37 @@ def test_settings_that_a_text_names_exist():
     wanted = {found for _, text in texts() for found in re.findall(pattern, text)}
     assert len(wanted) > 15
     assert wanted <= schema.keys()
+
+
+def test_a_short_option_means_the_same_in_every_command():
+    meanings = {}
+    for command in COMMANDS.values():
+        for part in (command, *getattr(command, "commands", {}).values()):
+            for option in part.params:
+                for short in (name for name in option.opts if re.fullmatch(r"-\w", name)):
+                    meanings.setdefault(short, set()).update(name for name in option.opts if name != short)
+    assert meanings["-o"] == {"--format"}
+    assert meanings["-s"] == {"--stack"}
+    assert all(len(names) == 1 for names in meanings.values()), meanings
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--outputs", "/nowhere"],
+        ["doctor", "--from", "/nowhere"],
+        ["plan", "--stack", "nosuch"],
+        ["plan", "--config", "podCdir=1"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_what_could_not_run_says_so_to_programs_too(arguments):
+    done = CliRunner().invoke(app, [*arguments, "-o", "json"])
+    assert done.exit_code == 2
+    said = json.loads(done.stdout)
+    assert (said["schema"], said["command"]) == (1, arguments[0])
+    assert (said["verdict"], said["exitCode"]) == ("could not run", 2)
+    assert said["problems"][0]["seen"]
 
 
 def codes():

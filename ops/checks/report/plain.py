@@ -17,7 +17,9 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def write_json(run: Run, file: IO[str], *, strict: bool) -> None:
     """Write one object: subject, counts, exitCode, checks with problems, latency. `schema` changes when a key does."""
     document: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
+        "command": run.command,
+        "verdict": run.verdict(strict=strict),
         "subject": run.subject,
         "seconds": round(run.seconds, 3),
         "interrupted": run.interrupted,

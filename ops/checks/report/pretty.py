@@ -84,7 +84,12 @@ def _print_check(console: Console, result: Result, id_width: int, *, ascii_only:
             ("why", problem.why, ""),
             ("fix", problem.fix, "cyan"),
         ):
-            hang(console, Text.assemble((f"      {word:<5}", "dim")), Text(text, style=look))
+            hang(
+                console,
+                Text.assemble((f"      {word:<5}", "dim")),
+                Text(text, style=look),
+                whole=word == "fix",
+            )
     if outcome.matrix is not None and len(outcome.matrix.nodes) > 1:
         for line in latency.lines(outcome.matrix, width=console.width - 6):
             console.print(Text("      ") + line, soft_wrap=True)

@@ -238,7 +238,7 @@ def test_several_texts_are_one_report(ops: Any) -> None:
 def test_json_has_causes_and_quotes_in_a_stable_shape(ops: Any) -> None:
     result = ops(PULUMI_UP, arguments=("-o", "json"))
     found = json.loads(result.stdout)
-    assert found["schema"] == 2
+    assert found["schema"] == 3
     (cause,) = found["causes"]
     assert cause.keys() == {"id", "seen", "why", "fix", "source", "waits"}
     assert cause["id"] == "elastic-ip-quota"

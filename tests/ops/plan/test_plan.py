@@ -92,6 +92,7 @@ def test_json_has_every_resource_and_flow(plan):
     instance = plan.recording.of_type(INSTANCE)[0]
     assert len(waits[instance.urn]) >= 8
     assert document["counts"][INSTANCE] == 2
+    assert (document["schema"], document["verdict"], document["exitCode"]) == (1, "pass", 0)
     assert document["estimate"]["seconds"]["low"] < document["estimate"]["seconds"]["high"]
     assert document["estimate"]["chain"][0]["startsAt"] == 0
     gateways = {"component": "NAT gateway", "count": "2", "by": "hour, and GiB through it", "usdAnHour": 0.09}

@@ -21,8 +21,8 @@ from ops.checks.model import Check, Findings
 from ops.checks.model import Result as Found
 from ops.checks.progress import LiveProgress
 from ops.cli import app
+from ops.options import seconds
 from ops.verify import session
-from ops.verify.command import seconds
 
 ROOT = Path(__file__).parents[3]
 Ops = Callable[..., Result]

@@ -91,11 +91,31 @@ def test_a_healthy_deployment_reads_as_in_golden(healthy: Run) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_no_line_is_wider_than_the_terminal_or_ends_in_blanks(faulty: Run, width: int) -> None:
+def test_no_line_is_wider_than_the_terminal_but_commands_or_ends_in_blanks(faulty: Run, width: int) -> None:
     lines = rendered(faulty, "pretty", width=width).splitlines()
 
-    assert [line for line in lines if len(line) > width] == []
+    commands = [
+        part
+        for result in faulty.results
+        for problem in result.outcome.problems
+        for part in problem.fix.split("; ")
+    ]
+    assert len(commands) > 3
+    for command in commands:
+        assert any(command in line for line in lines), f"wrapped, so it cannot be copied: {command}"
+    assert [
+        line for line in lines if len(line) > width and not any(command in line for command in commands)
+    ] == []
     assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_what_is_no_terminal_has_no_width(faulty: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    file = io.StringIO()
+    pretty.write(faulty, file, color=False)
+    problems = [problem for result in faulty.results for problem in result.outcome.problems]
+    assert max(len(problem.seen) for problem in problems) > 80
+    assert [problem.seen for problem in problems if problem.seen not in file.getvalue()] == []
 
 
 def test_colour_adds_escapes_and_nothing_else(faulty: Run) -> None:
@@ -136,7 +156,7 @@ def test_no_report_shows_the_token(request: pytest.FixtureRequest, which: str, f
 def test_json_has_the_exit_code_the_paths_and_every_check(faulty: Run) -> None:
     document = json.loads(rendered(faulty, "json"))
 
-    assert document["schema"] == 1
+    assert (document["schema"], document["command"], document["verdict"]) == (2, "verify", "fail")
     assert document["exitCode"] == 1
     assert [one["id"] for one in document["checks"]] == [check.id for check in CHECKS]
     ping = next(one for one in document["checks"] if one["id"] == "net.ping")
