@@ -42,7 +42,7 @@ class Problem:
     fix: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Cause:
     """A cause.
 

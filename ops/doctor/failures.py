@@ -58,7 +58,10 @@ class Failure(Cause):
 
     def knows(self, statement: str, place: Place) -> bool:
         """Tell whether a statement that was met in a place is this failure: its words, by whom, and about what."""
-        if (self.places and place not in self.places) or not self.match.search(statement):
+        if self.places and place not in self.places:
+            return False
+        lower = statement.lower()
+        if not any(needle in lower for needle in self.needles) or not self.match.search(statement):
             return False
         said = speaker.read(statement, place)
         if said.by not in self.by and (self.by or said.by in speaker.FOREIGN):

@@ -232,6 +232,11 @@ def _messages(value: Any) -> Iterator[str]:
             resources = [str(one) for one in lower.get("resourceids") or []]
             about = f" ({', '.join(resources)})" if resources else ""
             yield ": ".join(part for part in (code, message) if part) + about
+        target, health = lower.get("target"), lower.get("targethealth")
+        if isinstance(target, dict) and isinstance(health, dict) and health.get("State") != "healthy":
+            said = (str(health[key]) for key in ("Reason", "Description") if health.get(key))
+            words = ": ".join((str(health.get("State")), *said))
+            yield f"target {target.get('Id')}:{target.get('Port')} is {words}"
         status = str(lower.get("status", ""))
         if status.endswith(("_FAILED", "FAILED")) and "nodegroupname" in lower:
             yield f"it is {status}: node group {lower['nodegroupname']}"
