@@ -11,49 +11,15 @@ from ops.verify.sample_app import sample_check
 
 Object = dict[str, Any]
 
+# The rows of the reasons that a target is not healthy.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
 _REASONS = {
-    "Target.Timeout": (
-        "nothing answered on the NodePort: a security group is closed to the load balancer, or the node is down",
-        "open tcp {port} from the ALB's subnets (aws.node-firewall shows the nodes' groups); kubectl get nodes",
-    ),
-    "Target.FailedHealthChecks": (
-        "the NodePort refused the connection, or the node has no way to a sample-app pod",
-        "kubectl -n sample get pods -o wide; look at net.ping and net.node-port",
-    ),
-    "Target.ResponseCodeMismatch": (
-        "the sample app answers, but not with 200",
-        "kubectl -n sample logs -l app=sample-app",
-    ),
-    "Target.NotInUse": (
-        "no listener of the load balancer forwards to this target group",
-        "pulumi up --refresh",
-    ),
-    "Target.IpUnusable": (
-        "the address cannot be a target: it is in use by a load balancer",
-        "pulumi up --refresh",
-    ),
-    "Elb.RegistrationInProgress": (
-        "the target was registered a moment ago",
-        "wait: ops verify --wait 5m",
-    ),
-    "Elb.InitialHealthChecking": (
-        "the first health checks are still running",
-        "wait: ops verify --wait 5m",
-    ),
-    "Elb.InternalError": ("AWS had an internal error", "wait: ops verify --wait 5m"),
+    "target-timeout": ("Target.Timeout",),
+    "target-failed": ("Target.FailedHealthChecks", "Target.ResponseCodeMismatch"),
+    "target-unused": ("Target.NotInUse", "Target.IpUnusable", "Target.InvalidState", "Target.NotRegistered"),
+    "target-starting": ("Elb.RegistrationInProgress", "Elb.InitialHealthChecking", "Elb.InternalError"),
 }
-# Of a machine of one's own: no security group stands before it.
-_OWN_REASONS = {
-    "Target.Timeout": (
-        "nothing answered on the NodePort: the machine has not joined or is down, or your firewall is closed",
-        "kubectl get nodes; your firewall must admit tcp {port} from the ALB's subnets (ops plan --flows)",
-    ),
-}
-_UNKNOWN_REASON = (
-    "AWS gives no known reason",
-    "aws elbv2 describe-target-health --target-group-arn ARN",
-)
+_CAUSES = {reason: id_ for id_, reasons in _REASONS.items() for reason in reasons}
 
 
 @sample_check(
@@ -108,16 +74,13 @@ def targets_healthy(context: Context, findings: Findings) -> str:
             if health.get("State") == "healthy":
                 continue
             reason = health.get("Reason", "")
-            why, fix = _REASONS.get(reason, _UNKNOWN_REASON)
-            if side == "hybrid" and context.deployment.checks.own_site:
-                why, fix = _OWN_REASONS.get(reason, (why, fix))
+            cause = context.cause(_CAUSES.get(reason, "target-unexplained"))
             target = item["Target"]
             detail = ": ".join(part for part in (reason, health.get("Description", "")) if part)
             findings.fail(
                 f"{side} target {target['Id']}:{target.get('Port', '?')} is {health.get('State')} "
                 f"({detail or 'no reason given'})",
-                why=why,
-                fix=fix.format(port=context.deployment.checks.node_port),
+                **cause,
             )
     if not count:
         findings.fail(
