@@ -41,7 +41,7 @@ def statuses(done):
 def test_a_machine_without_anything_hears_all_at_once():
     done = run("--only", _LOCAL)
     assert done.exit_code == 1
-    for said in ("pulumi is not on the PATH", "aws is not on the PATH", "no AWS credentials were found"):
+    for said in ("pulumi is not on the PATH", "aws is not on the PATH", "nobody is signed in to AWS"):
         assert said in done.stdout
     assert "Traceback" not in done.output
 

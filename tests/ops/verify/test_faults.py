@@ -155,8 +155,9 @@ def test_a_stranger_is_named_with_the_commands_that_remove_it(verify: Verify, wo
     run = verify()
 
     assert by_status(run, Status.FAIL) == {"aws.registrations"}
-    assert "aws ssm deregister-managed-instance --instance-id mi-0123456789abcdef0" in said(
-        run, "aws.registrations"
+    assert (
+        "aws ssm deregister-managed-instance --region ap-northeast-1 --instance-id mi-0123456789abcdef0"
+        in said(run, "aws.registrations")
     )
 
 
@@ -374,7 +375,7 @@ def test_a_target_of_ones_own_that_does_not_answer_points_at_your_firewall(
 
     run = verify(only="aws.targets")
 
-    assert "your firewall must admit tcp 30080 from the ALB's subnets" in said(run, "aws.targets-healthy")
+    assert "your firewall must admit the NodePort" in said(run, "aws.targets-healthy")
     assert "security group" not in said(run, "aws.targets-healthy")
 
 
