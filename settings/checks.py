@@ -7,7 +7,7 @@ from typing import Final
 from infra import addressing, versions
 from infra.names import KUBELET_PORT, METRICS_PORT
 from settings.model import HybridNode, Settings
-from settings.problems import Problem, path_of, remove_command, set_command
+from settings.problems import Problem, remove_command, set_command
 from settings.values import (
     DOCKER_BRIDGE,
     EXAMPLE_CERTIFICATE_NAME,
@@ -259,23 +259,6 @@ def _digest_is_of_no_other_release(settings: Settings) -> Iterator[Problem]:
             advice="One of the two is wrong; the digest of a known release need not be set",
             command=remove_command("calicoManifestSha256"),
         )
-
-
-def _default_tags_differ(settings: Settings) -> Iterator[Problem]:
-    # IAM takes no two tags whose keys differ by case only.
-    # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html#id_tags_rules
-    before: dict[str, str] = {}
-    for key in settings.default_tags.tags:
-        if key.casefold() in before:
-            path = path_of(["aws:defaultTags", "tags", key])
-            yield Problem(
-                path=path,
-                seen=settings.default_tags.tags[key],
-                wrong=f"differs from the tag {before[key.casefold()]} by case only, which IAM refuses",
-                advice="Keep one of them",
-                command=remove_command(path),
-            )
-        before.setdefault(key.casefold(), key)
 
 
 def _nodeadm_digests_fit(settings: Settings) -> Iterator[Problem]:
@@ -651,7 +634,6 @@ _CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Proble
     (("calicoVersion", "calicoManifestSha256"), _release_has_a_digest),
     (("calicoVersion", "calicoManifest", "calicoManifestSha256"), _digest_has_a_manifest),
     (("calicoVersion", "calicoManifestSha256"), _digest_is_of_no_other_release),
-    (("aws:defaultTags",), _default_tags_differ),
     (("nodeadmVersion", "nodeadmSha256", "hybridNodes"), _nodeadm_digests_fit),
     (("aws:assumeRoles",), _a_role_from_a_role_lasts_an_hour),
     (("webhookPorts", "sampleNodePort", "sampleApp"), _webhook_ports_are_free),
