@@ -10,7 +10,6 @@ from infra.names import (
     ACTIVATION_LABEL,
     COMPUTE_TYPE_LABEL,
     HYBRID_COMPUTE,
-    LEAVE,
     NAME_LABEL,
     ZONE_LABEL,
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ops.checks.model import Status
-from ops.clients.errors import AskError, AwsRefusalError
+from ops.clients.errors import AskError
 from ops.clients.tools import Ran
 from ops.ready.catalogue import CHECKS, OFFLINE
 from ops.ready.context import STACK_TAG
