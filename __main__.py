@@ -83,12 +83,7 @@ core_dns = CoreDns(
 )
 HybridDns(
     "hybrid-dns",
-    HybridDnsArgs(
-        cluster=cluster.control_plane,
-        kubernetes=cluster.kubernetes_version,
-        add_on=core_dns.addon,
-        hybrid=hybrid,
-    ),
+    HybridDnsArgs(cluster=cluster, add_on=core_dns.addon, hybrid=hybrid),
     in_cluster,
 )
 CalicoControllers(

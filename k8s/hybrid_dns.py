@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment
@@ -37,12 +37,25 @@ LABELS: Final = {"k8s-app": "kube-dns", "eks-hybrid-calico/side": "hybrid"}
 _NODES_PER_REPLICA: Final = 16
 
 
+class Cluster(Protocol):
+    """What this asks of a cluster."""
+
+    @property
+    def control_plane(self) -> pulumi.Resource:
+        """What everything in it goes with."""
+        ...
+
+    @property
+    def kubernetes_version(self) -> str:
+        """Its version, such as 1.36."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class HybridDnsArgs:
-    """`add_on` brings configuration, account and Service; all goes with `cluster`, whose version is `kubernetes`."""
+    """`add_on` brings configuration, account and Service; all goes with `cluster`."""
 
-    cluster: pulumi.Resource
-    kubernetes: str
+    cluster: Cluster
     add_on: pulumi.Resource
     hybrid: HybridSide
 
@@ -52,14 +65,16 @@ class HybridDns(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: HybridDnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:hybrid_dns:HybridDns", name, None, opts)
-        after_add_on = children.after(self, args.cluster, [args.add_on])
+        after_add_on = children.after(self, args.cluster.control_plane, [args.add_on])
         Deployment(
             HYBRID_CORE_DNS,
             **deployment(len(args.hybrid.activation_ids), args.hybrid.taints),
             opts=after_add_on,
         )
-        PodDisruptionBudget(HYBRID_CORE_DNS, **budget(), opts=children.first(self, args.cluster, opts))
-        ServicePatch(DNS_SERVICE, **own_side_first(args.kubernetes), opts=after_add_on)
+        PodDisruptionBudget(
+            HYBRID_CORE_DNS, **budget(), opts=children.first(self, args.cluster.control_plane, opts)
+        )
+        ServicePatch(DNS_SERVICE, **own_side_first(args.cluster.kubernetes_version), opts=after_add_on)
         self.register_outputs({})
 
 

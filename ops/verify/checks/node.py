@@ -271,6 +271,7 @@ def _reach(context: Context, findings: Findings, what: str, ask: Callable[[Pod],
         return ""
     for node in nodes:
         if said := failed.get(node.name):
-            id_ = next((id_ for words, id_ in _KUBELET.items() if words in said), "kubelet-unexplained")
-            findings.fail(f"{what} on {node} failed: {said}", **context.cause(id_, NODE=node.name))
+            rows = (id_ for words, id_ in _KUBELET.items() if words in said)
+            cause = context.cause(next(rows, "kubelet-unexplained"), NODE=node.name)
+            findings.fail(f"{what} on {node} failed: {said}", **cause)
     return f"kubectl {what} works on {len(nodes)} of {len(nodes)} nodes"
