@@ -74,7 +74,9 @@ def wrong_keys(raw: Mapping[str, str], read: frozenset[str]) -> Iterator[str]:
 
 
 def _unknown(key: str) -> str:
-    near = difflib.get_close_matches(key.casefold(), {name.casefold(): name for name in SHAPES}, n=1)
+    near = difflib.get_close_matches(
+        key.casefold(), {name.casefold(): name for name in SHAPES}, n=1, cutoff=0.75
+    )
     meant = "".join(f" Do you mean {name}?" for name in SHAPES if name.casefold() in near)
     return (
         f"{key} is not a setting of the AWS provider, which would ignore it.{meant} Remove it, e.g."

@@ -42,7 +42,7 @@ def test_all_settings_under_one_other_name_are_one_problem():
 
 def test_what_belongs_to_somebody_else_is_left_alone():
     raw = {
-        "aws:clusterName": "x",
+        "aws:maxRetries": "9",
         "kubernetes:clusterName": "x",
         "dns:zone": "example.com",
         "eks-hybrid-calico:more": "1",

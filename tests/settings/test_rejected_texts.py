@@ -134,7 +134,7 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
             "podCdir",
             "10.0.0.0/16",
             (
-                "podCdir is not a setting. Do you mean podCidr or podMtu? Remove it, e.g. pulumi config rm podCdir."
+                "podCdir is not a setting. Do you mean podCidr? Remove it, e.g. pulumi config rm podCdir."
                 f" Valid are {VALID}"
             ),
         ),

@@ -246,7 +246,7 @@ def test_bad_settings_are_an_error_with_code_2_and_no_traceback():
     tried = ("podCidr=10.10.0.0/16", "hybridNodes[1].os=beos", "podCdir=1")
     done = run(*(part for each in tried for part in ("--config", each)))
     # It is in no stack's file, so there is nothing to remove there.
-    assert "podCdir is not a setting. Do you mean podCidr or podMtu? Leave it out. Valid are" in done.stderr
+    assert "podCdir is not a setting. Do you mean podCidr? Leave it out. Valid are" in done.stderr
     assert done.exit_code == 2
     assert "podCidr 10.10.0.0/16 overlaps vpcCidr" in done.stderr
     assert "hybridNodes[1].os beos is not one of" in done.stderr
