@@ -159,8 +159,8 @@ def test_maps_that_are_not_maps_are_rejected(rejects, name, value, message):
             {"spot.price": 3},
             (
                 'managedNodes["spot.price"] is not a setting of managedNodes. Remove it, e.g. pulumi config rm --path'
-                " 'managedNodes[\"spot.price\"]'. Valid are instanceType, min, max, desired, spot, diskGiB, ami, labels,"
-                " taints"
+                " 'managedNodes[\"spot.price\"]'. Valid are instanceType, min, max, desired, spot, diskGiB, ami,"
+                " labels, taints"
             ),
         ),
         (
