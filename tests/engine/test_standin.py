@@ -1,7 +1,11 @@
 """What the stand-ins refuse: their checks are worth something only if they can fail. No engine is needed."""
 
+import subprocess
+import sys
+
 import pytest
 
+from tests.engine.harness import REPOSITORY
 from tests.engine.standin import cloud, schema, wire
 
 
@@ -92,3 +96,26 @@ def test_what_replaces_a_resource_is_what_the_real_provider_says(token, path, re
 def test_a_resource_nobody_has_looked_up_is_an_error():
     with pytest.raises(LookupError, match="add it to REPLACES"):
         cloud.replaces("aws:s3/bucket:Bucket", "name")
+
+
+# What a stand-in has read, its successors have whole.
+ONE_BY_ONE = """
+for name in ("pulumi_aws", "pulumi_aws.eks", "pulumi_aws.eks.access_policy_association"):
+    warm._read(name)
+schema.resource_class("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+"""
+AT_ONCE = """
+sys.setswitchinterval(1e-5)
+with ThreadPoolExecutor(32) as pool:
+    list(pool.map(schema.resource_class, ["aws:eks/cluster:Cluster", "aws:eks/addon:Addon"] * 16))
+"""
+
+
+@pytest.mark.parametrize("script", [ONE_BY_ONE, AT_ONCE])
+def test_a_module_that_the_sdk_loads_lazily_is_read_whole(script):
+    imports = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from tests.engine.standin import schema, warm
+"""
+    subprocess.run([sys.executable, "-c", imports + script], check=True, cwd=REPOSITORY, timeout=300)

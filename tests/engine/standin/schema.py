@@ -20,8 +20,7 @@ from pulumi.runtime import rpc
 
 from tests.engine.standin import wire
 
-# pulumi_aws loads its modules lazily, and a second thread sees one that is half loaded: before Python 3.13
-# importlib.util.LazyLoader is not made for threads (https://github.com/python/cpython/issues/114763).
+# pulumi_aws loads its modules lazily (pulumi/_utils.py), and a second thread sees one that is half loaded.
 _loading = threading.Lock()
 
 

@@ -18,6 +18,7 @@ import threading
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from types import ModuleType
 
 from tests.engine.standin import provider
 
@@ -61,7 +62,7 @@ def main(path: str) -> None:
         if sys.stdin in readable:
             return
         if imported in readable:
-            importlib.import_module(imported.recv(_MESSAGE_BYTES).decode())
+            _read(imported.recv(_MESSAGE_BYTES).decode())
         if listener in readable:
             connection, _ = listener.accept()
             if os.fork() == 0:
@@ -69,24 +70,37 @@ def main(path: str) -> None:
             connection.close()
 
 
+def _read(name: str) -> None:
+    """Import a module whole: one that pulumi loads lazily (pulumi/_utils.py) is read when it is asked for something.
+
+    A module within it that is imported before that takes names away from it.
+    """
+    getattr(importlib.import_module(name), "__all__", None)
+
+
+def _whole() -> set[str]:
+    """Return the names of the SDKs' modules that are read, without the lazy ones that nobody has asked yet."""
+    modules = list(sys.modules.items())
+    return {name for name, module in modules if name.startswith("pulumi_") and type(module) is ModuleType}
+
+
 def _stand_in(connection: socket.socket, report: socket.socket) -> None:
     request, descriptors, *_ = socket.recv_fds(connection, _MESSAGE_BYTES, 2)
     for number, descriptor in enumerate(descriptors, 1):
         os.dup2(descriptor, number)
     package, os.environ["STANDIN_FOLDER"] = request.decode().split("\n")
-    threading.Thread(target=_end_with, args=(connection, report, set(sys.modules)), daemon=True).start()
+    threading.Thread(target=_end_with, args=(connection, report, _whole()), daemon=True).start()
     provider.serve(package)
     os._exit(0)
 
 
 def _end_with(connection: socket.socket, report: socket.socket, known: set[str]) -> None:
     connection.recv(1)
-    for name in sorted(sys.modules.keys() - known):
-        if name.startswith("pulumi_"):
-            try:
-                report.send(name.encode())
-            except BlockingIOError:
-                break
+    for name in sorted(_whole() - known):
+        try:
+            report.send(name.encode())
+        except BlockingIOError:
+            break
     os._exit(0)
 
 
