@@ -52,7 +52,7 @@ def aws_cli(context: Context, findings: Findings) -> str:
             fix=f"install it: {_AWS}",
         )
         return ""
-    done = context.run(["aws", "--version"], environment={}, timeout_s=30, install=_AWS)
+    done = context.run(["aws", "--version"], environment={}, timeout_s=30, missing="aws-cli-missing")
     text = (done.stdout or done.stderr).split()[0] if (done.stdout or done.stderr).split() else "(no version)"
     if not text.startswith("aws-cli/2."):
         findings.fail(f"{text} is not the AWS CLI v2", why="v1 is out of support", fix=f"install v2: {_AWS}")
