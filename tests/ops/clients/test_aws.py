@@ -130,8 +130,8 @@ def test_target_groups_are_found_by_their_tags_twenty_at_a_time(aws: Aws, stub: 
 @pytest.mark.parametrize(
     ("code", "fix"),
     [
-        ("AccessDenied", "docs/policies.md"),
-        ("UnauthorizedOperation", "docs/policies.md"),
+        ("AccessDenied", "docs/policies/README.md"),
+        ("UnauthorizedOperation", "docs/policies/README.md"),
         ("ExpiredToken", "aws sso login"),
         ("InvalidClientTokenId", "sign in again"),
         ("Throttling", "see the message of AWS"),

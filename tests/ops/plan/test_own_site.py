@@ -104,6 +104,8 @@ HOSTS = {
         "ssmmessages.ap-northeast-1.amazonaws.com": "Session Manager",
         "ec2messages.ap-northeast-1.amazonaws.com": "Run Command",
         "api.ecr.ap-northeast-1.amazonaws.com": "no credentials for Amazon ECR",
+        "eks-auth.ap-northeast-1.amazonaws.com": "Pod Identity",
+        "eks-auth.ap-northeast-1.api.aws": "Pod Identity",
         "602401143452.dkr.ecr.ap-northeast-1.amazonaws.com": "kube-proxy",
         "amazon-ssm-ap-northeast-1.s3.ap-northeast-1.amazonaws.com": "installer of the SSM agent",
         "prod-ap-northeast-1-starport-layer-bucket.s3.ap-northeast-1.amazonaws.com": "layers of Amazon ECR",

@@ -122,7 +122,7 @@ def test_an_unhealthy_target_is_named_with_the_reason_aws_gives(verify: Verify, 
 
     assert by_status(run, Status.FAIL) == {"aws.targets-healthy"}
     assert "hybrid target 10.90.1.183:30080 is unhealthy (Target.Timeout)" in said(run, "aws.targets-healthy")
-    assert "open tcp 30080 from the ALB's subnets" in said(run, "aws.targets-healthy")
+    assert "pulumi up --refresh opens the NodePort from the load balancer's subnets" in said(run, "aws.targets-healthy")
     assert by_status(run, Status.BLOCKED) == set()
 
 
@@ -462,7 +462,7 @@ def test_one_machine_of_a_site_is_not_the_link(verify: Verify, world: Any) -> No
 
     run = verify(only="node.exec")
 
-    assert "closed on this node" in said(run, "node.exec")
+    assert "whether it is this node or the link" in said(run, "node.exec")
     assert "ops plan --firewall" in said(run, "node.exec")
 
 
