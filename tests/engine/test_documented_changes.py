@@ -38,4 +38,6 @@ def test_what_the_document_calls_refused_is_what_the_program_refuses():
     refused = {name for name, effect in proof.documented().items() if effect == "Refused"}
     # A key names a setting, or all that is in it.
     parts = {name for name in refused if name.partition(".")[0] in {fixed.key for fixed in FIXED.values()}}
-    assert refused - parts | {name.partition(".")[0] for name in parts} == {fixed.key for fixed in FIXED.values()}
+    assert refused - parts | {name.partition(".")[0] for name in parts} == {
+        fixed.key for fixed in FIXED.values()
+    }

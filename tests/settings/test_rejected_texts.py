@@ -204,7 +204,10 @@ def test_a_long_value_is_shown_in_part(problems):
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("instanceType", "managedNodes.instanceType or moreManagedNodes[].instanceType or hybridNodes[].instanceType"),
+        (
+            "instanceType",
+            "managedNodes.instanceType or moreManagedNodes[].instanceType or hybridNodes[].instanceType",
+        ),
         ("region", "aws:region"),
         ("transitGatewayId", "site.transitGatewayId"),
         ("kubernetes_version", "kubernetesVersion"),

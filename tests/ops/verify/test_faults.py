@@ -122,7 +122,9 @@ def test_an_unhealthy_target_is_named_with_the_reason_aws_gives(verify: Verify, 
 
     assert by_status(run, Status.FAIL) == {"aws.targets-healthy"}
     assert "hybrid target 10.90.1.183:30080 is unhealthy (Target.Timeout)" in said(run, "aws.targets-healthy")
-    assert "pulumi up --refresh opens the NodePort from the load balancer's subnets" in said(run, "aws.targets-healthy")
+    assert "pulumi up --refresh opens the NodePort from the load balancer's subnets" in said(
+        run, "aws.targets-healthy"
+    )
     assert by_status(run, Status.BLOCKED) == set()
 
 
