@@ -153,7 +153,7 @@ def reading_policy() -> dict[str, Any]:
 def camel(operation: str) -> str:
     """The IAM action of an operation of botocore: describe_vpcs is DescribeVpcs."""
     name = "".join(part.capitalize() for part in operation.split("_"))
-    return name.replace("AwsDefault", "AWSDefault")
+    return name.replace("AwsDefault", "AWSDefault").replace("OpenIdConnect", "OpenIDConnect")
 
 
 def written(document: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 For the engine a group that EKS reports as CREATE_FAILED is made, because it has an id (`Create` of
 pulumi-terraform-bridge). The next `pulumi up` has nothing to change about it, and then deletes the healthy group that
 it replaces. It deletes last, and only when nothing has failed: so it is enough that what stands behind the group fails.
-The same is true of an update that EKS gives up: the state has the new version, and the nodes stay as they were.
+The same can be true of an update that EKS gives up: the state has the new version, and the nodes stay as they were.
 
 The engine unpickles the provider *by reference*: its name must stay importable (see node_cleanup.py).
 """
@@ -75,7 +75,7 @@ class ActiveNodeGroupProvider(ResourceProvider):
             raise NotUpdatedError(
                 f"the managed node group {name} of cluster {cluster} has Kubernetes {has[0]} and version {has[1]} of "
                 f"its launch template, not {wanted[0]} and {wanted[1]}: EKS gave up the last update of it, which "
-                f"Pulumi takes for done. Why: aws eks list-updates --name {cluster} --nodegroup-name {name}, then "
+                f"Pulumi took for done. Why: aws eks list-updates --name {cluster} --nodegroup-name {name}, then "
                 "aws eks describe-update. Fix the cause, then pulumi refresh, then pulumi up"
             )
         return UpdateResult(dict(_news))

@@ -42,6 +42,7 @@ _LISTED_TYPES = frozenset(
         "elasticloadbalancing:listener-rule",
         "elasticloadbalancing:loadbalancer",
         "elasticloadbalancing:targetgroup",
+        "iam:oidc-provider",
         "logs:log-group",
         "ssm:managed-instance",
     }
@@ -305,6 +306,20 @@ def roles(aws: AwsClient, names: Names) -> Iterator[str]:
                 yield role["RoleName"]
 
 
+def oidc_providers(aws: AwsClient, names: Names) -> Iterator[str]:
+    """List the OIDC providers of the stack, by ARN: a search by tag finds those of IAM in one region only."""
+    for provider in aws.ask("iam", "list_open_id_connect_providers")["OpenIDConnectProviderList"]:
+        arn = provider["Arn"]
+        answer = aws.ask(
+            "iam",
+            "list_open_id_connect_provider_tags",
+            missing=("NoSuchEntity",),
+            OpenIDConnectProviderArn=arn,
+        )
+        if tags_of(answer or {}).get(STACK_TAG) == names.tag:
+            yield arn
+
+
 def _others(aws: AwsClient, names: Names) -> Iterator[str]:
     filters = [{"Key": STACK_TAG, "Values": [names.tag]}]
     for item in aws.pages(
@@ -338,6 +353,7 @@ LISTERS = {
     "target-groups": _target_groups,
     "log-groups": _log_groups,
     "roles": roles,
+    "oidc-providers": oidc_providers,
     "vpcs": _vpcs,
     "others": _others,
 }

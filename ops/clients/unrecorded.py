@@ -19,7 +19,7 @@ from infra.iam import HYBRID_NODE_POLICIES, MANAGED_NODE_POLICIES
 from infra.names import STACK_TAG
 from ops.clients.aws import AwsClient
 from ops.clients.errors import AskError
-from ops.clients.leftovers import Names, log_groups, roles, tagged_in_elb, tags_of
+from ops.clients.leftovers import Names, log_groups, oidc_providers, roles, tagged_in_elb, tags_of
 
 Object = dict[str, Any]
 
@@ -271,6 +271,9 @@ def _others(aws: AwsClient, names: Names, _state: Mapping[str, str]) -> Iterator
             command = f"aws iam delete-role-policy --role-name {name} --policy-name {policy}"
             yield Unrecorded(kind="role-policy", id=f"{name} {policy}", commands=(command,))
         yield Unrecorded(kind="role", id=name, commands=(f"aws iam delete-role --role-name {name}",))
+    for arn in oidc_providers(aws, names):
+        command = f"aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}"
+        yield Unrecorded(kind="oidc-provider", id=arn, commands=(command,))
     for item in log_groups(aws, names):
         name, arn = item["logGroupName"], item["arn"].removesuffix(":*")
         tags = aws.ask("logs", "list_tags_for_resource", resourceArn=arn)["tags"]

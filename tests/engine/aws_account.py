@@ -64,6 +64,7 @@ _ELB = {
     "describe_load_balancers": ("LoadBalancerArn", "aws:lb/loadBalancer:LoadBalancer"),
     "describe_target_groups": ("TargetGroupArn", "aws:lb/targetGroup:TargetGroup"),
 }
+_OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 
 
 class Account:
@@ -137,6 +138,10 @@ class Account:
         if operation == "describe_tags":
             things = [self._thing(arn) for arn in arguments["ResourceArns"]]
             return {"TagDescriptions": [{"ResourceArn": each.id, "Tags": _tags(each)} for each in things]}
+        if operation == "list_open_id_connect_providers":
+            return {"OpenIDConnectProviderList": [{"Arn": each.id} for each in self.world.of(_OIDC_PROVIDER)]}
+        if operation == "list_open_id_connect_provider_tags":
+            return {"Tags": _tags(self._thing(arguments["OpenIDConnectProviderArn"]))}
         if operation == "list_role_tags":
             return {"Tags": _tags(self._thing(arguments["RoleName"]))}
         if operation == "list_tags_for_resource":

@@ -235,7 +235,8 @@ def test_an_attachment_that_its_owner_has_not_accepted_stops_the_first_up_at_the
     )
     assert made(waiting, TRANSIT_ATTACHMENT).keys() == {"site"}
     assert made(built, TRANSIT_ATTACHMENT) == {}
-    assert made(built, ROUTE).keys() == {f"site-public-{RANGE}", f"site-private-{RANGE}"}
+    routes = {name for name in made(built, ROUTE) if name.startswith("site-")}
+    assert routes == {f"site-public-{RANGE}", f"site-private-{RANGE}"}
 
 
 def test_up_ends_without_a_person_and_says_what_is_left_to_do(rig, built):

@@ -18,6 +18,7 @@ NAMES = Names(project="eks-hybrid-calico", stack="dev", region="eu-central-1", c
 OURS = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/dev"}
 TAGS = {OURS["Key"]: OURS["Value"]}
 BALANCER = "arn:aws:elasticloadbalancing:eu-central-1:012345678901:loadbalancer/app/alb/1"
+PROVIDER = "arn:aws:iam::012345678901:oidc-provider/oidc.eks.eu-central-1.amazonaws.com/id/1"
 GROUP = "arn:aws:elasticloadbalancing:eu-central-1:012345678901:targetgroup/hybrid/2"
 LISTENER = BALANCER.replace("loadbalancer", "listener") + "/3"
 ROLE = "arn:aws:iam::012345678901:role/hybrid-node"
@@ -101,6 +102,8 @@ EVERYTHING: Table = {
         {"PolicyArn": "arn:aws:iam::012345678901:policy/of-the-organization"},
     ],
     "iam list_role_policies": ["hybrid-node-1a2b3c4"],
+    "iam list_open_id_connect_providers": {"OpenIDConnectProviderList": [{"Arn": PROVIDER}]},
+    "iam list_open_id_connect_provider_tags": {"Tags": [OURS]},
     "logs describe_log_groups": [{"logGroupName": "/aws/eks/eks-hybrid/cluster", "arn": "arn:1:*"}],
     "logs list_tags_for_resource": {"tags": TAGS},
     "ssm describe_activations": [{"ActivationId": "11111111-2222", "Tags": [OURS]}],

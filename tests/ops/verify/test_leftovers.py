@@ -26,6 +26,7 @@ OTHER = {"Key": "eks-hybrid-calico:stack", "Value": "eks-hybrid-calico/prod"}
 OWNED = {"Key": "kubernetes.io/cluster/eks-hybrid", "Value": "owned"}
 INGRESS = {"Key": "ingress.k8s.aws/stack", "Value": "shop/web"}
 ACTIVATION = "11111111-2222-3333-4444-555555555555"
+PROVIDER = "arn:aws:iam::012345678901:oidc-provider/oidc.eks.ap-northeast-1.amazonaws.com"
 KEY = "arn:aws:kms:ap-northeast-1:012345678901:key/1"
 
 
@@ -217,6 +218,14 @@ ACCOUNT: Table = {
         "other": {"Tags": [OTHER]},
         "going": "NoSuchEntity",
     }[request["RoleName"]],
+    "iam list_open_id_connect_providers": {
+        "OpenIDConnectProviderList": [{"Arn": f"{PROVIDER}/id/{number}"} for number in range(3)]
+    },
+    "iam list_open_id_connect_provider_tags": lambda request: {
+        f"{PROVIDER}/id/0": {"Tags": [TAG]},
+        f"{PROVIDER}/id/1": {"Tags": [OTHER]},
+        f"{PROVIDER}/id/2": "NoSuchEntity",
+    }[request["OpenIDConnectProviderArn"]],
     "resourcegroupstaggingapi get_resources": lambda request: [
         {"ResourceARN": arn}
         for arn in (
@@ -267,6 +276,7 @@ FOUND = {
     "target-groups": ["tg-19 (ip)", "tg-20 (made by this stack)"],
     "log-groups": ["/aws/eks/eks-hybrid/cluster"],
     "roles": ["hybrid-1a2b"],
+    "oidc-providers": [f"{PROVIDER}/id/0"],
     "vpcs": ["vpc-1 (10.90.0.0/16)"],
     "others": [KEY],
 }
