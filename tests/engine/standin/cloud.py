@@ -175,10 +175,11 @@ def _instance(identity: str, _inputs: dict[str, Any], _region: str) -> dict[str,
 
 
 def _cluster(_identity: str, inputs: dict[str, Any], region: str) -> dict[str, Any]:
+    number = hashlib.sha256(inputs["name"].encode()).hexdigest()[:32]
     return {
-        "endpoint": f"https://{hashlib.sha256(inputs['name'].encode()).hexdigest()[:32]}.{region}.eks.example",
+        "endpoint": f"https://{number}.{region}.eks.example",
         "certificateAuthority": {"data": "LS0tLS1CRUdJTi0="},
-        "identities": [{"oidcs": [{"issuer": f"https://oidc.eks.{region}.example/id/1"}]}],
+        "identities": [{"oidcs": [{"issuer": f"https://oidc.eks.{region}.example/id/{number}"}]}],
     }
 
 
