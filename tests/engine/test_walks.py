@@ -22,14 +22,6 @@ def own(new_rig):
     ground.rig.apis.close()
 
 
-@pytest.fixture(scope="module")
-def played(new_rig):
-    """A stack with a VPC that plays the data centre."""
-    ground = Ground(new_rig(), draws.PLAYED)
-    yield ground
-    ground.rig.apis.close()
-
-
 @pytest.mark.engine
 def test_machines_of_ones_own_from_settings_to_settings(own):
     Walk(own).run(
@@ -38,16 +30,6 @@ def test_machines_of_ones_own_from_settings_to_settings(own):
             Move(change="a node more", seed=2),
             Move(change="albAllowedCidrs", seed=4),
             Move(change="what is fixed", seed=5),
-        ]
-    )
-
-
-@pytest.mark.engine
-def test_instances_from_settings_to_settings(played):
-    Walk(played).run(
-        [
-            Move(change="a port for another", seed=2),
-            Move(change="a node's system", seed=1),
         ]
     )
 
