@@ -50,6 +50,7 @@ NOTHING: Table = {
     "eks describe_cluster": "ResourceNotFoundException",
     "elbv2 describe_load_balancers": [],
     "elbv2 describe_target_groups": [],
+    "iam list_open_id_connect_providers": {"OpenIDConnectProviderList": []},
     "iam list_roles": [],
     "logs describe_log_groups": [],
     "ssm describe_activations": [],
