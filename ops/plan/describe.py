@@ -1,4 +1,4 @@
-"""What one resource is, in a few words."""
+"""What one resource is, in a few words; and which ones are of a kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from infra.names import ACTIVATION_LABEL, COMPUTE_TYPE_LABEL, HYBRID_COMPUTE
-from ops.program.recorder import Resource
+from ops.program.recorder import Recording, Resource
 
 _SUMMARY: Mapping[str, tuple[str, str]] = yaml.safe_load(
     Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
@@ -53,3 +53,26 @@ def on_hybrid_nodes(deployment: Resource) -> bool:
 def is_awaited(deployment: Resource) -> bool:
     """Whether `pulumi up` waits for a Deployment's pods."""
     return deployment.inputs["metadata"].get("annotations", {}).get("pulumi.com/skipAwait") != "true"
+
+
+def subnets_of(recording: Recording, vpc: str, kind: str) -> list[Mapping[str, Any]]:
+    """The inputs of the public or the private subnets of a VPC, in the order of their names; `vpc` names the output.
+
+    Those of a VPC that was there before the stack are in the order of the settings, with `cidrBlock` and
+    `availabilityZone` alone.
+    """
+    checks = recording.stack_outputs["opsOnly"]
+    vpc_id = checks.get(vpc)
+    if recording.vpc and recording.vpc.id == vpc_id:
+        private = recording.stack_outputs["privateSubnetIds"]
+        described = [
+            recording.vpc.subnets[id_]
+            for id_ in checks["subnetIds"]
+            if (id_ in private) == (kind == "private")
+        ]
+        return [
+            {"cidrBlock": subnet["CidrBlock"], "availabilityZone": subnet["AvailabilityZone"]}
+            for subnet in described
+        ]
+    subnets = recording.of_type("aws:ec2/subnet:Subnet")
+    return [each.inputs for each in subnets if each.inputs["vpcId"] == vpc_id and f"-{kind}-" in each.name]

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.systems import SYSTEMS
-from ops.plan.describe import on_hybrid_nodes
+from k8s.images import images
+from ops.plan.describe import on_hybrid_nodes, subnets_of
 from ops.plan.evaluation import Plan
 from ops.plan.flows.expected import API_ENDPOINT, INTERNET, Flow
 from ops.plan.picture import DEPLOYMENT
@@ -117,11 +118,7 @@ def _ends(
         return [("*.{region}.eks.{suffix}".format(**_place(checks)), flow.breaks)]
     # Managed nodes and the control plane's interfaces share the private subnets; the ALB is in the public ones.
     kind = "public" if other == "ALB" else "private"
-    return [
-        (subnet.inputs["cidrBlock"], flow.breaks)
-        for subnet in recording.of_type("aws:ec2/subnet:Subnet")
-        if f"-{kind}-" in subnet.name
-    ]
+    return [(subnet["cidrBlock"], flow.breaks) for subnet in subnets_of(recording, "vpcId", kind)]
 
 
 def _place(checks: Mapping[str, Any]) -> dict[str, str]:
@@ -143,10 +140,10 @@ def internet_hosts(recording: Recording, port: int) -> list[tuple[str, str]]:
         hosts |= _HOSTS["aws"]
         for addon, its_hosts in _HOSTS["addons"].items():
             hosts |= its_hosts if addon in addons else {}
-        for registry, images in _images(recording).items():
+        for registry, pulled in _images(recording).items():
             # A registry that the table does not know, such as one of one's own, redirects to nobody.
             hosts |= dict.fromkeys(
-                _HOSTS["registries"].get(registry, [registry]), f"not pulled: {', '.join(images)}"
+                _HOSTS["registries"].get(registry, [registry]), f"not pulled: {', '.join(pulled)}"
             )
     place = _place(recording.stack_outputs["opsOnly"])
     return [(host.format(**place), breaks) for host, breaks in hosts.items()]
@@ -154,15 +151,11 @@ def internet_hosts(recording: Recording, port: int) -> list[tuple[str, str]]:
 
 def _images(recording: Recording) -> dict[str, list[str]]:
     """The images that hybrid nodes run, without their tags, by registry."""
-    images = {
-        part["image"].rpartition(":")[0]
-        for pod in _pods(recording)
-        for part in (*pod.get("initContainers", ()), *pod["containers"])
-    }
-    if not any(image.endswith("/calico/node") for image in images):
-        images.add(_CALICO_IMAGE)
+    names = {image.rpartition(":")[0] for pod in _pods(recording) for image in images(pod)}
+    if not any(name.endswith("/calico/node") for name in names):
+        names.add(_CALICO_IMAGE)
     registries: dict[str, list[str]] = {}
-    for image in sorted(images):
+    for image in sorted(names):
         registry, _, name = image.partition("/")
         registries.setdefault(registry, []).append(name)
     return registries

@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 import yaml
 
-from ops.plan.describe import on_hybrid_nodes
+from ops.plan.describe import on_hybrid_nodes, subnets_of
 from ops.plan.flows.extract import LINKS
 from ops.plan.flows.proof import FlowReport
 from ops.program.recorder import Recording, Resource
@@ -34,7 +33,7 @@ def draw(recording: Recording, report: FlowReport) -> str:
         template = _without(' n14"', template)
     if "nodePort" not in recording.stack_outputs["opsOnly"]:
         template = _without(r'="[^"]*\bapp\b', template)
-    public = len(_subnets_of(recording, "vpcId", "public"))
+    public = len(subnets_of(recording, "vpcId", "public"))
     return template.format_map(
         {key: escape(text, {'"': "&quot;"}) for key, text in _texts(recording, report, closed).items()}
         | {
@@ -112,26 +111,10 @@ def _width(count: int, width: float, gap: float) -> float:
     return (width - gap * (count - 1)) / max(1, count)
 
 
-def _subnets_of(recording: Recording, vpc: str, kind: str) -> list[Any]:
-    """The inputs of the public or the private subnets of a VPC, in the order of their names."""
-    id_ = recording.stack_outputs["opsOnly"].get(vpc)
-    if recording.vpc and recording.vpc.id == id_:
-        network = recording.stack_outputs["opsOnly"]["subnetIds"]
-        private = recording.stack_outputs["privateSubnetIds"]
-        described = recording.vpc.subnets
-        return [
-            {"cidrBlock": described[id_]["CidrBlock"], "availabilityZone": described[id_]["AvailabilityZone"]}
-            for id_ in network
-            if (id_ in private) == (kind == "private")
-        ]
-    subnets = recording.of_type("aws:ec2/subnet:Subnet")
-    return [r.inputs for r in subnets if r.inputs["vpcId"] == id_ and f"-{kind}-" in r.name]
-
-
 def _subnets(recording: Recording, vpc: str, x: int, width: int, stroke: str) -> str:
     drawn = ""
     for kind, y, height in (("public", 232, 110), ("private", 360, 292)):
-        subnets = _subnets_of(recording, vpc, kind)
+        subnets = subnets_of(recording, vpc, kind)
         each = _width(len(subnets), width, 10)
         for number, subnet in enumerate(subnets):
             zone = f", {subnet['availabilityZone']}" if len(subnets) < 3 else ""

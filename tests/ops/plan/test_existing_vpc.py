@@ -7,11 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.cli import app
+from ops.plan.evaluation import Plan
+from ops.plan.firewall import openings
 from ops.plan.flows import Expectations, prove
 from ops.program.existing_vpc import DescriptionError, described, existing_vpc
 from ops.program.fake_cloud import FakeCloud
 from ops.program.recorder import evaluate
-from tests.conftest import EXISTING_VPC, PROJECT
+from tests.conftest import EXISTING_VPC, OWN_SITE, PROJECT
 
 NETWORK = EXISTING_VPC["network"]
 VPC = NETWORK["vpcId"]
@@ -151,3 +153,16 @@ def test_a_file_that_is_something_else_is_refused(config, tmp_path, text, says):
     file.write_text(text, encoding="utf-8")
     with pytest.raises(DescriptionError, match=re.escape(says)):
         described(file, named(config(**EXISTING_VPC)))
+
+
+def test_the_firewall_of_a_site_opens_to_the_subnets_that_were_there_before(config, tmp_path):
+    values = config(**EXISTING_VPC, **OWN_SITE)
+    file = tmp_path / "network.json"
+    file.write_text(aws_says(), encoding="utf-8")
+    vpc = described(file, named(values))
+    recording = evaluate(PROJECT, "dev", values, cloud=FakeCloud(region="ap-northeast-1", vpc=vpc))
+    plan = Plan(recording=recording, flows=prove(recording, Expectations.from_config(values)), notes=())
+    kubelet = {row.source for row in openings(plan) if row.port == 10250}
+    clients = {row.source for row in openings(plan) if row.who == "ALB"}
+    assert kubelet == {"100.64.0.0/20", "100.64.16.0/20"}
+    assert clients == {"10.30.0.0/24", "10.30.1.0/24"}
