@@ -38,12 +38,12 @@ class ActiveNodeGroupProvider(ResourceProvider):
         if isinstance(news["group_id"], Unknown):
             return CheckResult(news, [])
         # Imported here: boto3 takes a quarter of a second.
-        from infra.eks_api import CleanupError, explained, open_session
+        from infra.eks_api import CleanupError, eks_client, explained
 
         try:
-            session = open_session(Identity.from_state(news))
+            eks = eks_client(Identity.from_state(news))
             with explained("eks:DescribeNodegroup and eks:ListNodegroups"):
-                reason = _why_not(session, news)
+                reason = _why_not(eks, news)
         except CleanupError as error:
             reason = str(error)
         return CheckResult(news, [CheckFailure("group_id", reason)] if reason else [])
@@ -63,15 +63,15 @@ class ActiveNodeGroupProvider(ResourceProvider):
             NotUpdatedError: the last update of the group has failed.
 
         """
-        from infra.eks_api import explained, open_session
+        from infra.eks_api import eks_client, explained
 
-        session = open_session(Identity.from_state(_news))
+        eks = eks_client(Identity.from_state(_news))
+        cluster, name = _news["group_id"].split(":")
         with explained("eks:DescribeNodegroup"):
-            _, group = _described(session, _news)
+            group = _described(eks, cluster, name)
         has = (group["version"], group["launchTemplate"]["version"])
         wanted = (_news["version"], _news["template_version"])
         if has != wanted:
-            cluster, name = _news["group_id"].split(":")
             raise NotUpdatedError(
                 f"the managed node group {name} of cluster {cluster} has Kubernetes {has[0]} and version {has[1]} of "
                 f"its launch template, not {wanted[0]} and {wanted[1]}: EKS gave up the last update of it, which "
@@ -81,11 +81,11 @@ class ActiveNodeGroupProvider(ResourceProvider):
         return UpdateResult(dict(_news))
 
 
-def _why_not(session: Any, props: dict[str, Any]) -> str | None:
+def _why_not(eks: Any, props: dict[str, Any]) -> str | None:
     """Tell why nothing may be deleted in favour of this group, with the way out; None when it is as it should be."""
     cluster, name = props["group_id"].split(":")
     subject = f"the managed node group {name} of cluster {cluster}"
-    eks, group = _described(session, props)
+    group = _described(eks, cluster, name)
     if group is None:
         return f"{subject} does not exist any more. To have it made again: pulumi up --refresh"
     status = group["status"]
@@ -103,16 +103,12 @@ def _why_not(session: Any, props: dict[str, Any]) -> str | None:
     )
 
 
-def _described(session: Any, props: dict[str, Any]) -> tuple[Any, Any]:
-    """Give a client of EKS, and what EKS says of the group; None when there is none."""
-    from infra.eks_api import CLIENT_CONFIG
-
-    eks = session.client("eks", config=CLIENT_CONFIG)
-    cluster, name = props["group_id"].split(":")
+def _described(eks: Any, cluster: str, name: str) -> Any:
+    """Give what EKS says of a group; None when there is none."""
     try:
-        return eks, eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
+        return eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
     except eks.exceptions.ResourceNotFoundException:
-        return eks, None
+        return None
 
 
 def _others(eks: Any, cluster: str, group: Any, stack: str) -> list[str]:
@@ -122,11 +118,11 @@ def _others(eks: Any, cluster: str, group: Any, stack: str) -> list[str]:
     groups = [
         eks.describe_nodegroup(clusterName=cluster, nodegroupName=other)["nodegroup"] for other in names
     ]
-    place = (stack, group.get("tags", {}).get("Name"))
+    place = {STACK_TAG: stack, "Name": group.get("tags", {}).get("Name")}
     return [
         other["nodegroupName"]
         for other in groups
-        if (other.get("tags", {}).get(STACK_TAG), other.get("tags", {}).get("Name")) == place
+        if {key: other.get("tags", {}).get(key) for key in place} == place
     ]
 
 

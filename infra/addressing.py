@@ -11,6 +11,8 @@ from typing import Final
 RFC_1918: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
 PRIVATE: Final = (*RFC_1918, "100.64.0.0/10")
 
+ANYWHERE: Final = "0.0.0.0/0"
+
 # A VPC is /16 to /28, a subnet /28 at the least, and in each subnet the first four addresses and the last
 # one are AWS's own. https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 LARGEST_VPC_PREFIX: Final = 16

@@ -16,6 +16,7 @@ import pulumi_eks as eks
 import pulumi_kubernetes as kubernetes
 
 from infra.account import Account
+from infra.addressing import ANYWHERE
 from infra.credentials import with_identity
 from infra.iam import HYBRID_NODE_POLICIES, hybrid_node_policy, hybrid_node_trust
 from infra.networks import Networks
@@ -263,6 +264,6 @@ def public_access(
 
     Nodes reach the public endpoint from their NAT gateway's address; an allow-list without it locks them out.
     """
-    if "0.0.0.0/0" in allowed:
+    if ANYWHERE in allowed:
         return list(allowed)
     return [*allowed, *egress_cidrs]

@@ -94,6 +94,11 @@ def open_session(identity: Identity) -> boto3.Session:
         ) from None
 
 
+def eks_client(identity: Identity) -> Any:
+    """A client of EKS for who signs in anew; its errors are mapped by `explained`."""
+    return open_session(identity).client("eks", config=CLIENT_CONFIG)
+
+
 def bearer_token(session: boto3.Session, cluster_name: str) -> str:
     """Token for the Kubernetes API of an EKS cluster; a secret. Made locally, no request is sent.
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from infra.addressing import overlap
+from infra.addressing import ANYWHERE, overlap
 from infra.shapes import ExistingVpc
 
-ANYWHERE: Final = "0.0.0.0/0"
 # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
 _MOST_API_CIDRS: Final = 40
 

@@ -15,6 +15,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
+from infra.addressing import ANYWHERE
 from infra.flows import GROUPS, Place, Rule, flows, rules
 from infra.network import Network
 from infra.rule_limit import RuleLimit
@@ -22,7 +23,6 @@ from infra.shapes import NetworksShape
 from infra.site import Site
 from infra.systems import SYSTEMS
 
-_ANYWHERE = ("0.0.0.0/0",)
 _PURPOSE: Mapping[Place, str] = {
     "control-plane": "EKS control-plane network interfaces",
     "managed": "Managed nodes",
@@ -70,7 +70,7 @@ class Firewall(pulumi.ComponentResource):
         self._groups = {place: self._group(place, vpc) for place in GROUPS if (vpc := self._vpc(place))}
         self._cidrs: dict[Place, Sequence[str]] = {
             "clients": alb.allowed_cidrs if alb else (),
-            "internet": _ANYWHERE,
+            "internet": (ANYWHERE,),
             "hybrid": args.site.machine_cidrs,
             "managed": args.vpc.private_cidrs,
             "control-plane": args.vpc.private_cidrs,

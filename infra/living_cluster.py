@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.changes import ControlPlane, NoAnswerError
 from infra.credentials import Identity
-from infra.eks_api import CLIENT_CONFIG, CleanupError, open_session
+from infra.eks_api import CleanupError, eks_client
 
 
 def control_plane(*, name: str, identity: Identity, tag: tuple[str, str]) -> ControlPlane | None:
@@ -44,8 +44,7 @@ def has_foreign_entry(arn: str, *, name: str, identity: Identity, tag: tuple[str
 
 def _ask(identity: Identity, operation: str, key: str, **arguments: str) -> dict[str, Any] | None:
     try:
-        eks = open_session(identity).client("eks", config=CLIENT_CONFIG)
-        return getattr(eks, operation)(**arguments)[key]
+        return getattr(eks_client(identity), operation)(**arguments)[key]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             return None

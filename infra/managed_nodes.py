@@ -60,33 +60,33 @@ class ManagedNodes(pulumi.ComponentResource):
         super().__init__("ekshybrid:managed_nodes:ManagedNodes", name, {}, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        self._template_versions: dict[str, pulumi.Output[str]] = {}
         role, policies = self._role()
-        # The names of the first group's resources are those of a time when there was one.
-        full_names = [f"{name}-{group.name}" if group.name else name for group in args.groups]
-        self.node_groups = [
-            self._node_group(full_name, group, role, policies)
-            for full_name, group in zip(full_names, args.groups, strict=True)
-        ]
+        self.node_groups: list[aws.eks.NodeGroup] = []
+        self.auto_scaling_groups: dict[str, pulumi.Output[str]] = {}
+        for group in args.groups:
+            # The names of the first group's resources are those of a time when there was one.
+            full_name = f"{name}-{group.name}" if group.name else name
+            template = self._launch_template(full_name, group)
+            node_group = self._node_group(full_name, group, template, role, policies)
+            self.node_groups.append(node_group)
+            self.auto_scaling_groups[full_name] = self._auto_scaling_group(full_name, node_group, template)
         self.node_group = self.node_groups[0]
         self.desired = sum(group.desired for group in args.groups)
-        self.min, self.max = (
-            sum(sizes) for sizes in zip(*((g.min, g.max) for g in args.groups), strict=True)
-        )
+        self.min = sum(group.min for group in args.groups)
+        self.max = sum(group.max for group in args.groups)
         self.taints: Sequence[str] = [taint for group in args.groups for taint in group.taints]
         self.names = [group.node_group_name for group in self.node_groups]
-        self.auto_scaling_groups = {
-            full_name: self._auto_scaling_group(full_name, group)
-            for full_name, group in zip(full_names, self.node_groups, strict=True)
-        }
         self.register_outputs({"name": self.names[0]})
 
     def _node_group(
-        self, name: str, group: ManagedNodesShape, role: aws.iam.Role, policies: Sequence[pulumi.Resource]
+        self,
+        name: str,
+        group: ManagedNodesShape,
+        template: aws.ec2.LaunchTemplate,
+        role: aws.iam.Role,
+        policies: Sequence[pulumi.Resource],
     ) -> aws.eks.NodeGroup:
         args = self._args
-        template = self._launch_template(name, group)
-        self._template_versions[name] = template.latest_version.apply(str)
         return aws.eks.NodeGroup(
             name,
             cluster_name=args.cluster.name,
@@ -104,7 +104,7 @@ class ManagedNodes(pulumi.ComponentResource):
             labels=dict(group.labels) or None,
             taints=[_taint(text) for text in group.taints] or None,
             launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
-                id=template.id, version=self._template_versions[name]
+                id=template.id, version=template.latest_version.apply(str)
             ),
             # By its Name the one that takes its place is known: see active_node_group.py.
             tags=args.account.named(name) if group.name else args.account.tags,
@@ -114,14 +114,16 @@ class ManagedNodes(pulumi.ComponentResource):
             ),
         )
 
-    def _auto_scaling_group(self, name: str, group: aws.eks.NodeGroup) -> pulumi.Output[str]:
+    def _auto_scaling_group(
+        self, name: str, group: aws.eks.NodeGroup, template: aws.ec2.LaunchTemplate
+    ) -> pulumi.Output[str]:
         active = ActiveNodeGroup(
             name,
             account=self._args.account,
             group_id=group.id,
             urn=group.urn,
             version=self._args.cluster.kubernetes_version,
-            template_version=self._template_versions[name],
+            template_version=template.latest_version.apply(str),
             opts=self._child,
         )
         # After that: a group that failed has no auto-scaling group.

@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
-from infra.addressing import subnet_layout
+from infra.addressing import ANYWHERE, subnet_layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Vpc(pulumi.ComponentResource):
         aws.ec2.Route(
             f"{name}-public-internet",
             route_table_id=public_table.id,
-            destination_cidr_block="0.0.0.0/0",
+            destination_cidr_block=ANYWHERE,
             gateway_id=gateway.id,
             opts=self._child,
         )
@@ -95,7 +95,7 @@ class Vpc(pulumi.ComponentResource):
         to_nat = aws.ec2.Route(
             f"{name}-private-internet",
             route_table_id=private_table.id,
-            destination_cidr_block="0.0.0.0/0",
+            destination_cidr_block=ANYWHERE,
             nat_gateway_id=nat.id,
             opts=self._child,
         )

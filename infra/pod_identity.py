@@ -84,9 +84,9 @@ class PodIdentityAgentProvider(ResourceProvider):
 
 def _client(props: dict[str, Any]) -> Any:
     # Imported here: boto3 takes a quarter of a second, and the program itself does not need it.
-    from infra.eks_api import CLIENT_CONFIG, open_session
+    from infra.eks_api import eks_client
 
-    return open_session(Identity.from_state(props)).client("eks", config=CLIENT_CONFIG)
+    return eks_client(Identity.from_state(props))
 
 
 def _request(props: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.account import Account
-from infra.existing_vpc import ANYWHERE, SeenSubnet, SeenVpc, egress_cidrs, refusals
+from infra.addressing import ANYWHERE
+from infra.existing_vpc import SeenSubnet, SeenVpc, egress_cidrs, refusals
 from infra.network import Network
 from infra.shapes import ExistingVpc
 

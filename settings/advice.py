@@ -5,9 +5,10 @@ from datetime import date, timedelta
 from typing import Final
 
 from infra import versions
+from infra.addressing import ANYWHERE
 from settings.model import POD_MTU_ACROSS_A_VPN, Settings
 from settings.problems import full_key, set_command
-from settings.values import EVERYWHERE, EXAMPLE_HOST, EXAMPLE_PUBLIC, nodeadm_release
+from settings.values import EXAMPLE_HOST, EXAMPLE_PUBLIC, nodeadm_release
 
 # Calico wants Typha between its nodes and the API server above this; the manifest used here has none.
 # https://docs.tigera.io/calico/latest/getting-started/kubernetes/self-managed-onprem/onpremises
@@ -51,10 +52,10 @@ def _open_to_the_world(settings: Settings) -> Iterator[str]:
         ),
     }
     for name, (cidrs, what) in lists.items():
-        if EVERYWHERE in cidrs:
-            path = f"{name}[{cidrs.index(EVERYWHERE)}]"
+        if ANYWHERE in cidrs:
+            path = f"{name}[{cidrs.index(ANYWHERE)}]"
             yield (
-                f"{path} {EVERYWHERE} lets the whole internet reach {what}."
+                f"{path} {ANYWHERE} lets the whole internet reach {what}."
                 f" Narrow it, e.g. {set_command(path, EXAMPLE_PUBLIC)}"
             )
 
@@ -95,7 +96,7 @@ def _too_many_nodes(settings: Settings) -> Iterator[str]:
 
 
 def _the_site_reaches_the_api(settings: Settings) -> Iterator[str]:
-    if settings.site.is_own and EVERYWHERE not in settings.api_allowed_cidrs:
+    if settings.site.is_own and ANYWHERE not in settings.api_allowed_cidrs:
         path = f"apiAllowedCidrs[{len(settings.api_allowed_cidrs)}]"
         yield (
             f"apiAllowedCidrs {', '.join(settings.api_allowed_cidrs)} must hold the public address from"

@@ -14,7 +14,6 @@ from infra import addressing, changes, instances, names, shapes, versions
 from infra.credentials import SESSION_NAME, Identity
 from infra.systems import DEFAULT_SYSTEM, SYSTEMS
 from settings.values import (
-    EVERYWHERE,
     EXAMPLE_BOUNDARY,
     EXAMPLE_CERTIFICATE,
     EXAMPLE_EGRESS,
@@ -535,7 +534,7 @@ class Settings(_Model):
             example=EXAMPLE_PUBLIC,
         ),
     ] = Field(
-        (EVERYWHERE,),
+        (addressing.ANYWHERE,),
         description="a list of IPv4 CIDRs",
         examples=[EXAMPLE_PUBLIC],
         json_schema_extra={"part": "[0]"},
@@ -567,7 +566,7 @@ class Settings(_Model):
             example=EXAMPLE_PUBLIC,
         ),
     ] = Field(
-        (EVERYWHERE,),
+        (addressing.ANYWHERE,),
         description="a list of IPv4 CIDRs",
         examples=[EXAMPLE_PUBLIC],
         json_schema_extra={"part": "[0]"},

@@ -29,7 +29,6 @@ _NOT_PUBLIC: Final = (
     "224.0.0.0/4",
     "240.0.0.0/4",
 )
-EVERYWHERE: Final = "0.0.0.0/0"
 # A site-to-site VPN carries 1446 bytes with AES-GCM and no NAT traversal; 1438, 1422 or 1406 with other ciphers and
 # digests. VXLAN takes 50. https://docs.aws.amazon.com/vpn/latest/s2svpn/vpn-limits.html
 POD_MTU_ACROSS_A_VPN: Final = 1356
@@ -122,7 +121,7 @@ def _any_source(text: str) -> str:
 def _public_source(text: str) -> str:
     _network(text)
     hidden = next((each for each in _NOT_PUBLIC if addressing.overlap(text, each)), None)
-    if text != EVERYWHERE and hidden is not None:
+    if text != addressing.ANYWHERE and hidden is not None:
         raise rejected(
             f"overlaps {hidden}, which is not public",
             "The API endpoint sees public addresses only",

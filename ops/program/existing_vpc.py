@@ -147,10 +147,14 @@ def existing_vpc(config: Mapping[str, str], project: str) -> ExistingVpc | None:
 
     Errors: SettingsError.
     """
+    stack = _with_one(config, project)
+    return stack.existing_vpc if stack else None
+
+
+def _with_one(config: Mapping[str, str], project: str) -> settings.Settings | None:
     # Only where one is named: reading all settings takes its time.
-    if "vpcId" not in config.get(f"{project}:network", ""):
-        return None
-    return settings.parse(config, project=project).existing_vpc
+    named = "vpcId" in config.get(f"{project}:network", "")
+    return settings.parse(config, project=project) if named else None
 
 
 def assumed(config: Mapping[str, str], project: str) -> DescribedVpc | None:
@@ -158,11 +162,11 @@ def assumed(config: Mapping[str, str], project: str) -> DescribedVpc | None:
 
     Errors: SettingsError.
     """
-    vpc = existing_vpc(config, project)
-    if vpc is None:
+    stack = _with_one(config, project)
+    vpc = stack.existing_vpc if stack else None
+    if stack is None or vpc is None:
         return None
-    found = settings.parse(config, project=project)
-    taken = [found.pod_cidr, found.service_cidr, *(found.site.node_cidrs or [found.on_prem_vpc_cidr])]
+    taken = [stack.pod_cidr, stack.service_cidr, *(stack.site.node_cidrs or [stack.on_prem_vpc_cidr])]
     cidr = addressing.free_range(16, taken)
     layout = addressing.subnet_layout(cidr, len(_ZONES))
     kinds = (("public", vpc.public_subnet_ids, "igw"), ("private", vpc.private_subnet_ids, "nat"))
@@ -173,7 +177,7 @@ def assumed(config: Mapping[str, str], project: str) -> DescribedVpc | None:
         # Made up, and made up alike each time.
         gateway = f"{prefix}-{vpc.vpc_id.removeprefix('vpc-')}"
         way = {
-            "DestinationCidrBlock": "0.0.0.0/0",
+            "DestinationCidrBlock": addressing.ANYWHERE,
             "NatGatewayId" if prefix == "nat" else "GatewayId": gateway,
         }
         tables.append(
@@ -187,7 +191,7 @@ def assumed(config: Mapping[str, str], project: str) -> DescribedVpc | None:
             subnets[id_] = {
                 "VpcId": vpc.vpc_id,
                 "CidrBlock": own,
-                "AvailabilityZone": f"{found.region}{zone}",
+                "AvailabilityZone": f"{stack.region}{zone}",
             }
     return DescribedVpc(id=vpc.vpc_id, subnets=subnets, tables=tables, assumed=True)
 

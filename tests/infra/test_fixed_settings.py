@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 from pulumi.dynamic.dynamic import PROVIDER_KEY
 
-from infra import living_cluster
+from infra import eks_api, living_cluster
 from infra.changes import DEFAULTED, FIXED, REMEMBERED, ControlPlane, NoAnswerError, refusals
 from infra.credentials import Identity
 from infra.eks_api import CleanupError
@@ -414,7 +414,7 @@ class Session:
 
 
 def ask(monkeypatch, answer):
-    monkeypatch.setattr(living_cluster, "open_session", lambda _: Session(answer))
+    monkeypatch.setattr(eks_api, "open_session", lambda _: Session(answer))
     return living_cluster.control_plane(
         name="it", identity=Identity(region="ap-northeast-1", profile=None), tag=("k", STACK)
     )
@@ -446,7 +446,7 @@ def test_a_cluster_is_the_stacks_own_or_none(monkeypatch, cluster, has):
     ],
 )
 def test_an_access_entry_without_the_stacks_tag_is_not_its_own(monkeypatch, entry, is_foreign):
-    monkeypatch.setattr(living_cluster, "open_session", lambda _: Session(entry))
+    monkeypatch.setattr(eks_api, "open_session", lambda _: Session(entry))
     place = {"name": "it", "identity": Identity(region="ap-northeast-1", profile=None), "tag": ("k", STACK)}
     assert living_cluster.has_foreign_entry(COLLEAGUE, **place) is is_foreign
 

@@ -11,6 +11,7 @@ import sys
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from infra.addressing import ANYWHERE
 from ops.checks.model import Findings, Outcome, check, skipped
 from ops.clients.errors import AskError
 from ops.clients.pool import TransportError
@@ -22,7 +23,6 @@ ADDRESS_SERVICES: Final = ("https://checkip.amazonaws.com",)
 _PULUMI = "https://www.pulumi.com/docs/install/"
 _AWS = "https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html"
 _OLDEST_PULUMI = (3, 200)
-_EVERYWHERE = "0.0.0.0/0"
 _OPEN = {"apiAllowedCidrs": "the Kubernetes API", "albAllowedCidrs": "the sample application"}
 # AWS refuses a signature that is 15 minutes off; a clock that runs wrong by a minute will be.
 _CLOCK_OFF_S = 60
@@ -150,11 +150,11 @@ def doors(context: Context, findings: Findings) -> str:
         address = "YOUR_ADDRESS/32"
     for name, what in _OPEN.items():
         cidrs = _list(context, name)
-        if _EVERYWHERE in cidrs:
-            path = f"{name}[{cidrs.index(_EVERYWHERE)}]"
+        if ANYWHERE in cidrs:
+            path = f"{name}[{cidrs.index(ANYWHERE)}]"
             findings.warn(
                 f"{name} lets the whole internet reach {what}",
-                why=f"it has {_EVERYWHERE}",
+                why=f"it has {ANYWHERE}",
                 fix=shlex.join(["pulumi", "config", "set", "--path", path, address]),
             )
     return "which doors are open to the world"
