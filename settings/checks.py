@@ -1,6 +1,6 @@
 """What two or more settings must be to each other. The API rejects most of this ten minutes in, or never."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, count
 from typing import Final
 
@@ -311,17 +311,7 @@ def _size_problem(path: str, seen: int, wrong: str, mended: str, fix: int) -> Pr
 
 def _groups_differ(settings: Settings) -> Iterator[Problem]:
     names = [group.name for group in settings.more_managed_nodes]
-    free = (name for number in count(1) if (name := f"pool-{number}") not in names)
-    for index, name in enumerate(names):
-        if names.index(name) < index:
-            path = f"moreManagedNodes[{index}].name"
-            yield Problem(
-                path=path,
-                seen=name,
-                wrong=f"is the name of moreManagedNodes[{names.index(name)}] too",
-                advice="Give each group its own name",
-                command=set_command(path, next(free)),
-            )
+    yield from _each_its_own(names, "moreManagedNodes", "group", "pool")
 
 
 def _images_are_built(settings: Settings) -> Iterator[Problem]:
@@ -351,16 +341,20 @@ def _the_first_group_lets_pods_in(settings: Settings) -> Iterator[Problem]:
 
 def _names_differ(settings: Settings) -> Iterator[Problem]:
     names = [node.name for node in settings.hybrid_nodes]
-    free = (name for number in count(1) if (name := f"hybrid-{number}") not in names)
+    yield from _each_its_own(names, "hybridNodes", "node", "hybrid")
+
+
+def _each_its_own(names: Sequence[str], setting: str, noun: str, stem: str) -> Iterator[Problem]:
+    free = (name for number in count(1) if (name := f"{stem}-{number}") not in names)
     for index, name in enumerate(names):
         first = names.index(name)
         if first < index:
-            path = f"hybridNodes[{index}].name"
+            path = f"{setting}[{index}].name"
             yield Problem(
                 path=path,
                 seen=name,
-                wrong=f"is the name of hybridNodes[{first}] too",
-                advice="Give each node its own name",
+                wrong=f"is the name of {setting}[{first}] too",
+                advice=f"Give each {noun} its own name",
                 command=set_command(path, next(free)),
             )
 

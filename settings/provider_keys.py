@@ -12,33 +12,18 @@ from typing import Any, Final
 from settings.credentials import UNSUPPORTED
 from settings.problems import Problem, remove_command, set_command
 
-_SHAPES: Final[Mapping[str, tuple[str, ...]]] = {
-    "text": (
-        *("accessKey", "customCaBundle", "ec2MetadataServiceEndpoint", "ec2MetadataServiceEndpointMode"),
-        *(
-            "httpProxy",
-            "httpsProxy",
-            "noProxy",
-            "profile",
-            "region",
-            "retryMode",
-            "s3UsEast1RegionalEndpoint",
-        ),
-        *("secretKey", "stsRegion", "tagPolicyCompliance", "token"),
-    ),
-    "list": (
-        *("allowedAccountIds", "assumeRoles", "endpoints", "forbiddenAccountIds"),
-        *("sharedConfigFiles", "sharedCredentialsFiles", "userAgents"),
-    ),
-    "map": ("assumeRoleWithWebIdentity", "defaultTags", "ignoreTags"),
-    "number": ("maxRetries", "tokenBucketRateLimiterCapacity"),
-    "true or false": (
-        *("insecure", "s3UsePathStyle", "skipCredentialsValidation", "skipMetadataApiCheck"),
-        *("skipRegionValidation", "skipRequestingAccountId", "useDualstackEndpoint", "useFipsEndpoint"),
-    ),
+_NAMES: Final[Mapping[str, str]] = {
+    "text": "accessKey customCaBundle ec2MetadataServiceEndpoint ec2MetadataServiceEndpointMode httpProxy httpsProxy"
+    " noProxy profile region retryMode s3UsEast1RegionalEndpoint secretKey stsRegion tagPolicyCompliance token",
+    "list": "allowedAccountIds assumeRoles endpoints forbiddenAccountIds sharedConfigFiles sharedCredentialsFiles"
+    " userAgents",
+    "map": "assumeRoleWithWebIdentity defaultTags ignoreTags",
+    "number": "maxRetries tokenBucketRateLimiterCapacity",
+    "true or false": "insecure s3UsePathStyle skipCredentialsValidation skipMetadataApiCheck skipRegionValidation"
+    " skipRequestingAccountId useDualstackEndpoint useFipsEndpoint",
 }
 SHAPES: Final[Mapping[str, str]] = {
-    f"aws:{name}": shape for shape, names in _SHAPES.items() for name in names
+    f"aws:{name}": shape for shape, names in _NAMES.items() for name in names.split()
 }
 _EXAMPLES: Final[Mapping[str, tuple[str, object]]] = {
     "text": ("", "VALUE"),

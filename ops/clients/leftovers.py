@@ -300,24 +300,24 @@ def _log_groups(aws: AwsClient, names: Names) -> Iterator[str]:
 def roles(aws: AwsClient, names: Names) -> Iterator[str]:
     """List the roles of the stack, by name."""
     for role in aws.pages("iam", "list_roles", "Roles"):
-        if any(service in str(role.get("AssumeRolePolicyDocument")) for service in _TRUSTED):
-            answer = aws.ask("iam", "list_role_tags", missing=("NoSuchEntity",), RoleName=role["RoleName"])
-            if tags_of(answer or {}).get(STACK_TAG) == names.tag:
-                yield role["RoleName"]
+        name, trust = role["RoleName"], str(role.get("AssumeRolePolicyDocument"))
+        trusted = any(service in trust for service in _TRUSTED)
+        if trusted and _ours_in_iam(aws, names, "list_role_tags", RoleName=name):
+            yield name
 
 
 def oidc_providers(aws: AwsClient, names: Names) -> Iterator[str]:
     """List the OIDC providers of the stack, by ARN: a search by tag finds those of IAM in one region only."""
     for provider in aws.ask("iam", "list_open_id_connect_providers")["OpenIDConnectProviderList"]:
         arn = provider["Arn"]
-        answer = aws.ask(
-            "iam",
-            "list_open_id_connect_provider_tags",
-            missing=("NoSuchEntity",),
-            OpenIDConnectProviderArn=arn,
-        )
-        if tags_of(answer or {}).get(STACK_TAG) == names.tag:
+        if _ours_in_iam(aws, names, "list_open_id_connect_provider_tags", OpenIDConnectProviderArn=arn):
             yield arn
+
+
+def _ours_in_iam(aws: AwsClient, names: Names, operation: str, **which: str) -> bool:
+    """Tell whether something of IAM carries the stack's tag; what is gone by now does not."""
+    answer = aws.ask("iam", operation, missing=("NoSuchEntity",), **which)
+    return tags_of(answer or {}).get(STACK_TAG) == names.tag
 
 
 def _others(aws: AwsClient, names: Names) -> Iterator[str]:

@@ -73,12 +73,12 @@ class _Writer:
         self._console.print(Text.assemble(f"  {self._number} ", (finding.id, style)), soft_wrap=True)
         for word in words:
             for text in _texts(finding, word, self._diagnosis):
-                hang(
-                    self._console,
-                    Text(f"    {word:<5}", style="dim"),
-                    Text(text, style="cyan" if word == "fix" else ""),
-                    whole=word in ("fix", "from", "next"),
-                )
+                self._said(word, text)
+
+    def _said(self, word: str, text: str) -> None:
+        # People copy commands and addresses: they stay in one line.
+        look, whole = "cyan" if word == "fix" else "", word in ("fix", "from", "next")
+        hang(self._console, Text(f"    {word:<5}", style="dim"), Text(text, style=look), whole=whole)
 
     def _gaps(self, gaps: Iterable[Gap]) -> None:
         # Without credentials every question ends the same way.
@@ -92,12 +92,7 @@ class _Writer:
             seen = list(dict.fromkeys(gap.seen for gap in group))
             more = f" (and {len(seen) - 1} like it)" if len(seen) > 1 else ""
             for word, text in (("seen", f"{seen[0]}{more}"), ("why", why), ("fix", fix)):
-                hang(
-                    self._console,
-                    Text(f"    {word:<5}", style="dim"),
-                    Text(text, style="cyan" if word == "fix" else ""),
-                    whole=word in ("fix", "from", "next"),
-                )
+                self._said(word, text)
 
     def _looked_at(self) -> None:
         self._title("What was looked at")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from ops.program.counts import counts
+from ops.program.counts import Counts, counts
 from ops.program.recorder import Recording, Resource
 
 PRICES: Final[dict[str, Any]] = yaml.safe_load(
@@ -53,16 +53,16 @@ def estimate(rows: list[Billed]) -> Estimate:
 
 def billed(recording: Recording) -> list[Billed]:
     """Every component of the plan that AWS bills."""
-    return [*_nodes(recording), *_network(recording), *_rest(recording)]
+    number = counts(recording)
+    return [*_nodes(recording, number), *_network(recording, number), *_rest(recording)]
 
 
-def _nodes(recording: Recording) -> Iterator[Billed]:
+def _nodes(recording: Recording, number: Counts) -> Iterator[Billed]:
     clusters = recording.of_type("eks:index:Cluster")
     if clusters:
         price = len(clusters) * PRICES["controlPlane"]
         yield Billed("EKS control plane", str(len(clusters)), "hour (extended: 6 times)", price)
     hybrid = recording.of_type("aws:ssm/activation:Activation")
-    number = counts(recording)
     if hybrid:
         known = {type_: PRICES["instances"].get(type_) for type_ in number.hybrid}
         # How many vCPUs a machine of one's own has is not in the settings.
@@ -95,8 +95,7 @@ def _nodes(recording: Recording) -> Iterator[Billed]:
         yield Billed("EBS gp3", sizes, "GiB-month", price)
 
 
-def _network(recording: Recording) -> Iterator[Billed]:
-    number = counts(recording)
+def _network(recording: Recording, number: Counts) -> Iterator[Billed]:
     if number.nat_gateways:
         gateways = number.nat_gateways.total()
         yield Billed(

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from k8s.images import images, mirrored
 from ops.plan.evaluation import Plan
 from ops.program.recorder import Recording
+from settings.values import EXAMPLE_REGISTRY
 
-_EXAMPLE = "registry.example.internal/mirror"
 _NOTES = """\
 Not among them, because EKS brings them from its own registry in your region: kube-proxy, CoreDNS of the managed
 nodes, the agent of EKS Pod Identity, and what nodeadm installs.
@@ -36,8 +36,8 @@ def copy_commands(public: Plan, registry: str) -> str:
 
 def _lines(public: Plan, registry: str) -> Iterator[str]:
     if not registry:
-        yield f"# imageRegistry is not set: nodes pull these from where they are published. With {_EXAMPLE}:"
+        yield f"# imageRegistry is not set: nodes pull these from where they are published. With {EXAMPLE_REGISTRY}:"
     for note in (*public.notes, *_NOTES.splitlines()):
         yield f"# {note}"
     for image in sources(public.recording):
-        yield f"crane copy {image} {mirrored(image, registry or _EXAMPLE)}"
+        yield f"crane copy {image} {mirrored(image, registry or EXAMPLE_REGISTRY)}"

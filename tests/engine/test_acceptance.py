@@ -122,7 +122,7 @@ def test_a_run_leaves_nothing(shown):
 
 def test_junit_has_a_case_for_each_step_and_each_claim(shown):
     _, run = shown
-    cases = [case.get("name", "") for case in Xml.fromstring(run.file("junit.xml")).iter("testcase")]  # noqa: S314
+    cases = [case.get("name", "") for case in Xml.fromstring(run.file("junit.xml")).iter("testcase")]  # noqa: S314 - our own text
     assert cases[:2] == ["test_stack", "test_ready"]
     assert cases.index("test_verify_destroyed") < cases.index(f"test_what_the_readme_says[{CLAIMS[0].text}]")
     assert len(cases) == 19 + len(CLAIMS)
