@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -20,7 +18,7 @@ from tests.engine.conftest import Rig
 from tests.engine.harness import PROJECT, Run, name_of
 from tests.engine.standin import refusals
 from tests.engine.standin.world import TARGET
-from tests.engine.stopping import CallCount, descendants
+from tests.engine.stopping import CallCount, descendants, send, settle
 
 ACTIVATION = "aws:ssm/activation:Activation"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -91,16 +89,13 @@ def _killed(rig: Rig, chance: Random) -> tuple[Run, bool]:
         end = reader.submit(stack.finish, process, started)
         while not end.done():
             if done.count() >= changes:
-                for each in (process.pid, *descendants(process.pid)):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(each, signal.SIGKILL)
+                send((process.pid, *descendants(process.pid)), signal.SIGKILL)
                 break
             time.sleep(0.1)
     stack.order()
     if end.result().code != -signal.SIGKILL:
         return end.result(), False
-    stack.pulumi("cancel", "--yes")
-    stack.pulumi("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
+    settle(stack)
     mend(rig)
     return stack.up(), True
 

@@ -5,12 +5,10 @@ All its processes are stopped for as long as both are copied, so each copy is wh
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from tests.engine.aws_account import Account
 from tests.engine.conftest import Rig
 from tests.engine.harness import Run, Stack
 from tests.engine.hybrid_apis import HybridApis
-from tests.engine.stopping import CallCount, descendants
+from tests.engine.stopping import CallCount, descendants, send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +65,10 @@ def up(stack: Stack, after: Sequence[int]) -> tuple[Run, list[Moment]]:
 
 def _stopped(stack: Stack, process: int) -> Moment:
     processes = {process, *descendants(process)}
-    _signal(processes, signal.SIGSTOP)
+    send(processes, signal.SIGSTOP)
     try:
         # In this order: AWS may end what it was asked for.
         state = stack.state_text()
         return Moment(state=state, journal=(stack.standin / "journal.jsonl").read_text(encoding="utf-8"))
     finally:
-        _signal(processes, signal.SIGCONT)
-
-
-def _signal(processes: Iterable[int], signal_: signal.Signals) -> None:
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal_)
+        send(processes, signal.SIGCONT)

@@ -36,10 +36,15 @@ def stop(stack, token, by, quiet_s=0.0):
     run = stack.finish(process, started)
     if by == signal.SIGKILL:
         # Nobody else ends them: the plugin of dynamic providers would stay for ever.
-        for plugin in plugins:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(plugin, by)
+        send(plugins, by)
     return run
+
+
+def send(processes, signal_):
+    """Send a signal to processes, of which some may have ended."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal_)
 
 
 class CallCount:

@@ -20,7 +20,6 @@ from tests.engine.standin.networks import (
     somebody_elses,
 )
 from tests.engine.standin.refusals import POLICY
-from tests.manifest import small_manifest
 
 pytestmark = pytest.mark.engine
 
@@ -42,8 +41,7 @@ def everything(rig):
 
 @pytest.fixture(scope="module")
 def rig(new_rig):
-    rig = new_rig()
-    rig.stack.calico(small_manifest(rig.stack.folder)[0].read_text(encoding="utf-8"))
+    rig = new_rig(small=True)
     rig.stack.there_is(POLICY, BOUNDARY)
     rig.stack.there_is(TRANSIT_GATEWAY, TGW, ownerId="999999999999", state="available", accepts=True)
     for token, identity, inputs in somebody_elses(REGION):

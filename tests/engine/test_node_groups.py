@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.manifest import small_manifest
-
 pytestmark = pytest.mark.engine
 
 GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -22,10 +20,7 @@ BATCH = {"name": "batch", "instanceType": "m7i.large", "labels": {"pool": "batch
 
 @pytest.fixture(scope="module")
 def rig(new_rig):
-    rig = new_rig()
-    # Calico is not the question here: the small manifest saves a quarter of the time.
-    rig.stack.calico(small_manifest(rig.stack.folder)[0].read_text(encoding="utf-8"))
-    return rig
+    return new_rig(small=True)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from tests.engine.harness import name_of, needs, type_of
 from tests.engine.hybrid_apis import RegistrationError
 from tests.engine.standin.gateways import TRANSIT_ATTACHMENT, TRANSIT_GATEWAY, VPN_ATTACHMENT, VPN_GATEWAY
 from tests.engine.standin.world import TARGET
-from tests.manifest import small_manifest
 
 pytestmark = pytest.mark.engine
 
@@ -86,12 +85,10 @@ def hours(call):
 @pytest.fixture(scope="module")
 def rig(new_rig):
     """A stack behind a transit gateway of another account, whose owner accepts attachments by hand."""
-    rig = new_rig()
+    rig = new_rig(small=True)
     rig.stack.there_is(TRANSIT_GATEWAY, TGW, **OWNER, accepts=False)
     for gateway in (VGW, OTHER_VGW):
         rig.stack.there_is(VPN_GATEWAY, gateway, state="available")
-    # Calico is not the question here: the small manifest saves a quarter of the time.
-    rig.stack.calico(small_manifest(rig.stack.folder)[0].read_text(encoding="utf-8"))
     rig.stack.configure(
         site=site(RANGE, transitGatewayId=TGW), hybridNodes=[RACK_1, RACK_2], activationHours=48
     )

@@ -3,7 +3,6 @@
 import pytest
 
 from k8s.images import images
-from tests.manifest import small_manifest
 
 pytestmark = pytest.mark.engine
 
@@ -12,10 +11,7 @@ MACHINES = ("aws:ec2/instance:", "aws:eks/nodeGroup:", "aws:eks/cluster:", "aws:
 
 @pytest.fixture(scope="module")
 def rig(new_rig):
-    rig = new_rig()
-    # Calico is not the question here: the small manifest saves a quarter of the time.
-    rig.stack.calico(small_manifest(rig.stack.folder)[0].read_text(encoding="utf-8"))
-    return rig
+    return new_rig(small=True)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from tests.engine.harness import PROJECT, REPOSITORY
-from tests.manifest import small_manifest
 
 pytestmark = pytest.mark.engine
 
@@ -20,10 +19,7 @@ ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 
 @pytest.fixture(scope="module")
 def rig(new_rig):
-    rig = new_rig()
-    # Calico is not the question here: the small manifest saves a quarter of the time.
-    rig.stack.calico(small_manifest(rig.stack.folder)[0].read_text(encoding="utf-8"))
-    return rig
+    return new_rig(small=True)
 
 
 @pytest.fixture(scope="module")

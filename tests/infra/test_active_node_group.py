@@ -2,12 +2,9 @@
 
 import pickle
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 from pulumi.output import Unknown
 
-from infra import eks_api
 from infra.active_node_group import ActiveNodeGroupProvider, NotUpdatedError
 
 URN = "urn:pulumi:dev::eks-hybrid-calico::ekshybrid:managed_nodes:ManagedNodes$aws:eks/nodeGroup:NodeGroup::managed"
@@ -35,24 +32,6 @@ def group(name, status, *, issues=(), stack=STACK, version="1.35", template="2",
             "tags": {"eks-hybrid-calico:stack": stack, **({"Name": place} if place else {})},
         }
     }
-
-
-@pytest.fixture
-def eks(monkeypatch):
-    """EKS, which answers what a test says, in this order, and refuses to answer anything else."""
-    client = boto3.client(
-        "eks", region_name="eu-central-1", aws_access_key_id="AKIDTEST", aws_secret_access_key="none"
-    )
-
-    class Session:
-        def client(self, service, **_):
-            assert service == "eks"
-            return client
-
-    monkeypatch.setattr(eks_api, "open_session", lambda _identity: Session())
-    with Stubber(client) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 def described(eks, name, *answer, **more):
