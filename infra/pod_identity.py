@@ -42,14 +42,7 @@ class PodIdentityAgentProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Ask for the add-on. One that is there already, of an `up` that was killed, is taken over."""
-        from infra.eks_api import explained
-
-        eks = _client(props)
-        with explained("eks:CreateAddon"):
-            try:
-                eks.create_addon(**_request(props), tags=props["tags"])
-            except eks.exceptions.ResourceInUseException:
-                _change(eks, props)
+        _ask(_client(props), props)
         return CreateResult(f"{props['cluster_name']}:{POD_IDENTITY_AGENT}", dict(props))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -67,7 +60,7 @@ class PodIdentityAgentProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Ask for another version, configuration or tags; nothing is asked where only the sign-in differs."""
         if changed(_olds, _news, ("version", "configuration", "tags")):
-            _change(_client(_news), _news)
+            _ask(_client(_news), _news, without=sorted(_olds["tags"].keys() - _news["tags"].keys()))
         return UpdateResult(dict(_news))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -99,13 +92,23 @@ def _request(props: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _change(eks: Any, props: dict[str, Any]) -> None:
+def _ask(eks: Any, props: dict[str, Any], without: list[str] | None = None) -> None:
+    """Let the add-on be as asked for, whether it is there or somebody has deleted it; `without` some tags' keys."""
     from infra.eks_api import explained
 
-    with explained("eks:UpdateAddon and eks:TagResource"):
+    with explained("eks:CreateAddon"):
+        try:
+            eks.create_addon(**_request(props), tags=props["tags"])
+        except eks.exceptions.ResourceInUseException:
+            pass
+        else:
+            return
+    with explained("eks:UpdateAddon, eks:TagResource and eks:UntagResource"):
         eks.update_addon(**_request(props))
         addon = eks.describe_addon(clusterName=props["cluster_name"], addonName=POD_IDENTITY_AGENT)["addon"]
         eks.tag_resource(resourceArn=addon["addonArn"], tags=props["tags"])
+        if without:
+            eks.untag_resource(resourceArn=addon["addonArn"], tagKeys=without)
 
 
 class PodIdentityAgent(pulumi.dynamic.Resource, module="ekshybrid", name="PodIdentityAgent"):

@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from infra.names import POD_IDENTITY_AGENT
+from tests.engine.hybrid_apis import add_on_of
 from tests.engine.standin import cloud
 from tests.engine.standin.world import AUTO_SCALING, MADE_BY_EKS, NODE_GROUP, TARGET, Thing, World
 
 ACTIVATION = "aws:ssm/activation:Activation"
+AGENT = "pulumi-python:dynamic/ekshybrid:PodIdentityAgent"
 # A generation or a time; and of an activation what the program keeps on purpose (infra/activation.py).
 _LEFT_OUT = {
     "aws:ec2/instance:Instance": ("ami", "userData", "userDataBase64"),
@@ -47,6 +50,16 @@ def told(token: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if token == NODE_GROUP:
         kept["launchTemplate"] = {"id": kept["launchTemplate"]["id"]}
     return kept
+
+
+def asked_of_eks(agent: dict[str, Any]) -> Thing:
+    """What EKS has once a dynamic provider has asked for the agent of Pod Identity."""
+    asked = {
+        "addonVersion": agent["version"],
+        "configurationValues": agent["configuration"],
+        "tags": agent["tags"],
+    }
+    return add_on_of(agent["cluster_name"], POD_IDENTITY_AGENT, asked)
 
 
 def known(token: str, identity: str | None, inputs: dict[str, Any]) -> tuple[str, str | None, dict[str, Any]]:

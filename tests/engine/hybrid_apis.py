@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
-from tests.engine.standin.world import ACCESS_ENTRY, CLUSTER, NODE_GROUP, Thing, World
+from tests.engine.standin.world import ACCESS_ENTRY, ADD_ON, CLUSTER, NODE_GROUP, Thing, World
 
 _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
@@ -46,13 +46,11 @@ class RegistrationError(Exception):
 class HybridApis:
     """Registrations and Nodes of machines that have joined, by name (mi-*), with their activation id.
 
-    `add_ons` are those that a dynamic provider has asked for, by name: the agent of EKS Pod Identity.
     Each node runs one pod of somebody's, in `pods`. Of the nodes in `silent` nothing is heard any more. `denied` is an
     IAM action that nobody is allowed.
     """
 
     def __init__(self, standin: Path) -> None:
-        self.add_ons: dict[str, dict[str, Any]] = {}
         self.machines: dict[str, str] = {}
         self.nodes: dict[str, str] = {}
         self.pods: set[str] = set()
@@ -112,8 +110,7 @@ class HybridApis:
         if "/addons" in path:
             return self._add_on(method, path.split("?")[0].split("/")[2:], json.loads(body or b"{}"))
         if path.startswith("/tags/"):
-            self.add_ons[unquote(path).split("/")[-2]]["tags"].update(json.loads(body)["tags"])
-            return 200, {}
+            return self._tag_add_on(path, body)
         if path.startswith("/clusters/"):
             return self._eks(*path.split("?")[0].split("/")[2:])
         if self.denied == f"ssm:{operation}":
@@ -143,22 +140,47 @@ class HybridApis:
         with self._reading:
             self._world.refresh()
             made = self._world.get(CLUSTER, cluster)
-        name = names[0] if names else asked["addonName"]
+            name = names[0] if names else asked["addonName"]
+            add_on = self._world.get(ADD_ON, f"{cluster}:{name}")
         if made is None:
             return _refusal(404, "ResourceNotFoundException", f"No cluster found for name: {cluster}.")
-        if method == "POST" and not names and name in self.add_ons:
+        if method == "POST" and not names and add_on:
             return _refusal(409, "ResourceInUseException", "Addon already exists.")
-        if names and name not in self.add_ons:
+        if names and add_on is None:
             return _refusal(404, "ResourceNotFoundException", f"No addon: {name} found in cluster: {cluster}")
         if method == "POST":
             if not _in_schema(json.loads(asked["configurationValues"]), _CONFIGURATION):
                 words = "ConfigurationValue is not in supported schema"
                 return _refusal(400, "InvalidParameterException", words)
-            arn = f"arn:aws:eks:eu-central-1:123456789012:addon/{cluster}/{name}/1"
-            self.add_ons[name] = {"addonArn": arn, "tags": {}} | self.add_ons.get(name, {}) | asked
-            self._write("UpdateAddon" if names else "CreateAddon", name, "")
-        found = self.add_ons.pop(name) if method == "DELETE" else self.add_ons[name]
-        return 200, {"addon": {"addonName": name, "addonArn": found["addonArn"], "tags": found["tags"]}}
+            known = add_on.inputs if add_on else {"tags": {}}
+            add_on = add_on_of(cluster, name, known | asked)
+            self._write_add_on("UpdateAddon" if names else "CreateAddon", add_on)
+        assert add_on
+        if method == "DELETE":
+            self._write_add_on("DeleteAddon", add_on)
+        return 200, {"addon": {"addonName": name, **add_on.outputs, "tags": add_on.inputs["tags"]}}
+
+    def _tag_add_on(self, path: str, body: bytes) -> Answer:
+        """Add the tags of a body, or take those away that the query names."""
+        url = urlsplit(path)
+        cluster, name, _ = unquote(url.path).split(":addon/")[1].split("/")
+        with self._reading:
+            self._world.refresh()
+            add_on = self._world.get(ADD_ON, f"{cluster}:{name}")
+        if add_on is None:
+            return _refusal(404, "NotFoundException", f"No resource with the ARN of {name} was found")
+        tags = add_on.inputs["tags"] | json.loads(body or b'{"tags": {}}')["tags"]
+        gone = parse_qs(url.query).get("tagKeys", [])
+        tags = {key: value for key, value in tags.items() if key not in gone}
+        self._write_add_on("TagAddon", add_on_of(cluster, name, add_on.inputs | {"tags": tags}))
+        return 200, {}
+
+    def lose_add_on(self, identity: str) -> None:
+        """Let somebody delete an add-on by hand."""
+        self._write("DeleteAddon", identity, type=ADD_ON, id=identity)
+
+    def _write_add_on(self, call: str, add_on: Thing) -> None:
+        self._write(call, add_on.id, **written(add_on))
 
     def _describe_node_group(self, made: Thing | None) -> Answer:
         if made is None:
@@ -236,15 +258,34 @@ class HybridApis:
             self._write("DeleteNode", name, self.nodes.pop(name))
         return 200, node
 
-    def _write(self, call: str, name: str, activation_id: str) -> None:
+    def _write(self, call: str, name: str, activation_id: str = "", **details: Any) -> None:
         now = time.monotonic()
-        entry = {"call": call, "name": name, "activation": activation_id, "started": now, "ended": now}
+        entry = {
+            "call": call,
+            "name": name,
+            "activation": activation_id,
+            "started": now,
+            "ended": now,
+            **details,
+        }
         with self._journal.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
 
 
 def _refusal(status: int, code: str, message: str) -> Answer:
     return status, {"__type": code, "message": message}
+
+
+def add_on_of(cluster: str, name: str, asked: dict[str, Any]) -> Thing:
+    """What EKS has once it was asked for an add-on."""
+    inputs = {key: asked[key] for key in ("addonVersion", "configurationValues", "tags")}
+    arn = f"arn:aws:eks:eu-central-1:123456789012:addon/{cluster}/{name}/1"
+    return Thing(token=ADD_ON, id=f"{cluster}:{name}", inputs=inputs, outputs={"addonArn": arn})
+
+
+def written(add_on: Thing) -> dict[str, Any]:
+    """Give what the journal says of an add-on."""
+    return {"type": ADD_ON, "id": add_on.id, "inputs": add_on.inputs, "outputs": add_on.outputs}
 
 
 def _in_schema(values: Any, schema: Any) -> bool:

@@ -16,8 +16,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.engine.harness import Stack
-from tests.engine.hybrid_apis import HybridApis
+from tests.engine import clouds
+from tests.engine.clouds import AGENT
+from tests.engine.harness import Stack, type_of
+from tests.engine.hybrid_apis import HybridApis, written
 from tests.engine.standin.wire import SECRET, SIGNATURE
 from tests.manifest import small_manifest
 
@@ -87,6 +89,10 @@ def restore(stack: Stack, name: str) -> None:
     now = time.monotonic()
     with (stack.standin / "journal.jsonl").open("a", encoding="utf-8") as journal:
         for resource in state["deployment"]["resources"]:
+            if type_of(resource["urn"]) == AGENT:
+                asked = clouds.asked_of_eks(resource["inputs"])
+                entry = {"call": "CreateAddon", "name": asked.id, **written(asked)}
+                journal.write(json.dumps({**entry, "started": now, "ended": now}) + "\n")
             if resource["custom"] and resource["type"].startswith(_OF_THE_STANDINS):
                 known = {key: _in_the_clear(resource.get(key, {})) for key in ("inputs", "outputs")}
                 entry = {"call": "Create", "urn": resource["urn"], "id": resource["id"], **known}

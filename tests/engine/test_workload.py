@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from tests.engine.harness import PROJECT, REPOSITORY
+from tests.engine.standin.world import ADD_ON
 
 pytestmark = pytest.mark.engine
 
+AGENT = "eks-hybrid:eks-pod-identity-agent"
 ROLE = "aws:iam/role:Role"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -55,7 +57,7 @@ def workload(rig, built):
 
 
 def test_the_agent_of_the_cluster_has_the_daemon_set_of_hybrid_nodes(rig, built):
-    agent = rig.apis.add_ons["eks-pod-identity-agent"]
+    agent = rig.stack.world().get(ADD_ON, AGENT).inputs
     assert json.loads(agent["configurationValues"]) == {"daemonsets": {"hybrid": {"create": True}}}
     assert agent["tags"]["eks-hybrid-calico:stack"] == f"{PROJECT}/test"
     asked = [call for call in rig.stack.journal() if call.kind == "CreateAddon"]
@@ -105,12 +107,12 @@ def test_a_refresh_and_another_up_ask_for_the_agent_no_more(rig, built, workload
     assert workload
     rig.stack.refresh()
     assert rig.stack.step(rig.stack.up).changes == []
-    assert len([call for call in rig.stack.journal() if "Addon" in call.kind]) == 1
+    assert len([call for call in rig.stack.journal() if call.kind.endswith("Addon")]) == 1
 
 
 def test_one_that_somebody_has_deleted_comes_again(rig, workload):
     assert workload
-    del rig.apis.add_ons["eks-pod-identity-agent"]
+    rig.apis.lose_add_on(AGENT)
     rig.stack.refresh()
     rig.stack.up()
-    assert "eks-pod-identity-agent" in rig.apis.add_ons
+    assert rig.stack.world().get(ADD_ON, AGENT)

@@ -32,11 +32,11 @@ import yaml
 from tests.engine import breaking, clouds, draws
 from tests.engine.conftest import Rig, configured_rig
 from tests.engine.draws import Values
-from tests.engine.harness import Step
+from tests.engine.harness import Step, type_of
 from tests.engine.moments import Moment
 from tests.engine.standin import wire
 from tests.engine.standin.gateways import TRANSIT_GATEWAY, VPN_GATEWAY
-from tests.engine.standin.world import World
+from tests.engine.standin.world import ADD_ON, World
 
 CHANGES_OF_THE_CLOUD = ("Create", "Update", "Delete")
 
@@ -191,6 +191,8 @@ class Walk:
         asked = [
             clouds.known(call.type, ids[call.urn], wire.plain(call.details["inputs"])) for call in checks
         ]
+        agents = [each["inputs"] for each in step.resources if type_of(each["urn"]) == clouds.AGENT]
+        asked += [clouds.known(ADD_ON, made.id, made.inputs) for made in map(clouds.asked_of_eks, agents)]
         there = [clouds.known(thing.token, thing.id, thing.inputs) for thing in clouds.things(stack.world())]
         wrong = [*_only("asked for", asked, there), *_only("there", there, asked)]
         nodes = set(self.rig.apis.nodes.values())

@@ -11,11 +11,12 @@ from infra.pod_identity import CONFIGURATION, PodIdentityAgentProvider
 AGENT = "pulumi-python:dynamic/ekshybrid:PodIdentityAgent"
 ISSUER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 ARN = "arn:aws:eks:eu-central-1:123456789012:addon/it/eks-pod-identity-agent/1"
+REQUIRED = {"eks-hybrid-calico:stack": "eks-hybrid-calico/dev"}
 PROPS = {
     "cluster_name": "it",
     "version": "v1.3.10-eksbuild.2",
     "configuration": CONFIGURATION,
-    "tags": {"eks-hybrid-calico:stack": "eks-hybrid-calico/dev"},
+    "tags": REQUIRED,
     "region": "eu-central-1",
     "profile": None,
 }
@@ -32,6 +33,7 @@ CREATING = {"addon": {"status": "CREATING", "addonArn": ARN}}
 
 
 def expect_change(eks):
+    eks.add_client_error("create_addon", "ResourceInUseException", "Addon already exists.")
     eks.add_response("update_addon", {"update": {}}, REQUEST)
     eks.add_response("describe_addon", CREATING, NAMED)
     eks.add_response("tag_resource", {}, {"resourceArn": ARN, "tags": PROPS["tags"]})
@@ -44,7 +46,6 @@ def test_it_is_asked_for_with_the_daemon_set_of_hybrid_nodes_and_not_waited_for(
 
 
 def test_one_that_a_killed_up_has_left_is_taken_over(eks):
-    eks.add_client_error("create_addon", "ResourceInUseException", "Addon already exists.")
     expect_change(eks)
     assert PodIdentityAgentProvider().create(PROPS).outs == PROPS
 
@@ -55,6 +56,18 @@ def test_another_version_is_asked_for_in_place(eks):
     assert (diff.changes, diff.replaces) == (True, [])
     expect_change(eks)
     assert PodIdentityAgentProvider().update("id", before, PROPS).outs == PROPS
+
+
+def test_a_tag_that_the_settings_no_longer_have_goes(eks):
+    before = PROPS | {"tags": {**REQUIRED, "Owner": "the network team"}}
+    expect_change(eks)
+    eks.add_response("untag_resource", {}, {"resourceArn": ARN, "tagKeys": ["Owner"]})
+    assert PodIdentityAgentProvider().update("id", before, PROPS).outs == PROPS
+
+
+def test_a_change_of_one_that_somebody_has_deleted_makes_it_again(eks):
+    eks.add_response("create_addon", CREATING, REQUEST | {"tags": PROPS["tags"]})
+    PodIdentityAgentProvider().update("id", PROPS | {"version": "v1.3.9-eksbuild.1"}, PROPS)
 
 
 @pytest.mark.usefixtures("eks")

@@ -16,6 +16,7 @@ from tests.engine.standin.cloud import CALLER
 
 CLUSTER = "aws:eks/cluster:Cluster"
 ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
+ADD_ON = "aws:eks/addon:Addon"
 FAILED = "CREATE_FAILED"
 UPDATING = "UPDATING"
 # Of what is being created: it counts, and nothing can use it yet.
@@ -26,6 +27,8 @@ TARGET = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 VPC = "aws:ec2/vpc:Vpc"
 AUTO_SCALING = "aws:autoscaling/attachment:Attachment"
+# By a dynamic provider: what the program does not ask of the AWS provider.
+ASKED_OF_EKS = ("CreateAddon", "UpdateAddon", "TagAddon")
 # The log group that EKS has written again.
 MADE_BY_EKS = "made-by-eks"
 # What EKS removes with the cluster, and what lives inside it.
@@ -69,39 +72,49 @@ class World:
 
     def apply(self, entry: dict[str, Any]) -> None:
         """Let one entry of the journal happen."""
-        if "error" in entry or entry["call"] not in ("Create", "Update", "Delete", "Exists"):
+        if "error" in entry:
             return
-        if entry["call"] == "Exists":
-            # Somebody else's: a gateway.
-            self.add(Thing(token=entry["type"], id=entry["id"], inputs=entry["inputs"]))
+        call = entry["call"]
+        if call in ("Exists", *ASKED_OF_EKS):
+            # Not made by the AWS provider: somebody else's gateway, or an add-on that EKS was asked for.
+            outputs = entry.get("outputs", {})
+            self.add(Thing(token=entry["type"], id=entry["id"], inputs=entry["inputs"], outputs=outputs))
+        elif call == "DeleteAddon":
+            del self._things[entry["type"], entry["id"]]
+        elif call == "Delete":
+            self._delete(_token(entry), entry["id"])
+        elif call in ("Create", "Update"):
+            self._write(_token(entry), entry)
+
+    def _delete(self, token: str, identity: str) -> None:
+        gone = self._things.pop((token, identity), None)
+        if gone and token in (TARGET, AUTO_SCALING):
+            self._deregister(gone)
+        if gone and token == LOG_GROUP:
+            self._write_again(gone)
+        inside = []
+        if token == CLUSTER:
+            inside = [each for each in self._things if each[0].startswith(_WITH_THE_CLUSTER)]
+        elif token == VPC:
+            groups = self.of(DEFAULT_GROUP)
+            inside = [(each.token, each.id) for each in groups if each.inputs["vpcId"] == identity]
+        for each in inside:
+            del self._things[each]
+
+    def _write(self, token: str, entry: dict[str, Any]) -> None:
+        before = self._things.get((token, entry["id"]))
+        if entry["call"] == "Update" and before is None:
             return
-        token = entry["urn"].split("::")[2].split("$")[-1]
-        key = (token, entry["id"])
-        if entry["call"] == "Delete":
-            gone = self._things.pop(key, None)
-            if gone and token in (TARGET, AUTO_SCALING):
-                self._deregister(gone)
-            if gone and token == LOG_GROUP:
-                self._write_again(gone)
-            inside = []
-            if token == CLUSTER:
-                inside = [each for each in self._things if each[0].startswith(_WITH_THE_CLUSTER)]
-            elif token == VPC:
-                groups = self.of(DEFAULT_GROUP)
-                inside = [(each.token, each.id) for each in groups if each.inputs["vpcId"] == entry["id"]]
-            for each in inside:
-                del self._things[each]
-        elif entry["call"] == "Create" or key in self._things:
-            status = entry.get("status") or (self._things[key].status if key in self._things else "ACTIVE")
-            self._things[key] = Thing(
-                token=token,
-                id=entry["id"],
-                inputs=entry["inputs"],
-                outputs={**entry.get("outputs", {}), **entry["inputs"]},
-                status=status,
-            )
-            if token == CLUSTER and entry["call"] == "Create":
-                self._admit_creator(self._things[key])
+        thing = Thing(
+            token=token,
+            id=entry["id"],
+            inputs=entry["inputs"],
+            outputs={**entry.get("outputs", {}), **entry["inputs"]},
+            status=entry.get("status") or (before.status if before else "ACTIVE"),
+        )
+        self.add(thing)
+        if token == CLUSTER and entry["call"] == "Create":
+            self._admit_creator(thing)
 
     def _admit_creator(self, cluster: Thing) -> None:
         """Let EKS make the access entry of whoever makes a cluster; so it does where nothing is said."""
@@ -147,3 +160,7 @@ def _place(target: Thing) -> tuple[Any, ...]:
     """Tell what is registered where; an auto-scaling group registers its machines by itself."""
     keys = ("targetGroupArn", "targetId", "port", "lbTargetGroupArn", "autoscalingGroupName")
     return tuple(target.inputs.get(key) for key in keys)
+
+
+def _token(entry: dict[str, Any]) -> str:
+    return entry["urn"].split("::")[2].split("$")[-1]
