@@ -50,6 +50,8 @@ HYBRID_CORE_DNS: Final = "coredns-hybrid"
 DNS_SERVICE: Final = "kube-dns"
 # The add-on, and the DaemonSet of the managed nodes; that of the hybrid ones.
 POD_IDENTITY_AGENT: Final = "eks-pod-identity-agent"
+# The type of the resource that asks EKS for it, in states.
+POD_IDENTITY_RESOURCE: Final = "pulumi-python:dynamic/ekshybrid:PodIdentityAgent"
 HYBRID_POD_IDENTITY_AGENT: Final = f"{POD_IDENTITY_AGENT}-hybrid"
 
 # Of the load balancer: the second one with a certificate only, and then the first one redirects to it.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.iam import HYBRID_NODE_POLICIES, MANAGED_NODE_POLICIES
-from infra.names import STACK_TAG
+from infra.names import POD_IDENTITY_RESOURCE, STACK_TAG
 from ops.clients.aws import AwsClient
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names, log_groups, oidc_providers, roles, tagged_in_elb, tags_of
@@ -98,7 +98,7 @@ def recorded(deployment: Mapping[str, Any]) -> dict[str, str]:
     for resource in deployment.get("resources") or ():
         type_, inputs = str(resource.get("type")), resource.get("inputs") or {}
         # What is not AWS's may have the id of something that is: the clean-up of a node has its activation's.
-        if type_.startswith("aws:"):
+        if type_.startswith("aws:") or type_ == POD_IDENTITY_RESOURCE:
             keys = _BY_INPUTS.get(type_, ())
             known_by = " ".join(str(inputs.get(key)) for key in keys)
             for ident in (resource.get("id"), inputs.get("transitGatewayId"), known_by):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from infra.names import POD_IDENTITY_AGENT
+from infra.names import POD_IDENTITY_AGENT, POD_IDENTITY_RESOURCE
 from ops.program.recorder import Recording, Resource
-
-_AGENT = "pulumi-python:dynamic/ekshybrid:PodIdentityAgent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +50,7 @@ def counts(recording: Recording) -> Counts:
 
 def add_ons(recording: Recording) -> list[str]:
     """The names of EKS's add-ons, without kube-proxy, which comes with the cluster."""
-    agents = [POD_IDENTITY_AGENT for _ in recording.of_type(_AGENT)]
+    agents = [POD_IDENTITY_AGENT for _ in recording.of_type(POD_IDENTITY_RESOURCE)]
     return [*agents, *(add_on.inputs["addonName"] for add_on in recording.of_type("aws:eks/addon:Addon"))]
 
 

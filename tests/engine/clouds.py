@@ -18,7 +18,6 @@ from tests.engine.standin import cloud
 from tests.engine.standin.world import AUTO_SCALING, MADE_BY_EKS, NODE_GROUP, TARGET, Thing, World
 
 ACTIVATION = "aws:ssm/activation:Activation"
-AGENT = "pulumi-python:dynamic/ekshybrid:PodIdentityAgent"
 # A generation or a time; and of an activation what the program keeps on purpose (infra/activation.py).
 _LEFT_OUT = {
     "aws:ec2/instance:Instance": ("ami", "userData", "userDataBase64"),

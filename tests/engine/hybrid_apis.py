@@ -278,7 +278,11 @@ def _refusal(status: int, code: str, message: str) -> Answer:
 
 def add_on_of(cluster: str, name: str, asked: dict[str, Any]) -> Thing:
     """What EKS has once it was asked for an add-on."""
-    inputs = {key: asked[key] for key in ("addonVersion", "configurationValues", "tags")}
+    inputs = {
+        "clusterName": cluster,
+        "addonName": name,
+        **{key: asked[key] for key in ("addonVersion", "configurationValues", "tags")},
+    }
     arn = f"arn:aws:eks:eu-central-1:123456789012:addon/{cluster}/{name}/1"
     return Thing(token=ADD_ON, id=f"{cluster}:{name}", inputs=inputs, outputs={"addonArn": arn})
 

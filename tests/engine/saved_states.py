@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infra.names import POD_IDENTITY_RESOURCE
 from tests.engine import clouds
-from tests.engine.clouds import AGENT
 from tests.engine.harness import Stack, type_of
 from tests.engine.hybrid_apis import HybridApis, written
 from tests.engine.standin.wire import SECRET, SIGNATURE
@@ -89,7 +89,7 @@ def restore(stack: Stack, name: str) -> None:
     now = time.monotonic()
     with (stack.standin / "journal.jsonl").open("a", encoding="utf-8") as journal:
         for resource in state["deployment"]["resources"]:
-            if type_of(resource["urn"]) == AGENT:
+            if type_of(resource["urn"]) == POD_IDENTITY_RESOURCE:
                 asked = clouds.asked_of_eks(resource["inputs"])
                 entry = {"call": "CreateAddon", "name": asked.id, **written(asked)}
                 journal.write(json.dumps({**entry, "started": now, "ended": now}) + "\n")

@@ -29,6 +29,7 @@ from typing import Any
 
 import yaml
 
+from infra.names import POD_IDENTITY_RESOURCE
 from tests.engine import breaking, clouds, draws
 from tests.engine.conftest import Rig, configured_rig
 from tests.engine.draws import Values
@@ -191,7 +192,7 @@ class Walk:
         asked = [
             clouds.known(call.type, ids[call.urn], wire.plain(call.details["inputs"])) for call in checks
         ]
-        agents = [each["inputs"] for each in step.resources if type_of(each["urn"]) == clouds.AGENT]
+        agents = [each["inputs"] for each in step.resources if type_of(each["urn"]) == POD_IDENTITY_RESOURCE]
         asked += [clouds.known(ADD_ON, made.id, made.inputs) for made in map(clouds.asked_of_eks, agents)]
         there = [clouds.known(thing.token, thing.id, thing.inputs) for thing in clouds.things(stack.world())]
         wrong = [*_only("asked for", asked, there), *_only("there", there, asked)]

@@ -238,9 +238,15 @@ def test_a_state_is_read_by_ids_and_by_what_a_route_is():
                 },
                 {"urn": "urn:3", "type": "aws:a", "inputs": {"transitGatewayId": "tgw-1"}},
                 {"urn": "urn:4", "type": "pulumi-python:dynamic/ekshybrid:NodeCleanup", "id": "1111"},
+                {
+                    "urn": "urn:5",
+                    "type": "pulumi-python:dynamic/ekshybrid:PodIdentityAgent",
+                    "id": "it:agent",
+                },
             ]
         }
     )
     assert (state["vpc-1"], state["rtb-1 0.0.0.0/0"], state["tgw-1"]) == ("urn:1", "urn:2", "urn:3")
+    assert state["it:agent"] == "urn:5"
     assert "1111" not in state
     assert unrecorded.recorded({}) == {}
