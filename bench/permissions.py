@@ -1,7 +1,5 @@
 """What whoever deploys must be allowed: the policies that follow for a plan from the table in permissions.yaml."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence

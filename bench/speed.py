@@ -4,8 +4,6 @@ Each size runs in a process of its own, so that one leaves nothing behind for th
 timed apart, because they are what a program of one resource pays as well.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import resource

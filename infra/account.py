@@ -1,7 +1,5 @@
 """Where the stack runs: partition, region, account and zones, asked once and before anything is created."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

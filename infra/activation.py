@@ -1,7 +1,5 @@
 """The SSM activation of one hybrid node: it admits one machine, once, within its hours."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pulumi

@@ -8,8 +8,6 @@ The same can be true of an update that EKS gives up: the state has the new versi
 The engine unpickles the provider *by reference*: its name must stay importable (see node_cleanup.py).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pulumi

@@ -3,13 +3,11 @@
 Pure: no pulumi package is imported here. docs/changes.md says what a change of every other setting does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from infra import versions
 
@@ -108,7 +106,7 @@ class ControlPlane:
     support_type: str
 
     @classmethod
-    def described(cls, cluster: Mapping[str, Any]) -> ControlPlane:
+    def described(cls, cluster: Mapping[str, Any]) -> Self:
         """Read the answer of DescribeCluster; what was never said about support is EXTENDED.
 
         https://docs.aws.amazon.com/eks/latest/userguide/view-upgrade-policy.html

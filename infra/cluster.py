@@ -4,8 +4,6 @@ pulumi_eks has no argument for remote node networks (pulumi-eks issue 1512), nor
 that it makes: transforms add them to the resources inside. Nothing outside this file knows.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

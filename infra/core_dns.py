@@ -4,8 +4,6 @@ It comes after the managed nodes: before there is a node it hangs DEGRADED for 2
 itself, so its version is the one that belongs to the cluster's Kubernetes version, and follows it.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any

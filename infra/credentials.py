@@ -6,14 +6,12 @@ A role is the request of sts:AssumeRole, as a map: what boto3 and the AWS CLI bo
 not treat an external id as one.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     import boto3
@@ -39,7 +37,7 @@ class Identity:
         return {"region": self.region, "profile": self.profile, **roles}
 
     @classmethod
-    def from_state(cls, props: Mapping[str, Any]) -> Identity:
+    def from_state(cls, props: Mapping[str, Any]) -> Self:
         """Read what a resource has kept. The engine hands every number back as a float, which boto3 refuses."""
         return cls(
             region=props["region"],
@@ -51,7 +49,7 @@ class Identity:
         )
 
 
-def session(identity: Identity) -> boto3.Session:
+def session(identity: Identity) -> "boto3.Session":
     """Sign in with a profile, or with what this machine has, and take the roles one after the other.
 
     Errors: those of botocore: ProfileNotFound, ClientError when a role may not be assumed.

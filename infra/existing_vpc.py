@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations

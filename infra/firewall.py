@@ -6,8 +6,6 @@ same VPC are named by security group, machines across the peering by address: on
 group.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ The engine calls the provider in a process of its own, which unpickles it *by re
 importable, and nothing may be stored in the instance (see node_cleanup.py).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date

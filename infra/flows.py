@@ -5,8 +5,6 @@ ops/plan/flows/expected.py says the same a second time, on purpose: `ops plan` p
 Pure: no pulumi package is imported here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -7,8 +7,6 @@ the old ones are removed after the workloads have moved. (Replacing in place wou
 the OS changes.)
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

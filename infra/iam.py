@@ -1,7 +1,5 @@
 """IAM policy documents, as data. Pure: no pulumi package is imported here."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from infra.names import CLUSTER_ARN_TAG

@@ -1,7 +1,5 @@
 """Asks EKS what a stack's control plane has, so that a change that it would refuse is refused in the preview."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError

@@ -4,8 +4,6 @@ Targets follow their nodes without a controller: managed nodes through the auto-
 their address.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -5,8 +5,6 @@ minutes. A node group is a plain aws.eks.NodeGroup rather than pulumi_eks's comp
 a plain resource also orders deletion, and its inputs can be seen in a plan.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

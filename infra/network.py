@@ -4,8 +4,6 @@ Each VPC has one NAT gateway: this is a place to try hybrid nodes, not one that 
 Pods have no route here: their network is an overlay between nodes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The two networks as one value: the cluster's VPC, the site of the hybrid nodes, and the firewall around both."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pulumi

@@ -1,7 +1,5 @@
 """What the stack tells: to people, to the stack's page, and to `ops verify`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

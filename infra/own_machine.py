@@ -5,8 +5,6 @@ with an instance: a machine that has joined stays, whatever changes in the setti
 activation alone makes a new one, for a machine that did not join in time or that is set up anew.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 

@@ -9,8 +9,6 @@ https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-add-ons.html
 The engine unpickles the provider *by reference*: its name must stay importable (see node_cleanup.py).
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any, Final
 

@@ -6,8 +6,6 @@ refuse the one too many, at every `up`, and the old ones would never go.
 The engine unpickles the provider *by reference*: its name must stay importable (see node_cleanup.py).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 

@@ -3,8 +3,6 @@
 `settings` makes these, and `__main__` hands them on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -4,8 +4,6 @@ Both kinds are a `Site`, and nothing else in the program asks which one it is, b
 data centre has its machines already.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ The tables of its subnets get the stack's routes to the site later, each a resou
 else's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import pulumi

@@ -6,8 +6,6 @@ while hybrid nodes are late. So the hybrid side has a Deployment of its own, wit
 account, behind the add-on's Service. Nothing here is awaited: its pods wait for hybrid nodes, `pulumi up` does not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol

@@ -3,8 +3,6 @@
 The host of an image is replaced, its path and tag stay: quay.io/calico/node:v3.32.1 is REGISTRY/calico/node:v3.32.1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 

@@ -11,8 +11,6 @@ leaves it to the other.
 After the objects of the project's own release: https://github.com/kubernetes-sigs/metrics-server
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final

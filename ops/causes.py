@@ -4,8 +4,6 @@ The rows are data, in known/*.yaml. doctor recognises them in texts and in what 
 of verify and ready prove some of them, and a client that cannot ask names one by its id.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The command `ops`. Modules named here import little: each command loads its work when it runs."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

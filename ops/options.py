@@ -3,8 +3,6 @@
 -s is a stack and -o the form of what is written, everywhere.
 """
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from pathlib import Path

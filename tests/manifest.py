@@ -1,7 +1,5 @@
 """Calico's manifests for the tests: a small one, and the real ones where CALICO_MANIFEST names them."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from pathlib import Path

@@ -4,8 +4,6 @@ A check never prints and never decides about retries: it returns an `Outcome`, o
 itself could not be put (no credentials, no answer from the API server).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What is going on while a run goes on: a live line on a terminal, a line per waiting round elsewhere."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich.console import Console

@@ -5,8 +5,6 @@ blocked) are asked again in further rounds, each with fresh data. As soon as som
 waiting ends: it would only delay the answer.
 """
 
-from __future__ import annotations
-
 import queue
 import time
 from collections.abc import Callable, Sequence

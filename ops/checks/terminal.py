@@ -1,29 +1,24 @@
 """What every command with checks does on a terminal: its list of checks, its report, its refusal."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import typer
 
 from ops.options import ReportFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-    from typing import IO
-
     from ops.checks.model import Check, Run
 
 
 def choose(
-    command: str, offered: Sequence[Check], *, only: str | None, skip: str | None, list_: bool
-) -> Sequence[Check]:
+    command: str, offered: Sequence["Check"], *, only: str | None, skip: str | None, list_: bool
+) -> Sequence["Check"]:
     """Keep the checks that are asked for; with `list_`, write what each proves, and end."""
     from ops.checks.model import select
 
@@ -39,7 +34,7 @@ def choose(
 
 
 def report(
-    run: Run, output_format: ReportFormat, output: Path | None, *, no_color: bool, strict: bool
+    run: "Run", output_format: ReportFormat, output: Path | None, *, no_color: bool, strict: bool
 ) -> NoReturn:
     """Write the report to the terminal, or to a file and the pretty one to the terminal; end as it ended."""
     if output is not None:
@@ -55,7 +50,7 @@ def coloured(*, no_color: bool) -> bool:
     return not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
 
 
-def _write(run: Run, file: IO[str], output_format: ReportFormat, *, color: bool, strict: bool) -> None:
+def _write(run: "Run", file: IO[str], output_format: ReportFormat, *, color: bool, strict: bool) -> None:
     from ops.checks.report import plain, pretty
 
     if output_format is ReportFormat.PRETTY:

@@ -3,8 +3,6 @@
 Everything here reads, and follows pagination to its end. A missing single thing is None.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import threading

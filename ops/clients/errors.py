@@ -1,7 +1,5 @@
 """What a client says when a question could not be put: what came back, and the code of its cause."""
 
-from __future__ import annotations
-
 
 class AskError(Exception):
     """The question could not be put.

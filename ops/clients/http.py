@@ -1,7 +1,5 @@
 """Requests to the load balancer, and the certificate that it shows."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import time

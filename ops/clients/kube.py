@@ -4,8 +4,6 @@ The raw JSON is used instead of the client's model classes: a field that a newer
 turn a check into a validation error.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import re

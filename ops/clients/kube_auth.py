@@ -5,8 +5,6 @@ hands them the terminal. Here a failure is an error that says what the plug-in s
 https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from datetime import UTC, datetime, timedelta

@@ -5,8 +5,6 @@ the VPC all the same, so it is looked for by VPC. The Resource Groups Tagging AP
 else: it lags behind by minutes and still lists what was deleted.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What every object of Kubernetes has, read from the API's JSON. Total: what is missing, or no such thing, is empty."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

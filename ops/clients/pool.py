@@ -4,8 +4,6 @@
 threads are daemons.
 """
 
-from __future__ import annotations
-
 import queue
 import threading
 import time

@@ -6,8 +6,6 @@ may turn up in a console or a log without this program ever having held it. When
 like a key is a small loss.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re

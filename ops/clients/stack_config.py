@@ -4,8 +4,6 @@ The better source is the Pulumi CLI: it decrypts secrets and opens ESC environme
 has no such stack, the stack's file and the schema's defaults are read the way the CLI reads them.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

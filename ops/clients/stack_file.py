@@ -6,8 +6,6 @@ JSON. A value that programs read in different ways (0o17, 1_000, 1e3, a time) is
 tests/engine/test_stack_files.py compares the two file by file.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

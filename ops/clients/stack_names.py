@@ -1,7 +1,5 @@
 """What a stack calls its things, when the stack itself may be gone: from its settings files, or from options."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

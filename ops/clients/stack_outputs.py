@@ -4,8 +4,6 @@ The CLI is used rather than the Automation API because it is the CLI in either c
 user's own backend, login and passphrase settings unchanged.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from ipaddress import IPv4Network

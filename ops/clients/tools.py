@@ -1,7 +1,5 @@
 """The one place where a command starts another program: the Pulumi CLI, and the kubeconfig's credential plug-in."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Mapping, Sequence

@@ -8,8 +8,6 @@ on what it has not recorded, and to delete that loses nothing.
 What goes with its parent and can be made again is not looked for: attachments of targets and auto-scaling groups.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ What goes in is chosen, not what stays out: no stack outputs, no kubeconfig, no 
 facts were redacted when they came in; every file passes the redactor once more on its way out.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import json

@@ -1,7 +1,5 @@
 """The command line of `ops doctor`. Imports of the work itself are inside the function: `ops --help` stays fast."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

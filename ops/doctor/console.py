@@ -5,8 +5,6 @@ The script's fixed lines, each after the UTC time: `join: step 4/7 TITLE`, `join
 so the beginning of a run may be missing.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ A cause is claimed only where a text proves it. What no row knows, or what says 
 why, is quoted.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Adds to a subject what carries its stack's tag: instances, activations, target groups. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -3,8 +3,6 @@
 Every answer passes the redactor before anything else sees it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -4,8 +4,6 @@ The rows are data, in ops/known/*.yaml. Order counts: what lies nearer to the ro
 before the one that would also match its text.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Makes the patterns of the failure table fast: linear in the length of a line, and tried only where they may match."""
 
-from __future__ import annotations
-
 import re
 
 _TOKENS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\.\*|\(\?<?[!=]|\(\?:|\{\d*,?\d*\}|.", re.DOTALL)

@@ -1,7 +1,5 @@
 """The reports: pretty for people, json for scripts."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Iterable

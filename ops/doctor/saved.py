@@ -4,8 +4,6 @@ A text may hold several of these. Each line is one statement, and so is each mes
 and `make down` keep are such a text too: the engine's own record, JSON lines whose secrets it has left out.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

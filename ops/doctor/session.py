@@ -1,7 +1,5 @@
 """A diagnosis from request to result: the subject, the clients, the questions, the failure table."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime

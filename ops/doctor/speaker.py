@@ -3,8 +3,6 @@
 speakers.yaml has the forms, as data. A row of the failure table names speakers (`by`) and subjects (`about`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A stack that failed half way has no outputs, or those of its last success. So no
 discovery.py adds what carries the stack's tag.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence

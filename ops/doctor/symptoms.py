@@ -3,8 +3,6 @@
 A `Symptom` is what the failure table is matched against; a `Line` is what a reader is shown of the same look.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Opens the texts of `--from`: plain, compressed, or a support bundle. What is no text is refused, not explained."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import re

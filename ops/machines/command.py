@@ -1,7 +1,5 @@
 """The commands: `ops join`, `ops upgrade`, `ops leave`. A join is a secret: a terminal sees it only when told to."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping
@@ -108,7 +106,7 @@ def leave(name: Name, out: Out = None) -> None:
     )
 
 
-def _machines(stack: str | None, outputs: str | None) -> Mapping[str, Join]:
+def _machines(stack: str | None, outputs: str | None) -> Mapping[str, "Join"]:
     from ops.causes import problem_of
     from ops.clients import stack_outputs
     from ops.clients.errors import AskError
@@ -120,7 +118,7 @@ def _machines(stack: str | None, outputs: str | None) -> Mapping[str, Join]:
         _stop(f"{problem.seen}: {problem.why}. {problem.fix}", 2)
 
 
-def _named(machines: Mapping[str, Join], name: str) -> Join:
+def _named(machines: Mapping[str, "Join"], name: str) -> "Join":
     if name not in machines:
         known = (
             f"It has {', '.join(sorted(machines))}" if machines else "It has none: see docs/data-centre.md"
@@ -129,11 +127,11 @@ def _named(machines: Mapping[str, Join], name: str) -> Join:
     return machines[name]
 
 
-def _is_over(machine: Join) -> bool:
+def _is_over(machine: "Join") -> bool:
     return machine.expires <= datetime.now(UTC)
 
 
-def _join_one(name: str, machine: Join, format_: Format, out: Path | None, *, show: bool) -> None:
+def _join_one(name: str, machine: "Join", format_: Format, out: Path | None, *, show: bool) -> None:
     if _is_over(machine):
         _stop(
             f"The activation of {name} was valid until {machine.expires:%F %T} UTC. A new one, for this "
@@ -156,7 +154,7 @@ def _join_one(name: str, machine: Join, format_: Format, out: Path | None, *, sh
     _say_what_comes_next(name, machine)
 
 
-def _write_join(name: str, machine: Join, format_: Format, out: Path) -> None:
+def _write_join(name: str, machine: "Join", format_: Format, out: Path) -> None:
     _write(out, _rendered(machine, format_), f"ops join {name}")
     _say(
         f"{out} (only you can read it) holds the activation code: bring it to {machine.address} in a safe way."
@@ -165,7 +163,7 @@ def _write_join(name: str, machine: Join, format_: Format, out: Path) -> None:
     _say_what_comes_next(name, machine)
 
 
-def _say_what_comes_next(name: str, machine: Join) -> None:
+def _say_what_comes_next(name: str, machine: "Join") -> None:
     _say(
         f"The activation of {name} admits one machine until {machine.expires:%F %T} UTC. "
         f"After that: {_renewals([name])}"
@@ -180,7 +178,7 @@ def _renewals(names: list[str]) -> str:
     return " ".join(["pulumi up", *(f"--replace '**:Activation::{name}'" for name in names)])
 
 
-def _rendered(machine: Join, format_: Format) -> Mapping[str, str]:
+def _rendered(machine: "Join", format_: Format) -> Mapping[str, str]:
     """The files by name below `--out`; the name of a single file is empty."""
     from userdata import own_machine
 

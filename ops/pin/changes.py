@@ -1,7 +1,5 @@
 """What differs between two releases' objects, in words that a person can judge."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

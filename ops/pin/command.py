@@ -1,7 +1,5 @@
 """The commands: `ops pin calico VERSION` and `ops pin nodeadm VERSION`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """What a release is, read from where its project publishes it, and the settings that pin it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

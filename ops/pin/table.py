@@ -1,7 +1,5 @@
 """Adds rows to the tables of digests in infra/versions.py, and changes nothing else in it."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What AWS bills of a plan, by component, and an estimate of it from the list prices of one region (prices.yaml)."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass

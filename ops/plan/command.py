@@ -1,7 +1,5 @@
 """The command: `ops plan`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,7 +114,7 @@ def plan(
     raise typer.Exit(found.exit_code)
 
 
-def _open(found: Plan, path: Path) -> None:
+def _open(found: "Plan", path: Path) -> None:
     from ops.plan.firewall import to_csv
 
     try:
@@ -126,7 +124,7 @@ def _open(found: Plan, path: Path) -> None:
         raise typer.Exit(2) from None
 
 
-def _draw(found: Plan, path: Path) -> None:
+def _draw(found: "Plan", path: Path) -> None:
     from ops.plan.picture import draw
 
     try:

@@ -1,7 +1,5 @@
 """What one resource is, in a few words; and which ones are of a kind."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How long `pulumi up` takes: the longest chain of waits in the planned graph. The figures are in duration.yaml."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """A stack's plan: what the program asks for, what that proves of the network, and how long it takes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What a data centre of one's own must open, from its own point of view: for its network people."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Which images must be in a registry of one's own, and the commands that copy them there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from k8s.images import images, mirrored

@@ -1,7 +1,5 @@
 """Fills the holes of picture.svg, which is the drawing: the two sides, what lies between them, and the proven flows."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """How a plan looks: on a terminal, and as JSON."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections import Counter

@@ -1,12 +1,21 @@
 """How many a plan has of what an account limits and AWS bills: `ops ready` and `ops plan` read the same figures."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 
 from infra.names import POD_IDENTITY_AGENT, POD_IDENTITY_RESOURCE
 from ops.program.recorder import Recording, Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeGroup:
+    """A managed node group: its instance types, of which the first stands for its machines, and how many of these."""
+
+    types: tuple[str, ...]
+    desired: int
+    most: int
+    spot: bool
+    disk_gib: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,17 +28,6 @@ class Counts:
     vpcs: int
     nat_gateways: Counter[str]
     balancers: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeGroup:
-    """A managed node group: its instance types, of which the first stands for its machines, and how many of these."""
-
-    types: tuple[str, ...]
-    desired: int
-    most: int
-    spot: bool
-    disk_gib: int
 
 
 def counts(recording: Recording) -> Counts:

@@ -3,8 +3,6 @@
 It is as AWS has described it, in the answers of two commands, or assumed: then nothing of it is known to be true.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ Nothing here is true of any account. Every value is derived from the resource's 
 time and every value can be traced back to the resource that it stands for.
 """
 
-from __future__ import annotations
-
 import hashlib
 import ipaddress
 import json

@@ -5,8 +5,6 @@ resource's inputs and nothing else; here the whole registration request is kept:
 property, options, and which values are secret. `ops plan`, the benchmark and the tests all read this record.
 """
 
-from __future__ import annotations
-
 import contextvars
 import runpy
 from collections.abc import Iterable, Iterator, Mapping, Sequence

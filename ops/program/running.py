@@ -1,7 +1,5 @@
 """Runs the program for a stack, as `ops plan`, `ops ready` and the benchmark do: no account, one download at most."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Generator, Mapping

@@ -5,8 +5,6 @@ that, so names stand here that a new release may change: `tests/ops/program/test
 release; after `make lock`, that test is the first to look at.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The checks before an `up`, in the order of a report; `OFFLINE` need no network, `DOWN` come before a destroy."""
 
-from __future__ import annotations
-
 from ops.checks.model import Check, checks_in
 from ops.ready.checks import account, certificate, cluster, down, dry_run, gateway, local, unrecorded, vpc
 

@@ -1,7 +1,5 @@
 """The command line of `ops ready`. Imports of the work itself are inside the function: `ops --help` stays fast."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,13 +1,11 @@
 """What a check gets to work with: the evaluated program, AWS as the stack's identity, the CLI, and the clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from infra.names import STACK_TAG
 from ops.checks.model import Check, Findings, Outcome, check, skipped
@@ -100,7 +98,7 @@ class Context:
         subnets = self.pages("ec2", "describe_subnets", "Subnets", Filters=in_vpc)
         return {each["SubnetId"]: each for each in subnets}
 
-    def fresh(self) -> Context:
+    def fresh(self) -> Self:
         """Keep all but what was answered."""
         return replace(self, memo=Memo())
 

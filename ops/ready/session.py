@@ -1,7 +1,5 @@
 """A run from request to verdict: the program, the clients, the checks."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from contextlib import closing

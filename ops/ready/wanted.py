@@ -1,7 +1,5 @@
 """What the program asks of an account, counted from its recording."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """All checks, in the order of a report: that of the modules here, and of the functions in them."""
 
-from __future__ import annotations
-
 from ops.checks.model import Check, checks_in
 from ops.verify.checks import aws, firewall, https, lb, leftovers, net, node, policy, system, targets
 

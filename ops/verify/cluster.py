@@ -1,10 +1,8 @@
 """Nodes and pods as the checks speak of them, read from the API's objects."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infra.names import (
     ACTIVATION_LABEL,
@@ -22,12 +20,10 @@ from infra.names import (
     SAMPLE_NAMESPACE,
     SYSTEM_NAMESPACE,
 )
+from ops.clients.kube import Kube
 from ops.clients.objects import conditions_of, is_ready, labels_of, name_of, namespace_of
-
-if TYPE_CHECKING:
-    from ops.clients.kube import Kube
-    from ops.clients.pool import Memo
-    from ops.clients.stack_outputs import Deployment
+from ops.clients.pool import Memo
+from ops.clients.stack_outputs import Deployment
 
 Object = dict[str, Any]
 CHECK_APPS = (CHECK_MANAGED, CHECK_HYBRID)

@@ -1,19 +1,15 @@
 """What a check gets to work with: the stack's outputs, the three clients, and a memory for one round."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Self
 
 from ops.causes import CAUSES
+from ops.clients.aws import Aws
+from ops.clients.http import Http
+from ops.clients.kube import Kube
 from ops.clients.pool import Memo, Pool
+from ops.clients.stack_outputs import Deployment
 from ops.verify.cluster import Cluster
-
-if TYPE_CHECKING:
-    from ops.clients.aws import Aws
-    from ops.clients.http import Http
-    from ops.clients.kube import Kube
-    from ops.clients.stack_outputs import Deployment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +52,6 @@ class Context:
         )
         return {"why": problem.why, "fix": problem.fix}
 
-    def fresh(self) -> Context:
+    def fresh(self) -> Self:
         """Keep the clients, empty the memory: the next round sees the present state."""
         return replace(self, memo=Memo())

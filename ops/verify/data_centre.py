@@ -1,7 +1,5 @@
 """The way from the EKS VPC to a data centre of one's own: an attachment to a gateway, or routes of somebody else."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from ipaddress import IPv4Network
 

@@ -1,7 +1,5 @@
 """Measures from inside the pods: one exec per node, all nodes at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

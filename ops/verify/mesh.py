@@ -1,7 +1,5 @@
 """Explains a matrix of lost paths: which node, or which pair of sides, is the common cause."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

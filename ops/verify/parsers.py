@@ -4,8 +4,6 @@ Numbers are looked for by their shape and not by the words around them, as far a
 localised output gives less, never an exception.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Setting up an exec costs about as much as three pings, and destinations do not w
 nodes takes about as long as one of three.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 PINGS = 3

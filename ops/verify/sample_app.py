@@ -1,7 +1,5 @@
 """Checks of the sample application and of the load balancer in front of it, which a stack may do without."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from ops.checks.model import Check, Findings, Outcome, check, skipped

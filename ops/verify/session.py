@@ -1,7 +1,5 @@
 """A verification from request to result: outputs, clients, progress, run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass

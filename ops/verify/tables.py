@@ -1,7 +1,5 @@
 """The route tables of the stack's VPCs, and where they send what."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import Any

@@ -1,7 +1,5 @@
 """The command line of `ops which`. Imports of the work itself are inside the function: `ops --help` stays fast."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import typer
@@ -31,7 +29,7 @@ def which(
         typer.echo(f"Stack {full}: cluster {names.cluster}, region {names.region}, {_account(looked_up)}")
 
 
-def _account(looked_up: LookedUp) -> str:
+def _account(looked_up: "LookedUp") -> str:
     from ops.clients.aws import AwsClient
     from ops.clients.errors import AskError
 

@@ -1,7 +1,5 @@
 """What the engine may do to machines when nodes change; each function says what it should not have done."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from tests.acceptance.engine import Operation

@@ -1,7 +1,5 @@
 """What README.md says of a stack (claims.yaml), and what a run says of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

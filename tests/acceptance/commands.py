@@ -1,7 +1,5 @@
 """The other commands of `ops`, asked as a user asks them: by their command line, with an answer in JSON."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

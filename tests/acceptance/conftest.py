@@ -1,7 +1,5 @@
 """The options of a run, its folder and exit code, and the fixture that always removes what was built."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Generator

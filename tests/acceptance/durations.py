@@ -1,7 +1,5 @@
 """From what the engine did to how long each kind of thing takes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median_low

@@ -1,7 +1,5 @@
 """One stack of the project, driven through Pulumi's Automation API. What the engine did is kept as operations."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The folder of a run. What goes into it passes the redactor of doctor's bundle; only its owner can read it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a run leaves behind for people: report.md."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

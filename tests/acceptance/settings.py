@@ -1,7 +1,5 @@
 """What a run builds: the settings of its stack, from the options of the command line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 

@@ -4,8 +4,6 @@ Everything that a run starts is in a session of its own, so that a Ctrl-C of the
 that gets a second interrupt ends at once and forgets what is being created.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A run: the steps it has taken, the rule that the first failure ends it, and the removal that always comes last."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """The Kubernetes API, spoken directly: what the server says, warnings included, as plain dicts."""
 
-from __future__ import annotations
-
 import json
 import re
 import ssl

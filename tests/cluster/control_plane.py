@@ -18,8 +18,6 @@ machine does: a Node that has the annotation of machines.py is Ready and has a l
 is ready at once. Pulled is no image, probed is no container, routed is no packet.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import json
@@ -34,7 +32,7 @@ from base64 import b64encode
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from tests.cluster import kubelet
 from tests.cluster.api import Api
@@ -73,7 +71,7 @@ class ControlPlane:
 
     @classmethod
     @contextlib.contextmanager
-    def start(cls, folder: Path) -> Generator[ControlPlane]:
+    def start(cls, folder: Path) -> Generator[Self]:
         """Start it in an empty folder, ready to take objects.
 
         Raises:

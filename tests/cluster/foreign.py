@@ -3,8 +3,6 @@
 https://github.com/kubernetes-sigs/metrics-server/tree/master/charts/metrics-server
 """
 
-from __future__ import annotations
-
 import base64
 from typing import Any
 

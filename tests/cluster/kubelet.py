@@ -4,8 +4,6 @@ The stages are in kwok's own format, https://kwok.sigs.k8s.io/docs/user/stages-c
 once; a pod that is bound to it runs, is ready, and vanishes when it is deleted.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

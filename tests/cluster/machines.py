@@ -1,7 +1,5 @@
 """Nodes as the two kinds of machine register them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.cluster import kubelet

@@ -5,8 +5,6 @@ https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-
 created the cluster, and so its administrator. What is signed in the token is AWS's to judge.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

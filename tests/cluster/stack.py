@@ -4,8 +4,6 @@ Stand-ins are AWS and pulumi-eks (tests/engine/standin), and the machines: when 
 instance, `Machines` lets their Nodes register, and when it has terminated one, their kubelet falls silent.
 """
 
-from __future__ import annotations
-
 import subprocess
 import threading
 from base64 import b64encode

@@ -3,8 +3,6 @@
 Real are the aggregation of its API, the rights, and the HorizontalPodAutoscaler that scales by it.
 """
 
-from __future__ import annotations
-
 import json
 import ssl
 import threading

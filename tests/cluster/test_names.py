@@ -1,7 +1,5 @@
 """CoreDNS on both sides of a real control plane: where its pods are, and whom a pod asks, as nodes come and go."""
 
-from __future__ import annotations
-
 import pytest
 
 from infra import versions

@@ -3,8 +3,6 @@
 Nobody enforces a policy here: that is Calico's work, and `ops verify` proves it in a real cluster (net.policy).
 """
 
-from __future__ import annotations
-
 import pytest
 
 from infra.names import (

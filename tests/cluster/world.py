@@ -1,7 +1,5 @@
 """A cluster with nodes and this program's workloads, and what a test asks of it."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections import Counter

@@ -5,8 +5,6 @@ The file ops.json in STANDIN_FOLDER holds the orders: {"fail": ["verify 2"], "ha
 real one. Every call is a line in ops.txt.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

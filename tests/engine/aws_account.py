@@ -1,7 +1,5 @@
 """The world of the stand-ins as AWS's APIs describe it, and the AWS CLI's commands that remove something from it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What can happen to a `pulumi up`, and what the documents say to do then."""
 
-from __future__ import annotations
-
 import json
 import signal
 import time

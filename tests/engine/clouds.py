@@ -4,8 +4,6 @@ Two stacks have the same cloud when each thing of the one has its like in the ot
 and leading to things that are alike. The names that Pulumi has for them do not count.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter

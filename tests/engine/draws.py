@@ -4,8 +4,6 @@ What a setting may be follows from its field in settings/model.py. A change that
 of nodes, versions, what only goes together) stands here by itself. A setting that is new is drawn without a line here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from random import Random
 from typing import Any

@@ -4,8 +4,6 @@ Everything lives in one temporary folder: Pulumi's home, its state and the copy 
 machine's own Pulumi set-up is read, and nothing is fetched.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

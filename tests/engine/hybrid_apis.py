@@ -3,8 +3,6 @@
 Every change asked for goes to the stand-ins' journal, so that its order among the engine's calls can be seen.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import ssl

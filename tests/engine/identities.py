@@ -3,8 +3,6 @@
 An identity is its access key. `aws` on the PATH is a program that signs as the AWS CLI would, with the real botocore.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

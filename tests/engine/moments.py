@@ -3,8 +3,6 @@
 All its processes are stopped for as long as both are copied, so each copy is what SIGKILL would have left.
 """
 
-from __future__ import annotations
-
 import json
 import signal
 import time

@@ -3,8 +3,6 @@
 docs/changes.md says the same in words for people; a test keeps the two equal.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ are the stand-ins' own and stand open. `0.1.0` is the program of commit 375c05c,
 trees of theirs: PYTHONPATH=TREE python tests/engine/saved_states.py NAME
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil

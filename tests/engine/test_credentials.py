@@ -1,7 +1,5 @@
 """Each kind of credentials reaches all that sign in, to the end: the APIs refuse every other identity."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass, field

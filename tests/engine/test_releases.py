@@ -1,7 +1,5 @@
 """What a stack keeps over releases of this program and of Kubernetes, and what is said before anything moves."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -3,8 +3,6 @@
 What each release makes anew stands in CHANGELOG.md, under "Replaced"; nothing else may be.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

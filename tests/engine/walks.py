@@ -10,8 +10,6 @@ At the end of a walk the same settings are built on an empty stack, and the two 
 destroy leaves nothing. A walk that fails is shortened to the fewest steps that still fail.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import secrets

@@ -6,8 +6,6 @@ for and no edge orders is *unordered*. Edges that carry a value are never needle
 nothing to send.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """A stand-in deployment that every command can be put against: a cluster's API and a load balancer over real HTTP."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """The from/to table of round-trip times."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from rich.text import Text

@@ -1,7 +1,5 @@
 """What the reports for people share: the console that they are written on, and text that hangs beside its head."""
 
-from __future__ import annotations
-
 import os
 from typing import IO
 

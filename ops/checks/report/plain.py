@@ -1,7 +1,5 @@
 """The reports for programs: json, and junit for CI systems."""
 
-from __future__ import annotations
-
 import json
 import re
 from itertools import groupby

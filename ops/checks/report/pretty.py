@@ -1,7 +1,5 @@
 """The report for people: a line per check, and seen / why / fix below the ones that need it."""
 
-from __future__ import annotations
-
 from itertools import groupby
 from typing import IO
 

@@ -1,7 +1,5 @@
 """Collectors: pure functions from facts to sections, one module for each part of a deployment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from ops.doctor.collectors import cluster, machines, nodes, pods, state, targets

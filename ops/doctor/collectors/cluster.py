@@ -1,7 +1,5 @@
 """The control plane, the access entry, node groups and add-ons, as EKS tells of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Hybrid nodes, from the EC2 instance to the Node: how far each got."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

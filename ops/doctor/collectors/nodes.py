@@ -1,7 +1,5 @@
 """Nodes as Kubernetes sees them: readiness, pressure, leftovers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Calico, CoreDNS and the stack's workloads: pods that are not ready, why, and the events about them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The stack's state, as the Pulumi CLI has it: what an earlier run left undone."""
 
-from __future__ import annotations
-
 from ops.doctor.facts import Facts
 from ops.doctor.symptoms import Place, Section
 

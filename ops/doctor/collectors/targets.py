@@ -1,7 +1,5 @@
 """The load balancer's targets, with the reasons AWS gives."""
 
-from __future__ import annotations
-
 from ops.doctor.facts import Facts
 from ops.doctor.symptoms import Place, Section
 

@@ -7,11 +7,10 @@ nothing, so this one comes from the AWS and Calico pages and from the raw settin
 - https://docs.tigera.io/calico/latest/getting-started/kubernetes/requirements#network-requirements
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Self
 
 import settings
 from infra.systems import SYSTEMS
@@ -54,7 +53,7 @@ class Expectations:
     routes_elsewhere: bool = False
 
     @classmethod
-    def from_config(cls, config: Mapping[str, str]) -> Expectations:
+    def from_config(cls, config: Mapping[str, str]) -> Self:
         """Read them from a stack's raw configuration, schema defaults included (`ops.clients.stack_config`).
 
         Errors: SettingsError.

@@ -1,7 +1,5 @@
 """The converse of the proof: everything that some address on the internet can reach."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network

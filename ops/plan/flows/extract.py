@@ -5,8 +5,6 @@ that missing. A kind of network resource that is not known here stops the proof,
 it lie.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any

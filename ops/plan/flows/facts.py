@@ -4,8 +4,6 @@ Only what decides a packet's way is kept. There is nothing about network ACLs: t
 default one lets everything through.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network

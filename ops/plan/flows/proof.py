@@ -4,8 +4,6 @@ Each kind of machine stands at one or more places (a subnet and its security gro
 open between every two of them: one node in one subnet that cannot be reached is a broken cluster.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network

@@ -1,7 +1,5 @@
 """Prints the flow proof: what opens each flow, then what faces the internet, then findings."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -5,8 +5,6 @@ https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html
 https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html (longest prefix first)
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network

@@ -1,7 +1,5 @@
 """Who signs in, and what the account has against what the program asks for. Everything here only reads."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

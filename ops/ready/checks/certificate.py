@@ -1,7 +1,5 @@
 """The load balancer's certificate: AWS takes it only if it is there, in this region and account, and issued."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """What runs in a cluster that is up already, against what the program brings."""
 
-from __future__ import annotations
-
 from infra.changes import ControlPlane, control_plane_refusals
 from infra.credentials import is_principal, principal
 from ops.checks.model import Findings, Outcome, skipped

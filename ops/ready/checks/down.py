@@ -4,8 +4,6 @@ They are not in the stack's state. Once the cluster is gone, nobody removes them
 holds the VPC.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

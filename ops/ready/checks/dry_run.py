@@ -1,7 +1,5 @@
 """Whether the account, its organization and these credentials let the program's machines be started."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, Final

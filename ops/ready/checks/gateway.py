@@ -1,7 +1,5 @@
 """What leads to a data centre of one's own is there, and takes this stack's VPC."""
 
-from __future__ import annotations
-
 from ops.checks.model import Findings, Outcome, skipped
 from ops.ready.context import Context, Object, asked
 

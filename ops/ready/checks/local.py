@@ -1,7 +1,5 @@
 """Tools, stack, settings and the machine that deploys."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import re

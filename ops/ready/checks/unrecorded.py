@@ -1,7 +1,5 @@
 """What AWS has of the stack and its state has not."""
 
-from __future__ import annotations
-
 import json
 
 from ops.checks.model import Findings, Outcome, skipped

@@ -1,7 +1,5 @@
 """A VPC that exists takes the stack: what the program's own look-ups cannot judge, as a stack that is up uses it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """aws: what AWS runs is there, is wired both ways, and holds no stranger."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Network
 from itertools import product
 from typing import Any

@@ -5,8 +5,6 @@ to udp 4789. So a rule that is missing on one side breaks both directions of eve
 themselves say which side it is. A flow needs an egress rule where it starts and an ingress rule where it ends.
 """
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network

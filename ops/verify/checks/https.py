@@ -1,7 +1,5 @@
 """lb: with a certificate, clients accept it for long enough, and http leads to https."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 

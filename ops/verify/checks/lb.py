@@ -1,7 +1,5 @@
 """lb: the load balancer answers every request, and it is a pod on a hybrid node that answers."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

@@ -1,18 +1,14 @@
 """leftovers: after a destroy nothing is left in the stack's VPCs, and nothing carries its names or tags."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 import yaml
 
 from ops.checks.model import Check, Findings, Outcome, listed
-
-if TYPE_CHECKING:
-    from ops.clients.leftovers import LeftoversAws, Names
+from ops.clients.leftovers import LeftoversAws, Names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +18,7 @@ class Leftovers:
     aws: LeftoversAws
     names: Names
 
-    def fresh(self) -> Leftovers:
+    def fresh(self) -> Self:
         """Give the context of the next round: itself."""
         return self
 

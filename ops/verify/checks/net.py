@@ -1,7 +1,5 @@
 """net: pods reach each other, Services, names and NodePorts, from every node to every node."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from infra.names import SAMPLE_NAMESPACE, SAMPLE_SERVICE

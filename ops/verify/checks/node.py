@@ -1,7 +1,5 @@
 """node: the machines joined, are who they claim to be, and the control plane reaches their kubelets."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable

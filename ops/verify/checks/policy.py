@@ -3,8 +3,6 @@
 Each side has one pod that a policy closes to all but the closed pod of the other side (k8s/nw_check.py).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from infra.names import HTTP_ECHO_PORT

@@ -1,7 +1,5 @@
 """system: Calico and CoreDNS run, and every node has a VXLAN route to every other node's pods."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Network
 
 from infra.names import CORE_DNS, HYBRID_CORE_DNS, HYBRID_POD_IDENTITY_AGENT, POD_IDENTITY_AGENT

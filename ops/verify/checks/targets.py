@@ -1,7 +1,5 @@
 """aws: the load balancer's targets are the nodes, all of them, and healthy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ops.checks.model import Findings, listed

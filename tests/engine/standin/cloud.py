@@ -4,8 +4,6 @@ Only for the resources of this program. What replaces is taken from the "Forces 
 Terraform AWS provider's documentation, and for Kubernetes from the fields that the API calls immutable.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

@@ -4,8 +4,6 @@ After pulumi-eks (nodejs/eks/cluster/cluster.ts) and the kubernetes provider (ya
 program goes: an input that would lead elsewhere is refused, so that the stand-in never pretends.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from graphlib import TopologicalSorter

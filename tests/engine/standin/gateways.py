@@ -8,8 +8,6 @@ in cloudposse/terraform-aws-vpn-connection issue 22. What the AWS provider waits
 that is not attached, and of a propagation from one) is in its internal/service/ec2/vpc_route_table.go.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

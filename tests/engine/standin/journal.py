@@ -21,8 +21,6 @@ the call ends) and `control.json`, read again at every call:
      "zones": ["NAME"]}                       the availability zones that the account sees
 """
 
-from __future__ import annotations
-
 import json
 import os
 import threading

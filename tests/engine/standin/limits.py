@@ -7,8 +7,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html (the
 https://docs.aws.amazon.com/eks/latest/userguide/disable-extended-support.html.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

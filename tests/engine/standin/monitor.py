@@ -1,7 +1,5 @@
 """A packaged component's side of the engine: it registers its children as a program does its resources."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 from typing import Any

@@ -3,8 +3,6 @@
 Its route tables have routes of their own, and those that a stack has made in them, as AWS shows them: in one list.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.engine.standin.world import Thing, World

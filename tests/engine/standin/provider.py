@@ -1,7 +1,5 @@
 """The provider protocol: what the engine calls for every resource, and what we answer."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import secrets
 import sys

@@ -4,8 +4,6 @@ Only what a change of this program could run into. Sources: the user guides and 
 Load Balancing and IAM; the texts are those that their APIs answer with.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator

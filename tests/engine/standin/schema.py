@@ -4,8 +4,6 @@ The Python SDKs ship no schema file, but their generated classes say the same: `
 there are, of what type, and which have no default; the properties of `Vpc` which outputs.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import inspect

@@ -5,8 +5,6 @@ imports: of pulumi, and of the classes of its resources. Each is a process of it
 engine starts and ends, a fork of this one does the work.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 import selectors

@@ -3,8 +3,6 @@
 The keys and values below are the protocol's constants, in every SDK (sdk/go/common/resource/sig).
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -4,8 +4,6 @@ Every provider process reads on where it stopped, so that several of them, and t
 same world.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The runner: order, blocking, waiting, retries, and how it ends."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 import time
@@ -38,7 +36,7 @@ class Rounds:
     def __init__(self, number: int = 1) -> None:
         self.number = number
 
-    def fresh(self) -> Rounds:
+    def fresh(self) -> "Rounds":
         return Rounds(self.number + 1)
 
 

@@ -1,7 +1,5 @@
 """The AWS questions as boto3 sends them: pages, limits and refusals. The tests of the commands ask the others."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Iterator
 from typing import Any

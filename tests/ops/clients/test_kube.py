@@ -1,7 +1,5 @@
 """The real Kubernetes client against the stand-in API server: reading, exec by websocket, signing in, retries."""
 
-from __future__ import annotations
-
 import json
 import stat
 import sys

@@ -1,7 +1,5 @@
 """Outputs come from a file, standard input or the Pulumi CLI, and what is wrong with them is said without secrets."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable

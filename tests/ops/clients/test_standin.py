@@ -1,7 +1,5 @@
 """The stand-in for AWS refuses what botocore's models refuse, and gives only what a request wants."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

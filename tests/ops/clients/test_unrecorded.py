@@ -1,7 +1,5 @@
 """What AWS has and a state has not: the commands are the AWS CLI's, and what is somebody else's is left alone."""
 
-from __future__ import annotations
-
 import re
 
 import botocore.session

@@ -1,7 +1,5 @@
 """A deployment to diagnose: what AWS and Kubernetes would answer of it, in which a test plants its fault."""
 
-from __future__ import annotations
-
 import copy
 import io
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """An account that has all that the dev stack wants."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The real AWS client, over HTTP, against moto's server: what is asked exists, and what is answered is understood."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import boto3

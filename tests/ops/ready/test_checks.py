@@ -1,7 +1,5 @@
 """Every check can pass, can fail for its own reason, and says what to do. Reports are golden at 80 columns."""
 
-from __future__ import annotations
-
 import os
 import re
 from datetime import timedelta

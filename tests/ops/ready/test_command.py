@@ -1,7 +1,5 @@
 """The command as `make ready` and `make up` start it, on machines that lack things."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """A dry run carries what the program's machines are asked for with: policies of organizations look at just that."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

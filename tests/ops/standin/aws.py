@@ -1,7 +1,5 @@
 """AWS where every command asks it, answered from a table; what botocore's models refuse is refused here too."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Certificates for a load balancer, good ones and others, of an authority of our own."""
 
-from __future__ import annotations
-
 import functools
 import ssl
 import tempfile

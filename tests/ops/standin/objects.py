@@ -1,7 +1,5 @@
 """The world as objects of the Kubernetes API."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Object = dict[str, Any]

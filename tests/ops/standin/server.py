@@ -1,7 +1,5 @@
 """The world over real HTTP: a Kubernetes API server with exec by websocket (RFC 6455), and a load balancer."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """What ping, ip and curl print in the pods of the world. The texts are those the article shows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit

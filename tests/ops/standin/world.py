@@ -3,8 +3,6 @@
 Nothing here knows Kubernetes or AWS formats: objects.py, cloud.py and shell.py show this world to them.
 """
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """A deployment to verify: the stand-in world over real HTTP, with the real Kubernetes client in front of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any

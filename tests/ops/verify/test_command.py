@@ -1,7 +1,5 @@
 """The command line: options, exit codes, where the report goes, and what importing it costs."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """What the program exports is what `ops verify` reads."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from infra.names import (

@@ -1,7 +1,5 @@
 """For every check: a fault that it finds, and what it says about it. A check without one fails the last test."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

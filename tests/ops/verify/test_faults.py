@@ -1,7 +1,5 @@
 """A whole verification of a deployment with one fault: what fails, what it blocks, and what is said about it."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from ipaddress import IPv4Network

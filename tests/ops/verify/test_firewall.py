@@ -1,7 +1,5 @@
 """A security-group rule lets a packet through when protocol, port and the other end all fit."""
 
-from __future__ import annotations
-
 from ipaddress import IPv4Address
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a fix of verify does to machines and state. A wrong one is worse than none."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

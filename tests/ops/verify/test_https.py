@@ -1,7 +1,5 @@
 """A deployment with a certificate: the real client, a real handshake, an authority of the tests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """After a destroy: what is left is found by name and tag, is told, and a clean account passes."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

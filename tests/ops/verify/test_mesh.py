@@ -1,7 +1,5 @@
 """Lost paths are explained by their common cause, each path once."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """ping, ip and curl are read from the texts the article shows, and from anything else without a crash."""
 
-from __future__ import annotations
-
 import string
 from ipaddress import IPv4Network
 

@@ -1,7 +1,5 @@
 """The probe scripts run under a real sh, with stand-ins for ping, curl and ip on its PATH."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The four formats, word for word. UPDATE_GOLDEN=1 writes golden/ anew; read the difference before committing it."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import itertools

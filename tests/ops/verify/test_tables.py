@@ -1,7 +1,5 @@
 """Which route tables are the stack's to look at."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from types import SimpleNamespace

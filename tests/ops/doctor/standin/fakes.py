@@ -1,7 +1,5 @@
 """AWS and a cluster out of lists."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What EC2, Kubernetes and Elastic Load Balancing answer, object by object."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
