@@ -35,13 +35,14 @@ fixed = FixedSettings("fixed-settings", memory)
 # Two networks, the VPC of the cluster and the site of the hybrid nodes (another VPC plays it, or it is your own),
 # and the firewall of both.
 networks = build_networks(
-    NetworksArgs(account=account, shape=config.networks, own_site=config.own_site), fixed.before_all
+    NetworksArgs(account=account, ranges=config.ranges, opened=config.opened, own_site=config.own_site),
+    fixed.before_all,
 )
 
 # The control plane, without aws-node. Calico needs its API only; nodes need Calico.
 cluster = HybridCluster(
     "eks",
-    HybridClusterArgs(account=account, networks=networks, shape=config.control_plane),
+    HybridClusterArgs(account=account, networks=networks, control_plane=config.control_plane),
     fixed.before_all,
 )
 in_cluster = pulumi.ResourceOptions(
@@ -65,7 +66,7 @@ hybrid = HybridNodes(
         account=account,
         networks=networks,
         cluster=cluster,
-        nodes=config.hybrid_specs,
+        nodes=config.nodes,
         nodeadm=config.nodeadm,
         activation_hours=config.activation_hours,
     ),
@@ -73,7 +74,7 @@ hybrid = HybridNodes(
 )
 balancer = LoadBalancer(
     "alb",
-    LoadBalancerArgs(account=account, networks=networks, managed=managed, hybrid=hybrid, shape=config.alb),
+    LoadBalancerArgs(account=account, networks=networks, managed=managed, hybrid=hybrid, alb=config.alb),
     fixed.before_all,
 )
 
@@ -107,7 +108,7 @@ SampleApp(
         cluster=cluster.control_plane,
         hybrid=hybrid,
         hybrid_check=check.hybrid,
-        door=config.alb,
+        alb=config.alb,
     ),
     in_cluster,
 )

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from infra.credentials import Identity
 from infra.names import STACK_TAG, ZONES_WITHOUT_EKS
-from infra.shapes import AccountShape
+from infra.shapes import AccountSettings
 
 # The subnets of a control plane are in two zones at the least.
 # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html, "Subnet requirements".
@@ -56,7 +56,7 @@ class Account:
         return {**self.default_tags, **self.named(name)}
 
 
-def look_up(asked: AccountShape) -> Account:
+def look_up(asked: AccountSettings) -> Account:
     """Ask the provider for what the settings cannot know. Creates nothing.
 
     Two stacks in one account are told apart by the tag, whatever names they gave their clusters.

@@ -19,7 +19,7 @@ from infra.credentials import with_identity
 from infra.iam import HYBRID_NODE_POLICIES, hybrid_node_policy, hybrid_node_trust
 from infra.networks import Networks
 from infra.pod_identity import PodIdentityAgent
-from infra.shapes import ControlPlaneShape
+from infra.shapes import ControlPlaneSettings
 
 Transform = Callable[[pulumi.ResourceTransformArgs], pulumi.ResourceTransformResult | None]
 
@@ -33,7 +33,7 @@ class HybridClusterArgs:
 
     account: Account
     networks: Networks
-    shape: ControlPlaneShape
+    control_plane: ControlPlaneSettings
 
 
 class HybridCluster(pulumi.ComponentResource):
@@ -48,32 +48,34 @@ class HybridCluster(pulumi.ComponentResource):
         self, name: str, args: HybridClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("ekshybrid:cluster:HybridCluster", name, {}, opts)
-        account, shape, vpc, site = args.account, args.shape, args.networks.vpc, args.networks.site
+        account, settings, vpc, site = args.account, args.control_plane, args.networks.vpc, args.networks.site
         child = pulumi.ResourceOptions(parent=self)
         identity = account.identity
-        self.cluster_name = shape.cluster_name
-        self.kubernetes_version = shape.kubernetes_version
-        self.service_cidr = shape.service_cidr
-        self.arn = account.arn("eks", f"cluster/{shape.cluster_name}")
+        self.cluster_name = settings.cluster_name
+        self.kubernetes_version = settings.kubernetes_version
+        self.service_cidr = settings.service_cidr
+        self.arn = account.arn("eks", f"cluster/{settings.cluster_name}")
 
         log_group = self._log_group(account)
         self.control_plane = eks.Cluster(
             name,
-            name=shape.cluster_name,
-            version=shape.kubernetes_version,
+            name=settings.cluster_name,
+            version=settings.kubernetes_version,
             # Left out, EKS takes EXTENDED.
-            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=shape.support_type),
+            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=settings.support_type),
             vpc_id=vpc.id,
             # The private ones only: whatever is passed here gets network interfaces of the control plane.
             private_subnet_ids=vpc.private_subnet_ids,
             cluster_security_group=args.networks.firewall.control_plane,
-            kubernetes_service_ip_address_range=shape.service_cidr,
+            kubernetes_service_ip_address_range=settings.service_cidr,
             endpoint_public_access=True,
             # With both endpoints on, the name resolves to public addresses outside the VPC all the same.
             endpoint_private_access=False,
-            public_access_cidrs=public_access(shape.allowed_cidrs, [*vpc.egress_cidrs, *site.egress_cidrs]),
+            public_access_cidrs=public_access(
+                settings.allowed_cidrs, [*vpc.egress_cidrs, *site.egress_cidrs]
+            ),
             authentication_mode=eks.AuthenticationMode.API,
-            enabled_cluster_log_types=shape.log_types or None,
+            enabled_cluster_log_types=settings.log_types or None,
             # No aws-node, no self-managed kube-proxy, no self-managed CoreDNS. `use_default_vpc_cni` reads like
             # the opposite: it tells the library not to install the vpc-cni add-on.
             bootstrap_self_managed_addons=False,
@@ -81,7 +83,7 @@ class HybridCluster(pulumi.ComponentResource):
             # Otherwise the library takes the newest one, which changes in a stack that nobody has changed.
             kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(
                 version=aws.eks.get_addon_version_output(
-                    addon_name="kube-proxy", kubernetes_version=shape.kubernetes_version
+                    addon_name="kube-proxy", kubernetes_version=settings.kubernetes_version
                 ).version
             ),
             skip_default_node_group=True,
@@ -138,7 +140,7 @@ class HybridCluster(pulumi.ComponentResource):
             "pod-identity",
             account=account,
             cluster_name=self.name,
-            kubernetes_version=shape.kubernetes_version,
+            kubernetes_version=settings.kubernetes_version,
             opts=pulumi.ResourceOptions(parent=self, deleted_with=self.control_plane),
         )
         # Pods may take a role by a token that this issuer has signed (IRSA).
@@ -150,7 +152,7 @@ class HybridCluster(pulumi.ComponentResource):
             tags=account.tags,
             opts=child,
         )
-        admins = [self._admin(account, arn) for arn in shape.admins]
+        admins = [self._admin(account, arn) for arn in settings.admins]
         self.hybrid_role, self.hybrid_policies = self._hybrid_role(account)
         entry = aws.eks.AccessEntry(
             "hybrid-nodes",

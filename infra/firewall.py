@@ -17,7 +17,7 @@ from infra.addressing import ANYWHERE
 from infra.flows import GROUPS, Place, Rule, flows, rules
 from infra.network import Network
 from infra.rule_limit import RuleLimit
-from infra.shapes import NetworksShape
+from infra.shapes import Opened
 from infra.site import Site
 from infra.systems import SYSTEMS
 
@@ -31,12 +31,12 @@ _PURPOSE: Mapping[Place, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FirewallArgs:
-    """The networks that it stands around; `shape` says what is opened beside the fixed flows."""
+    """The networks that it stands around; `opened` is what it lets through beside the fixed flows."""
 
     account: Account
     vpc: Network
     site: Site
-    shape: NetworksShape
+    opened: Opened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Firewall(pulumi.ComponentResource):
         super().__init__("ekshybrid:firewall:Firewall", name, {}, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        alb = args.shape.alb
+        alb = args.opened.alb
         self._groups = {place: self._group(place, vpc) for place in GROUPS if (vpc := self._vpc(place))}
         self._cidrs: dict[Place, Sequence[str]] = {
             "clients": alb.allowed_cidrs if alb else (),
@@ -76,9 +76,9 @@ class Firewall(pulumi.ComponentResource):
         }
         table = flows(
             node_port=alb.node_port if alb else None,
-            plain_http=any(SYSTEMS[name].plain_http for name in args.shape.operating_systems),
+            plain_http=any(SYSTEMS[name].plain_http for name in args.opened.operating_systems),
             https=alb is not None and alb.certificate_arn is not None,
-            webhook_ports=args.shape.webhook_ports,
+            webhook_ports=args.opened.webhook_ports,
         )
         openings: dict[str, _Opening] = {}
         for rule in rules(table):
@@ -97,7 +97,7 @@ class Firewall(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _vpc(self, place: Place) -> Network | None:
-        if place == "load-balancer" and self._args.shape.alb is None:
+        if place == "load-balancer" and self._args.opened.alb is None:
             return None
         return self._args.site.vpc if place == "hybrid" else self._args.vpc
 

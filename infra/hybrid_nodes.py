@@ -21,7 +21,7 @@ from infra.networks import Networks
 from infra.node_cleanup import NodeCleanup
 from infra.node_drain import NodeDrain
 from infra.own_machine import OwnMachine, OwnMachineArgs
-from infra.shapes import HybridNodeSpec, Nodeadm
+from infra.shapes import HybridNodeSettings, Nodeadm
 from infra.systems import SYSTEMS
 from userdata.cloud_config import JoinConfig, generation, render
 
@@ -33,12 +33,12 @@ class HybridNodesArgs:
     account: Account
     networks: Networks
     cluster: HybridCluster
-    nodes: Sequence[HybridNodeSpec]
+    nodes: Sequence[HybridNodeSettings]
     nodeadm: Nodeadm
     activation_hours: int
 
 
-def _image_parameter(node: HybridNodeSpec) -> str:
+def _image_parameter(node: HybridNodeSettings) -> str:
     return SYSTEMS[node.os].images[node.architecture]
 
 
@@ -66,7 +66,7 @@ class HybridNodes(pulumi.ComponentResource):
                 OwnMachineArgs(
                     account=args.account,
                     cluster=args.cluster,
-                    join=_join(args, node),
+                    config=_join_config(args, node),
                     address=node.address,
                     activation_hours=args.activation_hours,
                 ),
@@ -79,7 +79,7 @@ class HybridNodes(pulumi.ComponentResource):
         self.activation_ids = [node.activation_id for node in self.nodes]
         self.instances: list[pulumi.Resource] = [node.instance for node in instances]
         self.awaited = not machines
-        self.taints: Sequence[str] = [taint for spec in args.nodes for taint in spec.taints]
+        self.taints: Sequence[str] = [taint for node in args.nodes for taint in node.taints]
         self.joins = {machine.name: machine.join for machine in machines}
         self.addresses = {node.name: node.address for node in self.nodes}
         self.known_addresses = {node.name: node.address for node in args.nodes if node.address}
@@ -87,7 +87,7 @@ class HybridNodes(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _join(args: HybridNodesArgs, node: HybridNodeSpec) -> JoinConfig:
+def _join_config(args: HybridNodesArgs, node: HybridNodeSettings) -> JoinConfig:
     return JoinConfig(
         cluster_name=args.cluster.cluster_name,
         region=args.account.region,
@@ -115,19 +115,15 @@ class HybridNode(pulumi.ComponentResource):
         self,
         name: str,
         args: HybridNodesArgs,
-        node: HybridNodeSpec,
+        node: HybridNodeSettings,
         image_id: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("ekshybrid:hybrid_nodes:HybridNode", name, {"os": node.os}, opts)
         account, cluster = args.account, args.cluster
         child = pulumi.ResourceOptions(parent=self)
-        join = _join(args, node)
-        digest = generation(
-            join,
-            instance_type=node.instance_type,
-            disk_gib=node.disk_gib,
-        )
+        config = _join_config(args, node)
+        digest = generation(config, instance_type=node.instance_type, disk_gib=node.disk_gib)
         # No node's name holds a dot, so that `--replace` or `--target` of edge.* never means edge-2's.
         full_name = f"{name}.{digest}"
         self.name = name
@@ -151,7 +147,7 @@ class HybridNode(pulumi.ComponentResource):
         if args.networks.site.vpc is None:
             raise ValueError(f"{name}: an instance needs the VPC that plays the data centre")
         self.instance = self._instance(
-            full_name, args, node, args.networks.site.vpc, image_id, join, activation.activation_code
+            full_name, args, node, args.networks.site.vpc, image_id, config, activation.activation_code
         )
         drain = NodeDrain(
             full_name,
@@ -176,15 +172,15 @@ class HybridNode(pulumi.ComponentResource):
         self,
         full_name: str,
         args: HybridNodesArgs,
-        node: HybridNodeSpec,
+        node: HybridNodeSettings,
         vpc: Network,
         image_id: pulumi.Input[str],
-        join: JoinConfig,
+        config: JoinConfig,
         activation_code: pulumi.Output[str],
     ) -> aws.ec2.Instance:
         tags = args.account.named(node.name)
         user_data = pulumi.Output.all(self.activation_id, activation_code).apply(
-            lambda values: render(join, activation_id=values[0], activation_code=values[1])
+            lambda values: render(config, activation_id=values[0], activation_code=values[1])
         )
         return aws.ec2.Instance(
             full_name,

@@ -16,7 +16,7 @@ from infra.hybrid_nodes import HybridNodes
 from infra.managed_nodes import ManagedNodes
 from infra.names import HTTP_PORT, HTTPS_PORT
 from infra.networks import Networks
-from infra.shapes import AlbShape
+from infra.shapes import Alb
 
 # Elastic Load Balancing waits this long for requests in flight; its default of 300 would be five minutes of
 # every destroy.
@@ -30,14 +30,14 @@ _MAX_WEIGHT = 999
 class LoadBalancerArgs:
     """Where it stands and whom it asks: the node port of every node of both kinds.
 
-    Without a `shape` the component is empty: there is no sample app to stand in front of.
+    Without an `alb` the component is empty: there is no sample app to stand in front of.
     """
 
     account: Account
     networks: Networks
     managed: ManagedNodes
     hybrid: HybridNodes
-    shape: AlbShape | None
+    alb: Alb | None
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -52,11 +52,11 @@ class LoadBalancer(pulumi.ComponentResource):
         self.checks: dict[str, Any] = {}
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        if args.shape:
-            self._build(name, args.shape)
+        if args.alb:
+            self._build(name, args.alb)
         self.register_outputs(self.outputs)
 
-    def _build(self, name: str, shape: AlbShape) -> None:
+    def _build(self, name: str, alb: Alb) -> None:
         args = self._args
         group = args.networks.firewall.load_balancer
         balancer = aws.lb.LoadBalancer(
@@ -74,8 +74,8 @@ class LoadBalancer(pulumi.ComponentResource):
                 pulumi.ResourceOptions(depends_on=list(args.networks.vpc.internet)),
             ),
         )
-        managed = self._target_group("managed", "instance", shape.node_port)
-        hybrid = self._target_group("hybrid", "ip", shape.node_port)
+        managed = self._target_group("managed", "instance", alb.node_port)
+        hybrid = self._target_group("hybrid", "ip", alb.node_port)
         weight = weights(managed=args.managed.desired, hybrid=len(args.hybrid.nodes))
         forward = aws.lb.ListenerDefaultActionArgs(
             type="forward",
@@ -86,7 +86,7 @@ class LoadBalancer(pulumi.ComponentResource):
                 ]
             ),
         )
-        self._listeners(name, balancer, forward, shape.certificate_arn)
+        self._listeners(name, balancer, forward, alb.certificate_arn)
         for group, auto_scaling_group in args.managed.auto_scaling_groups.items():
             aws.autoscaling.Attachment(
                 group,
@@ -95,16 +95,16 @@ class LoadBalancer(pulumi.ComponentResource):
                 opts=self._child,
             )
         for node, address in args.hybrid.addresses.items():
-            self._hybrid_target(hybrid, node, address, shape.node_port)
-        scheme = "https" if shape.certificate_arn else "http"
-        self.outputs["albUrl"] = pulumi.Output.concat(f"{scheme}://", shape.host_name or balancer.dns_name)
-        if shape.host_name:
+            self._hybrid_target(hybrid, node, address, alb.node_port)
+        scheme = "https" if alb.certificate_arn else "http"
+        self.outputs["albUrl"] = pulumi.Output.concat(f"{scheme}://", alb.host_name or balancer.dns_name)
+        if alb.host_name:
             # What the DNS record of the user's own name has to point to.
             self.outputs["albDnsName"] = balancer.dns_name
         self.checks = {
             "albArn": balancer.arn,
             "targetGroups": {"managed": managed.arn, "hybrid": hybrid.arn},
-            "nodePort": shape.node_port,
+            "nodePort": alb.node_port,
         }
 
     def _listeners(

@@ -18,7 +18,7 @@ from infra.cluster import HybridCluster
 from infra.iam import MANAGED_NODE_POLICIES, ec2_trust
 from infra.instances import Architecture
 from infra.networks import Networks
-from infra.shapes import Ami, ManagedNodesShape
+from infra.shapes import Ami, ManagedGroup
 
 # AL2 images ended 2025-11-26. https://docs.aws.amazon.com/eks/latest/APIReference/API_Nodegroup.html
 _AMI_TYPES: dict[tuple[Ami, Architecture], str] = {
@@ -44,7 +44,7 @@ class ManagedNodesArgs:
     networks: Networks
     cluster: HybridCluster
     calico: pulumi.Resource
-    groups: Sequence[ManagedNodesShape]
+    groups: Sequence[ManagedGroup]
 
 
 class ManagedNodes(pulumi.ComponentResource):
@@ -79,7 +79,7 @@ class ManagedNodes(pulumi.ComponentResource):
     def _node_group(
         self,
         name: str,
-        group: ManagedNodesShape,
+        group: ManagedGroup,
         template: aws.ec2.LaunchTemplate,
         role: aws.iam.Role,
         policies: Sequence[pulumi.Resource],
@@ -147,7 +147,7 @@ class ManagedNodes(pulumi.ComponentResource):
             for policy in MANAGED_NODE_POLICIES
         ]
 
-    def _launch_template(self, name: str, group: ManagedNodesShape) -> aws.ec2.LaunchTemplate:
+    def _launch_template(self, name: str, group: ManagedGroup) -> aws.ec2.LaunchTemplate:
         args = self._args
         return aws.ec2.LaunchTemplate(
             name,

@@ -7,7 +7,7 @@ import pulumi
 from infra.account import Account
 from infra.firewall import Firewall, FirewallArgs
 from infra.network import Network, Vpc, VpcArgs
-from infra.shapes import NetworksShape, OwnSite, PodNetwork
+from infra.shapes import Opened, OwnSite, PodNetwork, Ranges
 from infra.site import Site, SiteArgs, build_site
 from infra.vpc_look_up import look_up_vpc
 
@@ -17,7 +17,8 @@ class NetworksArgs:
     """`own_site` is a data centre of one's own; without ranges the stack plays one."""
 
     account: Account
-    shape: NetworksShape
+    ranges: Ranges
+    opened: Opened
     own_site: OwnSite
 
 
@@ -33,35 +34,37 @@ class Networks:
 
 def build_networks(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Networks:
     """Make the cluster's VPC or look it up, make the site and what leads there, and the security groups of both."""
-    account, shape = args.account, args.shape
+    account, ranges = args.account, args.ranges
     vpc = _cluster_network(args, opts)
     site = build_site(
         SiteArgs(
             account=account,
             vpc=vpc,
-            played_cidr=shape.on_prem_vpc_cidr,
-            overlay_cidrs=[shape.pods.cidr, shape.service_cidr],
+            played_cidr=ranges.on_prem_vpc_cidr,
+            overlay_cidrs=[ranges.pods.cidr, ranges.service_cidr],
             own=args.own_site,
         ),
         opts,
     )
-    firewall = Firewall("firewall", FirewallArgs(account=account, vpc=vpc, site=site, shape=shape), opts)
-    return Networks(vpc=vpc, site=site, firewall=firewall, pods=shape.pods)
+    firewall = Firewall(
+        "firewall", FirewallArgs(account=account, vpc=vpc, site=site, opened=args.opened), opts
+    )
+    return Networks(vpc=vpc, site=site, firewall=firewall, pods=ranges.pods)
 
 
 def _cluster_network(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Network:
-    account, shape = args.account, args.shape
-    if shape.existing is None:
-        made = VpcArgs(account=account, cidr=shape.vpc_cidr, zones=len(account.zones), load_balancers=True)
+    account, ranges = args.account, args.ranges
+    if ranges.existing is None:
+        made = VpcArgs(account=account, cidr=ranges.vpc_cidr, zones=len(account.zones), load_balancers=True)
         return Vpc("eks", made, opts).network
     site = args.own_site.node_cidrs
     return look_up_vpc(
-        shape.existing,
+        ranges.existing,
         account,
         others={
-            "podCidr": [shape.pods.cidr],
-            "serviceCidr": [shape.service_cidr],
-            **({"site.nodeCidrs": site} if site else {"onPremVpcCidr": [shape.on_prem_vpc_cidr]}),
+            "podCidr": [ranges.pods.cidr],
+            "serviceCidr": [ranges.service_cidr],
+            **({"site.nodeCidrs": site} if site else {"onPremVpcCidr": [ranges.on_prem_vpc_cidr]}),
         },
-        allowed_cidrs=shape.api_allowed_cidrs,
+        allowed_cidrs=ranges.api_allowed_cidrs,
     )

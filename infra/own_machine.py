@@ -20,11 +20,11 @@ from userdata.join_files import JoinConfig
 
 @dataclass(frozen=True, kw_only=True)
 class OwnMachineArgs:
-    """`join` is what the machine must know, `address` its own."""
+    """`config` is what the machine must know, `address` its own."""
 
     account: Account
     cluster: HybridCluster
-    join: JoinConfig
+    config: JoinConfig
     address: str
     activation_hours: int
 
@@ -33,7 +33,7 @@ class OwnMachine(pulumi.ComponentResource):
     """One machine. `join` holds the activation: a secret."""
 
     def __init__(self, name: str, args: OwnMachineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("ekshybrid:own_machine:OwnMachine", name, {"os": args.join.os}, opts)
+        super().__init__("ekshybrid:own_machine:OwnMachine", name, {"os": args.config.os}, opts)
         account, cluster = args.account, args.cluster
         child = pulumi.ResourceOptions(parent=self)
         self.name = name
@@ -61,7 +61,7 @@ class OwnMachine(pulumi.ComponentResource):
         # From the drain, so that the load balancer's target goes before it.
         self.address = drain.address
         self.join: dict[str, Any] = {
-            "config": asdict(args.join),
+            "config": asdict(args.config),
             "address": args.address,
             "activation_id": self.activation_id,
             "activation_code": pulumi.Output.secret(activation.activation_code),
@@ -72,6 +72,6 @@ class OwnMachine(pulumi.ComponentResource):
             "privateIp": self.address,
             "activationId": self.activation_id,
             "activationExpires": activation.expiration_date,
-            "zone": args.join.zone,
+            "zone": args.config.zone,
         }
         self.register_outputs(self.output)

@@ -15,7 +15,7 @@ Ami = Literal["standard", "nvidia", "neuron"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountShape:
+class AccountSettings:
     """Where the stack is built and who signs in.
 
     `zones` is how many availability zones the control plane is in; `default_tags` are those of `aws:defaultTags`.
@@ -46,7 +46,7 @@ class PodNetwork:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlbShape:
+class Alb:
     """The door of the sample app: who may call the load balancer, and the port that each node answers on.
 
     `certificate_arn` makes it answer https, and redirect http. `host_name` is a name of the user's that leads to it.
@@ -69,12 +69,11 @@ class ExistingVpc:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworksShape:
-    """The ranges of both networks and of what lies over them, and what the firewall opens beside the fixed flows.
+class Ranges:
+    """The ranges of both networks and of what lies over them.
 
-    `alb` is None where there is no sample app. `vpc_cidr` counts where there is no `existing` VPC, `on_prem_vpc_cidr`
-    where the stack plays the data centre. `api_allowed_cidrs` may reach the API. `operating_systems` are those of the
-    hybrid nodes, `webhook_ports` what the control plane calls on the nodes.
+    `vpc_cidr` counts where there is no `existing` VPC, `on_prem_vpc_cidr` where the stack plays the data centre.
+    `api_allowed_cidrs` may reach the API.
     """
 
     existing: ExistingVpc | None
@@ -82,14 +81,24 @@ class NetworksShape:
     on_prem_vpc_cidr: str
     pods: PodNetwork
     service_cidr: str
-    alb: AlbShape | None
     api_allowed_cidrs: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """What the firewall opens beside the fixed flows.
+
+    `alb` is None where there is no sample app. `operating_systems` are those of the hybrid nodes, `webhook_ports` what
+    the control plane calls on the nodes.
+    """
+
+    alb: Alb | None
     operating_systems: Sequence[str]
     webhook_ports: Sequence[int]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ControlPlaneShape:
+class ControlPlaneSettings:
     """The EKS cluster: `allowed_cidrs` may reach the API's public endpoint.
 
     `log_types` are EKS's names of control-plane logs; none is sent when it is empty. `support_type` is EKS's word for
@@ -107,7 +116,7 @@ class ControlPlaneShape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManagedNodesShape:
+class ManagedGroup:
     """A managed node group. `instance_types` are of one architecture; EKS takes the first that is to be had.
 
     The first group of a stack has no `name`. `taints` are KEY=VALUE:EFFECT, as the kubelet takes them.
@@ -127,7 +136,7 @@ class ManagedNodesShape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HybridNodeSpec:
+class HybridNodeSettings:
     """What one hybrid node is. `name` is a DNS label, `os` a row of infra/systems.py.
 
     `address` is that of a machine of one's own; None makes an instance of `instance_type`. `zone` is the place, for the

@@ -23,7 +23,7 @@ from infra.names import (
     SAMPLE_NAMESPACE,
     SAMPLE_SERVICE,
 )
-from infra.shapes import AlbShape
+from infra.shapes import Alb
 from k8s import children, workloads
 from k8s.children import HybridSide
 
@@ -38,7 +38,7 @@ _STILL_ANSWERS_S: Final = 5
 class SampleAppArgs:
     """What SampleApp runs on.
 
-    `hybrid_check` is done when all hybrid nodes have joined, if these are awaited; `door` says on which port each node
+    `hybrid_check` is done when all hybrid nodes have joined, if these are awaited; `alb` says on which port each node
     answers, and is None where no sample app is wanted: then the component is empty. Everything is deleted with
     `cluster`.
     """
@@ -46,7 +46,7 @@ class SampleAppArgs:
     cluster: pulumi.Resource
     hybrid: HybridSide
     hybrid_check: pulumi.Resource
-    door: AlbShape | None
+    alb: Alb | None
 
 
 class SampleApp(pulumi.ComponentResource):
@@ -54,11 +54,11 @@ class SampleApp(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: SampleAppArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ekshybrid:sample_app:SampleApp", name, None, opts)
-        if args.door:
-            self._build(args, args.door, opts)
+        if args.alb:
+            self._build(args, args.alb, opts)
         self.register_outputs({})
 
-    def _build(self, args: SampleAppArgs, door: AlbShape, opts: pulumi.ResourceOptions | None) -> None:
+    def _build(self, args: SampleAppArgs, alb: Alb, opts: pulumi.ResourceOptions | None) -> None:
         namespace = Namespace(
             SAMPLE_NAMESPACE,
             metadata={"name": SAMPLE_NAMESPACE},
@@ -83,7 +83,7 @@ class SampleApp(pulumi.ComponentResource):
         # could run out first, and a node that does not come would be reported twice.
         Service(
             SAMPLE_SERVICE,
-            **node_port_service(door.node_port, awaited=args.hybrid.awaited),
+            **node_port_service(alb.node_port, awaited=args.hybrid.awaited),
             opts=children.after(self, args.cluster, [deployment]),
         )
 

@@ -651,9 +651,9 @@ class Settings(_Model):
         return self.pod_mtu or (POD_MTU_ACROSS_A_VPN if self.site.is_own else 0)
 
     @property
-    def account(self) -> shapes.AccountShape:
+    def account(self) -> shapes.AccountSettings:
         """Where the stack is built, and who signs in."""
-        return shapes.AccountShape(
+        return shapes.AccountSettings(
             identity=Identity(region=self.region, profile=self.profile, roles=self.roles),
             zones=self.availability_zones,
             default_tags=self.default_tags.tags,
@@ -673,11 +673,11 @@ class Settings(_Model):
         return shapes.PodNetwork(cidr=self.pod_cidr, mtu=self.calico_mtu)
 
     @property
-    def alb(self) -> shapes.AlbShape | None:
+    def alb(self) -> shapes.Alb | None:
         """The door of the sample app, where there is one."""
         if not self.sample_app:
             return None
-        return shapes.AlbShape(
+        return shapes.Alb(
             allowed_cidrs=self.alb_allowed_cidrs,
             node_port=self.sample_node_port,
             certificate_arn=self.alb_certificate_arn,
@@ -685,16 +685,22 @@ class Settings(_Model):
         )
 
     @property
-    def networks(self) -> shapes.NetworksShape:
-        """Both networks, and what the firewall opens."""
-        return shapes.NetworksShape(
+    def ranges(self) -> shapes.Ranges:
+        """The ranges of both networks, and of what lies over them."""
+        return shapes.Ranges(
             existing=self.existing_vpc,
             vpc_cidr=self.vpc_cidr,
             on_prem_vpc_cidr=self.on_prem_vpc_cidr,
             pods=self.pod_network,
             service_cidr=self.service_cidr,
-            alb=self.alb,
             api_allowed_cidrs=self.api_allowed_cidrs,
+        )
+
+    @property
+    def opened(self) -> shapes.Opened:
+        """What the firewall opens beside the fixed flows."""
+        return shapes.Opened(
+            alb=self.alb,
             operating_systems=[node.os for node in self.hybrid_nodes],
             webhook_ports=self.webhook_ports,
         )
@@ -713,9 +719,9 @@ class Settings(_Model):
         )
 
     @property
-    def control_plane(self) -> shapes.ControlPlaneShape:
+    def control_plane(self) -> shapes.ControlPlaneSettings:
         """The cluster."""
-        return shapes.ControlPlaneShape(
+        return shapes.ControlPlaneSettings(
             cluster_name=self.cluster_name,
             kubernetes_version=self.kubernetes_version,
             support_type=self.support_type,
@@ -732,10 +738,10 @@ class Settings(_Model):
         return {"managedNodes": self.managed_nodes, **more}
 
     @property
-    def managed_groups(self) -> tuple[shapes.ManagedNodesShape, ...]:
+    def managed_groups(self) -> tuple[shapes.ManagedGroup, ...]:
         """The managed nodes, group by group."""
         return tuple(
-            shapes.ManagedNodesShape(
+            shapes.ManagedGroup(
                 name=group.name if isinstance(group, MoreManagedNodes) else "",
                 ami=group.ami,
                 labels=group.labels,
@@ -757,10 +763,10 @@ class Settings(_Model):
         return sum(group.max for group in self.node_groups.values())
 
     @property
-    def hybrid_specs(self) -> tuple[shapes.HybridNodeSpec, ...]:
+    def nodes(self) -> tuple[shapes.HybridNodeSettings, ...]:
         """The hybrid nodes, whether instances or machines of one's own."""
         return tuple(
-            shapes.HybridNodeSpec(
+            shapes.HybridNodeSettings(
                 name=node.name,
                 os=node.os,
                 instance_type=node.instance_type,

@@ -10,7 +10,6 @@ import runpy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,9 @@ class Options:
     additional_secret_outputs: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     custom_timeouts: Mapping[str, str] = field(default_factory=dict)
-    delete_before_replace: bool = False
     deleted_with: str = ""
     ignore_changes: tuple[str, ...] = ()
-    protect: bool = False
     provider: str = ""
-    retain_on_delete: bool = False
     transforms: int = 0
 
 
@@ -104,25 +100,9 @@ class Recording:
             found.setdefault(resource.parent, []).append(resource)
         return found
 
-    def waits_for(self, urn: str) -> frozenset[str]:
-        """Every URN that must exist before `urn` is created, through any number of steps.
-
-        The engine orders by dependencies, by provider, and by nothing else: a parent's registration is not a
-        wait for the parent's other children.
-        """
-        return self._all_waits.get(urn, frozenset())
-
     def direct_waits(self, urn: str) -> frozenset[str]:
         """The URNs that `urn` itself waits for: dependencies, explicit provider, resources it is handed."""
         return self._direct_waits.get(urn, frozenset())
-
-    @cached_property
-    def _all_waits(self) -> Mapping[str, frozenset[str]]:
-        all_waits: dict[str, frozenset[str]] = {}
-        for urn in TopologicalSorter(self._direct_waits).static_order():
-            nearest = self.direct_waits(urn)
-            all_waits[urn] = nearest.union(*(all_waits[earlier] for earlier in nearest))
-        return all_waits
 
     @cached_property
     def _direct_waits(self) -> Mapping[str, frozenset[str]]:
@@ -189,12 +169,9 @@ class RecordingMonitor(sdk.Monitor):
                 additional_secret_outputs=tuple(request.additionalSecretOutputs),
                 aliases=tuple(alias.spec.name for alias in request.aliases),
                 custom_timeouts=json_format.MessageToDict(request.customTimeouts),
-                delete_before_replace=request.deleteBeforeReplace,
                 deleted_with=request.deletedWith,
                 ignore_changes=tuple(request.ignoreChanges),
-                protect=request.protect,
                 provider=request.provider,
-                retain_on_delete=request.retainOnDelete,
                 transforms=len(request.transforms),
             ),
             id=id_,

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from ops.plan.describe import is_awaited, on_hybrid_nodes
 from ops.program.recorder import Recording, Resource
+from tests.waits import waits_for
 
 INTERNET_GATEWAY = "aws:ec2/internetGateway:InternetGateway"
 NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
@@ -306,7 +307,7 @@ def forbidden(recording: Recording) -> list[str]:
         for type_, name, types, because in NEVER
         for later in recording.of_type(type_)
         if later.name.startswith(name)
-        for urn in sorted(recording.waits_for(later.urn) & recording.resources.keys())
+        for urn in sorted(waits_for(recording, later.urn) & recording.resources.keys())
         if recording.resources[urn].type in types
     ]
 
@@ -352,10 +353,10 @@ def needless_edges(recording: Recording) -> list[Edge]:
 def _ordered_by_others(recording: Recording, edge: Edge) -> bool:
     """Whether the pair would be in order without the direct edge between the two."""
     others = recording.direct_waits(edge.later) - {edge.earlier}
-    return any(edge.earlier in recording.waits_for(urn) for urn in others)
+    return any(edge.earlier in waits_for(recording, urn) for urn in others)
 
 
 def unordered(recording: Recording) -> dict[Edge, str]:
     """Pairs that a rule asks for and no edge puts in order, and why they should be."""
     required = required_edges(recording).items()
-    return {edge: why for edge, why in required if edge.earlier not in recording.waits_for(edge.later)}
+    return {edge: why for edge, why in required if edge.earlier not in waits_for(recording, edge.later)}

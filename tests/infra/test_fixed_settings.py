@@ -14,6 +14,7 @@ from infra.eks_api import CleanupError
 from infra.fixed_settings import CALLER, UNSET, FixedSettingsProvider, NotRefreshedError
 from infra.versions import RELEASE
 from tests.conftest import EXISTING_VPC
+from tests.waits import waits_for
 
 OLD = {
     "region": "ap-northeast-1",
@@ -468,7 +469,7 @@ def test_nothing_is_built_or_changed_before_the_memory_has_agreed(dev):
     # A component that waits keeps its children waiting: the SDK needs the parent's URN to register them.
     memory = dev.one(MEMORY)
     top = [r for r in dev.resources.values() if r.component and not r.parent and r.urn != memory.parent]
-    waiting = {r.name for r in top if memory.urn in dev.waits_for(r.urn)}
+    waiting = {r.name for r in top if memory.urn in waits_for(dev, r.urn)}
     # These are built of what the cluster returns, and wait for it through their provider.
     assert {r.name for r in top} - waiting == {
         "calico",

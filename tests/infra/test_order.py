@@ -26,6 +26,7 @@ from tests.infra.order import (
     required_edges,
     unordered,
 )
+from tests.waits import waits_for
 
 STACKS = {
     "dev": {},
@@ -85,7 +86,7 @@ def test_a_wait_that_must_not_be_would_be_found_out(dev, row):
     type_, name, types, because = row
     later = next(resource for resource in dev.of_type(type_) if resource.name.startswith(name))
     (earlier, *_) = [r for earlier in types for r in dev.of_type(earlier) if r.urn != later.urn]
-    assert later.urn not in dev.waits_for(earlier.urn), "a circle is no danger: the row says nothing"
+    assert later.urn not in waits_for(dev, earlier.urn), "a circle is no danger: the row says nothing"
     slower = with_edge(dev, later.urn, earlier.urn)
     assert any(line.endswith(because) for line in forbidden(slower))
 
@@ -159,7 +160,7 @@ def test_every_kubernetes_resource_goes_down_with_the_cluster(dev):
 
 
 def test_the_control_plane_waits_for_its_subnets_and_security_group_only(dev):
-    assert {dev.resources[urn].name for urn in dev.waits_for(dev.one(CLUSTER).urn)} == {
+    assert {dev.resources[urn].name for urn in waits_for(dev, dev.one(CLUSTER).urn)} == {
         "eks",
         "eks-private-1",
         "eks-private-2",
@@ -180,13 +181,13 @@ def test_an_api_that_is_not_open_to_all_waits_for_the_nat_addresses(record):
 
 
 def test_a_load_balancer_waits_for_nothing_of_the_other_side(dev):
-    waits = dev.waits_for(dev.one(LOAD_BALANCER).urn)
+    waits = waits_for(dev, dev.one(LOAD_BALANCER).urn)
     assert not [urn for urn in waits if "on-prem" in dev.resources[urn].name]
 
 
 def test_targets_wait_for_their_own_node_only(dev):
     for target in dev.of_type(TARGET):
-        waits = [dev.resources[urn] for urn in dev.waits_for(target.urn) if urn in dev.resources]
+        waits = [dev.resources[urn] for urn in waits_for(dev, target.urn) if urn in dev.resources]
         (instance,) = [resource.name for resource in waits if resource.type == INSTANCE]
         assert instance.startswith(target.name.removeprefix("hybrid-"))
 
@@ -196,7 +197,7 @@ def test_nothing_waits_for_the_pods_that_only_a_check_asks(dev):
         r.urn for r in dev.resources.values() if r.type.startswith("kubernetes:") and "closed" in r.name
     }
     assert len(closed) == 3
-    assert not [r for r in dev.resources.values() if closed & dev.waits_for(r.urn)]
+    assert not [r for r in dev.resources.values() if closed & waits_for(dev, r.urn)]
 
 
 def test_an_up_does_not_wait_for_the_pods_of_dns_on_the_hybrid_side(dev):

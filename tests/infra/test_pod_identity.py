@@ -7,6 +7,7 @@ import pytest
 
 from infra import eks_api
 from infra.pod_identity import CONFIGURATION, PodIdentityAgentProvider
+from tests.waits import waits_for
 
 AGENT = "pulumi-python:dynamic/ekshybrid:PodIdentityAgent"
 ISSUER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
@@ -106,8 +107,8 @@ def test_the_provider_is_kept_by_reference():
 
 def test_nobody_waits_for_the_agent_and_it_waits_for_the_control_plane_alone(dev):
     agent = dev.one(AGENT)
-    assert not [r.name for r in dev.resources.values() if agent.urn in dev.waits_for(r.urn)]
-    waits = {dev.resources[urn].type for urn in dev.waits_for(agent.urn) if urn in dev.resources}
+    assert not [r.name for r in dev.resources.values() if agent.urn in waits_for(dev, r.urn)]
+    waits = {dev.resources[urn].type for urn in waits_for(dev, agent.urn) if urn in dev.resources}
     assert not waits & {"aws:eks/nodeGroup:NodeGroup", "aws:ec2/instance:Instance"}
     assert agent.options.deleted_with == dev.one("eks:index:Cluster").urn
     # The provider's default tags do not reach it.

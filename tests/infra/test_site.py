@@ -10,6 +10,7 @@ from infra.node_cleanup import NodeCleanupProvider, OwnMachineCleanupProvider
 from infra.site import no_proxy
 from ops.program.recorder import Recording
 from tests.conftest import OWN_SITE
+from tests.waits import waits_for
 
 ACTIVATION = "aws:ssm/activation:Activation"
 ATTACHMENT = "aws:ec2transitgateway/vpcAttachment:VpcAttachment"
@@ -55,7 +56,7 @@ def test_a_transit_gateway_gets_one_subnet_in_each_zone_and_leads_to_every_range
     found = {(r.inputs["routeTableId"], r.inputs["destinationCidrBlock"]) for r in routes}
     assert found == {(table, cidr) for table in tables for cidr in RANGES}
     # AWS takes a route to a gateway only when the VPC is attached to it.
-    assert all(attachment.urn in own.waits_for(route.urn) for route in routes)
+    assert all(attachment.urn in waits_for(own, route.urn) for route in routes)
 
 
 def test_a_vpn_gateway_tells_its_routes_to_every_table(by_vpn):
@@ -63,7 +64,7 @@ def test_a_vpn_gateway_tells_its_routes_to_every_table(by_vpn):
     propagations = by_vpn.of_type(PROPAGATION)
     tables = {r.id for r in by_vpn.of_type("aws:ec2/routeTable:RouteTable")}
     assert {r.inputs["routeTableId"] for r in propagations} == tables
-    assert all(attachment.urn in by_vpn.waits_for(r.urn) for r in propagations)
+    assert all(attachment.urn in waits_for(by_vpn, r.urn) for r in propagations)
 
 
 def test_routes_of_somebody_else_are_left_to_them(by_others):
@@ -107,7 +108,7 @@ def test_each_machine_has_an_activation_that_comes_when_it_can_be_used(own):
     assert {r.name for r in activations} == {"rack-1", "rack-2"}
     for activation in activations:
         assert activation.inputs["registrationLimit"] == 1
-        assert own.one(ENTRY).urn in own.waits_for(activation.urn)
+        assert own.one(ENTRY).urn in waits_for(own, activation.urn)
         # Any of these would be a new activation, and the clean-up of a machine that runs.
         assert {"expirationDate", "tags", "description"} <= set(activation.options.ignore_changes)
         # Not in 24 hours: AWS's own default.
@@ -167,7 +168,7 @@ def test_the_targets_are_the_addresses_and_go_before_the_drain(own):
         "10.81.0.12": "all",
     }
     drains = {r.inputs["address"]: r.urn for r in own.of_type(DRAIN)}
-    assert all(drains[r.inputs["targetId"]] in own.waits_for(r.urn) for r in targets)
+    assert all(drains[r.inputs["targetId"]] in waits_for(own, r.urn) for r in targets)
 
 
 def test_nobody_waits_for_a_person(own, dev):

@@ -7,6 +7,7 @@ from infra.shapes import CalicoSource, PodNetwork
 from k8s import nw_check, sample_app
 from k8s.calico import manifest
 from k8s.calico_source import CalicoManifestFileError
+from tests.waits import waits_for
 
 GROUP = "kubernetes:yaml/v2:ConfigGroup"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -53,7 +54,7 @@ def test_a_namespace_comes_before_what_is_in_it_and_the_service_after_its_pods(d
         namespace = dev.one(NAMESPACE, name)
         inside = [r for r in dev.resources.values() if r.inputs.get("metadata", {}).get("namespace") == name]
         assert inside
-        assert all(namespace.urn in dev.waits_for(resource.urn) for resource in inside)
+        assert all(namespace.urn in waits_for(dev, resource.urn) for resource in inside)
     assert dev.one(DEPLOYMENT, "sample-app").urn in dev.one(SERVICE, "sample-svc").dependencies
 
 
