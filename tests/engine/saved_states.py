@@ -7,6 +7,7 @@ trees of theirs: PYTHONPATH=TREE python tests/engine/saved_states.py NAME
 
 import gzip
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -73,8 +74,20 @@ def write(file: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
     file.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def restore(stack: Stack, name: str) -> None:
-    """Give a stack the settings and the state of a file in `STATES`, and the stand-ins all that it knows."""
+def keep(stack: Stack) -> dict[str, str]:
+    """Run the commands that the preview prints to keep what an earlier release has made; return these settings."""
+    said = re.sub(r"\s+", " ", stack.preview(succeeds=None).text)
+    settings = dict(re.findall(r"To keep what it has: pulumi config set (\S+) (\S+)\. ", said))
+    for key, value in settings.items():
+        stack.pulumi("config", "set", key, value)
+    return settings
+
+
+def restore(stack: Stack, name: str) -> dict[str, Any]:
+    """Give a stack the settings and the state of a file in `STATES`, and the stand-ins all that it knows.
+
+    Returns the settings.
+    """
     saved = json.loads(gzip.decompress((STATES / f"{name}.json.gz").read_bytes()))
     (stack.project / f"Pulumi.{stack.name}.yaml").unlink()
     stack.configure(**saved["settings"])
@@ -87,14 +100,20 @@ def restore(stack: Stack, name: str) -> None:
     now = time.monotonic()
     with (stack.standin / "journal.jsonl").open("a", encoding="utf-8") as journal:
         for resource in state["deployment"]["resources"]:
-            if type_of(resource["urn"]) == POD_IDENTITY_RESOURCE:
-                asked = clouds.asked_of_eks(resource["inputs"])
-                entry = {"call": "CreateAddon", "name": asked.id, **written(asked)}
+            if entry := _creation(resource):
                 journal.write(json.dumps({**entry, "started": now, "ended": now}) + "\n")
-            if resource["custom"] and resource["type"].startswith(_OF_THE_STANDINS):
-                known = {key: _in_the_clear(resource.get(key, {})) for key in ("inputs", "outputs")}
-                entry = {"call": "Create", "urn": resource["urn"], "id": resource["id"], **known}
-                journal.write(json.dumps({**entry, "started": now, "ended": now}) + "\n")
+    return saved["settings"]
+
+
+def _creation(resource: dict[str, Any]) -> dict[str, Any]:
+    """What the journal says of a resource that the stand-ins know."""
+    if type_of(resource["urn"]) == POD_IDENTITY_RESOURCE:
+        add_on = clouds.asked_of_eks(resource["inputs"])
+        return {"call": "CreateAddon", "name": add_on.id, **written(add_on)}
+    if resource["custom"] and resource["type"].startswith(_OF_THE_STANDINS):
+        known = {key: _in_the_clear(resource.get(key, {})) for key in ("inputs", "outputs")}
+        return {"call": "Create", "urn": resource["urn"], "id": resource["id"], **known}
+    return {}
 
 
 def _in_the_clear(value: Any) -> Any:

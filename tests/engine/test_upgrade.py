@@ -12,7 +12,7 @@ import pytest
 
 from tests.engine.conftest import Rig
 from tests.engine.harness import REPOSITORY, Step, type_of
-from tests.engine.saved_states import STATES, restore
+from tests.engine.saved_states import STATES, keep, restore
 from tests.engine.standin.world import CLUSTER
 
 pytestmark = pytest.mark.engine
@@ -20,9 +20,8 @@ pytestmark = pytest.mark.engine
 NAMES = sorted(file.name.removesuffix(".json.gz") for file in STATES.glob("*.json.gz"))
 # What the stack has and this release would choose otherwise: the preview prints the command that keeps it.
 KEPT = {
-    "0.1.0": ["kubernetesVersion 1.35", "supportType EXTENDED"],
-    "0.1.0-later": [],
-    "0.1.0-later-own-site": ["podMtu 1390"],
+    "0.1.0": {"kubernetesVersion": "1.35", "supportType": "EXTENDED"},
+    "0.1.0-later-own-site": {"podMtu": "1390"},
 }
 
 
@@ -47,7 +46,7 @@ class Upgrade:
     """A stack of an earlier release before this one has touched it. `kept`: the settings that the preview asked for."""
 
     rig: Rig
-    kept: list[str]
+    kept: dict[str, str]
     preview: Step
 
     @property
@@ -72,10 +71,7 @@ def upgrade_of(new_rig: Callable[[], Rig]) -> Callable[[str], Upgrade]:
             rig = new_rig()
             restore(rig.stack, state)
             rig.join()
-            said = re.sub(r"\s+", " ", rig.stack.preview(succeeds=None).text)
-            kept = sorted({*re.findall(r"To keep what it has: pulumi config set (\S+ \S+)\. ", said)})
-            for setting in kept:
-                rig.stack.pulumi("config", "set", *setting.split())
+            kept = keep(rig.stack)
             preview = rig.stack.step(lambda: rig.stack.pulumi("preview", "--json"))
             known[state] = Upgrade(rig=rig, kept=kept, preview=preview)
         return known[state]
@@ -98,7 +94,7 @@ def upgraded(upgrade_of: Callable[[str], Upgrade], state: str) -> Step:
 
 
 def test_what_the_stack_has_is_kept_by_the_commands_that_the_preview_prints(upgrade_of, state):
-    assert upgrade_of(state).kept == KEPT.get(state, [])
+    assert upgrade_of(state).kept == KEPT.get(state, {})
 
 
 def test_only_what_the_changelog_names_is_replaced(upgrade_of, state):
