@@ -1,6 +1,7 @@
-"""AWS as the commands see it: one method per question, answers in the shapes of the AWS API.
+"""AWS as the commands see it: what they ask of it, what more than one of them asks, and its errors in our words.
 
-Everything here reads, and follows pagination to its end. A missing single thing is None.
+Everything here reads, and follows pagination to its end. Answers have the shapes of the AWS API; a missing single thing
+is None.
 """
 
 import itertools
@@ -38,6 +39,12 @@ _NO_RESOURCE = ("ResourceNotFoundException",)
 # Services that answer in one region for all.
 _ONE_REGION = {"freetier": "us-east-1"}
 _NO_GROUP = ("TargetGroupNotFound",)
+# What an EKS cluster has: how the kind is listed, the keys of both answers, and what names one of it.
+IN_CLUSTER = {
+    "nodegroup": ("list_nodegroups", "nodegroups", "nodegroup", "nodegroupName"),
+    "addon": ("list_addons", "addons", "addon", "addonName"),
+    "access-entry": ("list_access_entries", "accessEntries", "accessEntry", "principalArn"),
+}
 
 
 class AwsClient:
@@ -117,59 +124,17 @@ class AwsClient:
         """Give the account id of the credentials."""
         return str(self.ask("sts", "get_caller_identity")["Account"])
 
-
-class Aws(AwsClient):
-    """What is asked of a stack that is up, or was to be."""
-
-    def peering(self, peering_id: str) -> Object | None:
-        """Describe a VPC peering connection."""
-        missing = ("InvalidVpcPeeringConnectionID.NotFound",)
-        answer = self.ask(
-            "ec2", "describe_vpc_peering_connections", missing=missing, VpcPeeringConnectionIds=[peering_id]
-        )
-        return next(iter(answer["VpcPeeringConnections"]), None) if answer else None
-
-    def transit_attachments(self, gateway_id: str, vpc_id: str) -> list[Object]:
-        """Describe the attachments of a VPC to a transit gateway, those of the recent past too."""
-        wanted = [_values("transit-gateway-id", [gateway_id]), _values("vpc-id", [vpc_id])]
-        return self.pages(
-            "ec2",
-            "describe_transit_gateway_vpc_attachments",
-            "TransitGatewayVpcAttachments",
-            Filters=wanted,
-        )
-
-    def vpn_gateway(self, gateway_id: str) -> Object | None:
-        """Describe a virtual private gateway."""
-        missing = ("InvalidVpnGatewayID.NotFound",)
-        answer = self.ask("ec2", "describe_vpn_gateways", missing=missing, VpnGatewayIds=[gateway_id])
-        return next(iter(answer["VpnGateways"]), None) if answer else None
-
-    def route_tables(self, vpc_ids: Sequence[str]) -> list[Object]:
-        """Describe all route tables of some VPCs."""
-        return self.pages("ec2", "describe_route_tables", "RouteTables", Filters=[_values("vpc-id", vpc_ids)])
-
-    def subnets(self, vpc_ids: Sequence[str]) -> list[Object]:
-        """Describe all subnets of some VPCs."""
-        return self.pages("ec2", "describe_subnets", "Subnets", Filters=[_values("vpc-id", vpc_ids)])
-
-    def security_groups(self, group_ids: Sequence[str]) -> list[Object]:
-        """Describe security groups; ids that do not exist are left out."""
-        if not group_ids:
-            return []
-        wanted = _values("group-id", group_ids)
-        return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[wanted])
-
     def instances(self, instance_ids: Sequence[str]) -> list[Object]:
         """Describe EC2 instances; ids that do not exist are left out."""
         # By filter and not by InstanceIds: an unknown id would make the whole call an error.
-        return self._instances(_values("instance-id", instance_ids)) if instance_ids else []
+        return self._instances("instance-id", instance_ids) if instance_ids else []
 
     def tagged_instances(self, key: str, value: str) -> list[Object]:
         """Describe the EC2 instances with a tag, terminated ones too, for the hour that EC2 remembers them."""
-        return self._instances(_values(f"tag:{key}", [value]))
+        return self._instances(f"tag:{key}", [value])
 
-    def _instances(self, wanted: Object) -> list[Object]:
+    def _instances(self, key: str, values: Sequence[str]) -> list[Object]:
+        wanted = {"Name": key, "Values": list(values)}
         found = self.pages("ec2", "describe_instances", "Reservations", Filters=[wanted])
         return [instance for reservation in found for instance in reservation.get("Instances") or []]
 
@@ -187,34 +152,15 @@ class Aws(AwsClient):
         answer = self.ask("eks", "describe_cluster", missing=_NO_RESOURCE, name=name)
         return answer["cluster"] if answer else None
 
-    def access_entry(self, cluster: str, principal_arn: str) -> Object | None:
-        """Describe an access entry of an EKS cluster."""
-        return self._part_of(cluster, "access_entry", "accessEntry", principalArn=principal_arn)
-
-    def access_entries(self, cluster: str) -> list[Object]:
-        """Describe all access entries of an EKS cluster."""
-        names = self.pages("eks", "list_access_entries", "accessEntries", clusterName=cluster)
-        return [entry for name in names if (entry := self.access_entry(cluster, name))]
-
-    def node_groups(self, cluster: str) -> list[Object]:
-        """Describe all node groups of an EKS cluster."""
-        names = self.pages("eks", "list_nodegroups", "nodegroups", clusterName=cluster)
-        found = (self._part_of(cluster, "nodegroup", "nodegroup", nodegroupName=name) for name in names)
-        return [group for group in found if group]
-
-    def add_ons(self, cluster: str) -> list[Object]:
-        """Describe all add-ons of an EKS cluster."""
-        names = self.pages("eks", "list_addons", "addons", clusterName=cluster)
-        found = (self._part_of(cluster, "addon", "addon", addonName=name) for name in names)
-        return [add_on for add_on in found if add_on]
-
-    def _part_of(self, cluster: str, kind: str, key: str, **name: str) -> Object | None:
-        answer = self.ask("eks", f"describe_{kind}", missing=_NO_RESOURCE, clusterName=cluster, **name)
-        return answer[key] if answer else None
-
-    def activations(self) -> list[Object]:
-        """Describe all SSM activations of the region. They never hold their code."""
-        return self.pages("ssm", "describe_activations", "ActivationList")
+    def in_cluster(self, cluster: str, kind: str) -> list[Object]:
+        """Describe all that an EKS cluster has of a kind, a key of `IN_CLUSTER`."""
+        listing, names, one, parameter = IN_CLUSTER[kind]
+        describing = f"describe_{kind.replace('-', '_')}"
+        answers = (
+            self.ask("eks", describing, missing=_NO_RESOURCE, clusterName=cluster, **{parameter: name})
+            for name in self.pages("eks", listing, names, clusterName=cluster)
+        )
+        return [answer[one] for answer in answers if answer]
 
     def registered(self, activation_ids: Sequence[str]) -> list[Object]:
         """List the managed instances (mi-*) that registered with some activations."""
@@ -231,35 +177,12 @@ class Aws(AwsClient):
         wanted = {"Key": key, "Values": list(values)}
         return self.pages("ssm", "describe_instance_information", "InstanceInformationList", Filters=[wanted])
 
-    def tagged_target_groups(self, key: str, value: str) -> list[Object]:
-        """Describe the target groups with a tag."""
-        # Not by the Resource Groups Tagging API, which lags behind by minutes: the stack may have failed just now.
-        groups = {
-            one["TargetGroupArn"]: one
-            for one in self.pages("elbv2", "describe_target_groups", "TargetGroups")
-        }
-        arns = list(groups)
-        wanted: set[str] = set()
-        # DescribeTags takes at most 20 ARNs. A group that is deleted meanwhile makes the answer None.
-        for start in range(0, len(arns), 20):
-            answer = self.ask(
-                "elbv2", "describe_tags", missing=_NO_GROUP, ResourceArns=arns[start : start + 20]
-            )
-            for item in answer["TagDescriptions"] if answer else []:
-                if {"Key": key, "Value": value} in item.get("Tags", []):
-                    wanted.add(item["ResourceArn"])
-        return [group for arn, group in groups.items() if arn in wanted]
-
     def target_health(self, target_group_arn: str) -> list[Object]:
         """Describe the registered targets of a target group and their health."""
         answer = self.ask(
             "elbv2", "describe_target_health", missing=_NO_GROUP, TargetGroupArn=target_group_arn
         )
         return answer["TargetHealthDescriptions"] if answer else []
-
-
-def _values(name: str, values: Sequence[str]) -> Object:
-    return {"Name": name, "Values": list(values)}
 
 
 def _code(error: ClientError) -> str:

@@ -69,12 +69,9 @@ class Names:
         return {"destroyed stack": self.stack, "cluster": self.cluster, "region": self.region}
 
 
-class LeftoversAws(AwsClient):
-    """What is left of a stack."""
-
-    def left(self, kind: str, names: Names) -> list[str]:
-        """List what is left of a kind, a key of `LISTERS`."""
-        return sorted(set(LISTERS[kind](self, names)))
+def left(aws: AwsClient, kind: str, names: Names) -> list[str]:
+    """List what is left of a kind, a key of `LISTERS`."""
+    return sorted(set(LISTERS[kind](aws, names)))
 
 
 def _ec2(aws: AwsClient, operation: str, key: str, names: Names, *more: Object) -> list[Object]:
@@ -144,9 +141,8 @@ def _of_cluster(names: Names) -> Object:
 
 
 def _cluster(aws: AwsClient, names: Names) -> Iterator[str]:
-    answer = aws.ask("eks", "describe_cluster", missing=("ResourceNotFoundException",), name=names.cluster)
-    if answer:
-        yield f"{names.cluster} ({answer['cluster'].get('status')})"
+    if cluster := aws.cluster(names.cluster):
+        yield f"{names.cluster} ({cluster.get('status')})"
 
 
 def _instances(aws: AwsClient, names: Names) -> Iterator[str]:

@@ -75,7 +75,12 @@ def _ranges(text: object) -> object:
 
 
 class Expected(_Output):
-    """The output `opsOnly`: what the program decided and the cluster cannot tell."""
+    """The output `opsOnly`: what the program decided and the cluster cannot tell.
+
+    `named` has what is not a field here: the gateway to a data centre of one's own, whose name says its kind.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     region: str
     account_id: str
@@ -89,8 +94,6 @@ class Expected(_Output):
     pod_cidr: IPv4Network
     service_cidr: IPv4Network
     peering_id: str = ""
-    transit_gateway_id: str = ""
-    vpn_gateway_id: str = ""
     pod_mtu: int = 0
     hybrid_role_arn: str
     remote_node_networks: tuple[IPv4Network, ...]
@@ -102,6 +105,11 @@ class Expected(_Output):
     stack: str
     profile: str = ""
     roles: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Give the other outputs, by the names that the program gave them."""
+        return self.model_extra or {}
 
     @property
     def own_site(self) -> bool:

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from botocore import xform_name
+
 from infra.iam import HYBRID_NODE_POLICIES, MANAGED_NODE_POLICIES
 from infra.names import POD_IDENTITY_RESOURCE, STACK_TAG
-from ops.clients.aws import AwsClient
+from ops.clients.aws import IN_CLUSTER, AwsClient
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names, log_groups, oidc_providers, roles, tagged_in_elb, tags_of
 
@@ -47,11 +49,6 @@ _EC2: Final = (
 )  # fmt: skip
 # AWS lists these for about an hour more.
 _GONE: Final = frozenset({"deleted", "terminated", "shutting-down", "rejected", "expired", "failed"})
-_IN_CLUSTER: Final = (
-    ("nodegroup", "list_nodegroups", "nodegroups", "describe_nodegroup", "nodegroup", "nodegroupName"),
-    ("addon", "list_addons", "addons", "describe_addon", "addon", "addonName"),
-    ("access-entry", "list_access_entries", "accessEntries", "describe_access_entry", "accessEntry", "principalArn"),
-)  # fmt: skip
 # Known by these inputs: AWS does not know their ids.
 _BY_INPUTS: Final = {
     "aws:ec2/route:Route": ("routeTableId", "destinationCidrBlock"),
@@ -128,26 +125,21 @@ def _commands(names: Names, service: str, *commands: str) -> tuple[str, ...]:
 
 
 def _eks(aws: AwsClient, names: Names, _state: Mapping[str, str]) -> Iterator[Unrecorded]:
-    cluster = names.cluster
-    answer = aws.ask("eks", "describe_cluster", missing=("ResourceNotFoundException",), name=cluster)
-    if not answer or (answer["cluster"].get("tags") or {}).get(STACK_TAG) != names.tag:
+    cluster, described = names.cluster, aws.cluster(names.cluster)
+    if not described or (described.get("tags") or {}).get(STACK_TAG) != names.tag:
         return
-    for kind, listing, key, describing, one, parameter in _IN_CLUSTER:
-        for name in aws.pages("eks", listing, key, clusterName=cluster):
-            described = aws.ask("eks", describing, clusterName=cluster, **{parameter: name})[one]
-            if (described.get("tags") or {}).get(STACK_TAG) == names.tag:
-                option = {"nodegroup": "nodegroup-name", "addon": "addon-name"}.get(kind, "principal-arn")
-                which = f"--cluster-name {cluster} --{option} {name}"
+    for kind, (*_, parameter) in IN_CLUSTER.items():
+        for item in aws.in_cluster(cluster, kind):
+            if (item.get("tags") or {}).get(STACK_TAG) == names.tag:
+                which = f"--cluster-name {cluster} --{xform_name(parameter, '-')} {item[parameter]}"
                 lines = [f"delete-{kind} {which}"]
                 if kind == "nodegroup":
-                    waits = (
-                        [f"wait nodegroup-active {which}"] if described.get("status") == "CREATING" else []
-                    )
+                    waits = [f"wait nodegroup-active {which}"] if item.get("status") == "CREATING" else []
                     lines = [*waits, *lines, f"wait nodegroup-deleted {which}"]
                 commands = _commands(names, "eks", *lines)
-                yield Unrecorded(kind=kind, id=f"{cluster}:{name}", commands=commands)
+                yield Unrecorded(kind=kind, id=f"{cluster}:{item[parameter]}", commands=commands)
     # EKS deletes no cluster that it is still making.
-    waits = [f"wait cluster-active --name {cluster}"] if answer["cluster"]["status"] == "CREATING" else []
+    waits = [f"wait cluster-active --name {cluster}"] if described["status"] == "CREATING" else []
     lines = [*waits, f"delete-cluster --name {cluster}", f"wait cluster-deleted --name {cluster}"]
     yield Unrecorded(kind="cluster", id=cluster, commands=_commands(names, "eks", *lines))
 

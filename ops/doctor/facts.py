@@ -11,10 +11,10 @@ from typing import Any
 from infra.names import CHECK_NAMESPACE, SAMPLE_NAMESPACE, STACK_TAG, SYSTEM_NAMESPACE
 from ops.causes import problem_of
 from ops.clients import unrecorded
-from ops.clients.aws import Aws
+from ops.clients.aws import AwsClient
 from ops.clients.errors import AskError
 from ops.clients.kube import ExecError, Kube
-from ops.clients.leftovers import Names
+from ops.clients.leftovers import Names, tagged_in_elb
 from ops.clients.objects import labels_of, name_of
 from ops.clients.pool import Pool
 from ops.clients.redaction import Redactor
@@ -124,7 +124,7 @@ def _shaped(question: str, answer: Any) -> Any:
 
 def gather(
     subject: Subject,
-    cloud: Aws,
+    cloud: AwsClient,
     connect: Callable[[Object | None], Kube],
     *,
     pool: Pool,
@@ -151,8 +151,10 @@ def gather(
             "instances": lambda: cloud.instances(
                 [one.instance_id for one in subject.machines if one.instance_id]
             ),
-            "activations": lambda: discovery.activations(subject, cloud.activations()),
-            "target groups": lambda: cloud.tagged_target_groups(STACK_TAG, subject.tag),
+            "activations": lambda: discovery.activations(
+                subject, cloud.pages("ssm", "describe_activations", "ActivationList")
+            ),
+            "target groups": lambda: _target_groups(subject, cloud),
             "cluster": cluster,
             "unrecorded": lambda: _unrecorded(subject, cloud),
         }
@@ -180,7 +182,7 @@ def gather(
     return facts
 
 
-def _unrecorded(subject: Subject, cloud: Aws) -> list[Object]:
+def _unrecorded(subject: Subject, cloud: AwsClient) -> list[Object]:
     if subject.state is None:
         return []
     names = Names(
@@ -192,7 +194,13 @@ def _unrecorded(subject: Subject, cloud: Aws) -> list[Object]:
     ]
 
 
-def _about_machines(facts: Facts, cloud: Aws) -> Questions:
+def _target_groups(subject: Subject, cloud: AwsClient) -> list[Object]:
+    # Not by the Resource Groups Tagging API, which lags behind by minutes: the stack may have failed just now.
+    groups = tagged_in_elb(cloud, "describe_target_groups", "TargetGroups", "TargetGroupArn")
+    return [group for group, tags in groups if tags.get(STACK_TAG) == subject.tag]
+
+
+def _about_machines(facts: Facts, cloud: AwsClient) -> Questions:
     activations = [machine.activation_id for machine in facts.machines if machine.activation_id]
     consoles: dict[str, Callable[[], Any]] = {
         f"console/{machine.instance_id}": lambda machine=machine: cloud.console(machine.instance_id)
@@ -202,19 +210,18 @@ def _about_machines(facts: Facts, cloud: Aws) -> Questions:
     return {**consoles, "registrations": lambda: cloud.registered(activations) if activations else []}
 
 
-def _about_targets(facts: Facts, cloud: Aws) -> Questions:
+def _about_targets(facts: Facts, cloud: AwsClient) -> Questions:
     return {
         f"targets/{side}": lambda arn=arn: cloud.target_health(arn)
         for side, arn in facts.target_groups.items()
     }
 
 
-def _about_cluster(subject: Subject, cloud: Aws) -> Questions:
-    name = subject.cluster_name
+def _about_cluster(subject: Subject, cloud: AwsClient) -> Questions:
+    kinds = {"access entries": "access-entry", "node groups": "nodegroup", "add-ons": "addon"}
     return {
-        "access entries": lambda: cloud.access_entries(name),
-        "node groups": lambda: cloud.node_groups(name),
-        "add-ons": lambda: cloud.add_ons(name),
+        question: lambda kind=kind: cloud.in_cluster(subject.cluster_name, kind)
+        for question, kind in kinds.items()
     }
 
 

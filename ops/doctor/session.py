@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.credentials import with_identity
-from ops.clients.aws import Aws
+from ops.clients.aws import AwsClient
 from ops.clients.errors import AskError
 from ops.clients.kube import Kube
 from ops.clients.pool import Pool
@@ -40,7 +40,9 @@ def run(
         bundle.check(bundle_path)
     found = subject.find(stack=stack, outputs=outputs)
     profile = profile or found.profile
-    cloud = Aws(region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES, roles=found.roles)
+    cloud = AwsClient(
+        region=found.region, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES, roles=found.roles
+    )
     return examine(
         found,
         cloud,
@@ -52,7 +54,7 @@ def run(
 
 def examine(
     found: Subject,
-    cloud: Aws,
+    cloud: AwsClient,
     connecting: Callable[[Object | None], Kube],
     *,
     now: datetime,

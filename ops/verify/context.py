@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from ops.causes import CAUSES
-from ops.clients.aws import Aws
+from ops.clients.aws import AwsClient
 from ops.clients.http import Http
 from ops.clients.kube import Kube
 from ops.clients.pool import Memo, Pool
@@ -28,7 +28,7 @@ class Context:
 
     deployment: Deployment
     kube: Kube
-    aws: Aws
+    aws: AwsClient
     http: Http
     limits: Limits
     pool: Pool

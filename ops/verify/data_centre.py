@@ -1,6 +1,6 @@
 """The way from the EKS VPC to a data centre of one's own: an attachment to a gateway, or routes of somebody else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
 from ops.checks.model import Findings, Outcome, listed, skipped
@@ -24,19 +24,28 @@ def attachment(context: Context, findings: Findings) -> str | Outcome:
     expected = context.deployment.checks
     if not expected.own_site:
         return skipped("not needed: a VPC of the stack plays the site")
-    if expected.transit_gateway_id:
-        return _transit(context, findings, expected)
-    if expected.vpn_gateway_id:
-        return _vpn(context, findings, expected)
-    return skipped("site.routes is none: the gateway is not the stack's")
+    output, gateway = _gateway(expected)
+    if not gateway:
+        return skipped("site.routes is none: the gateway is not the stack's")
+    return _ATTACHED[output](context, findings, gateway)
 
 
-def _transit(context: Context, findings: Findings, expected: Expected) -> str:
-    gateway, vpc = expected.transit_gateway_id, expected.vpc_id
+def _gateway(expected: Expected) -> tuple[str, str]:
+    """Give the output that names the gateway, and the gateway; empty where it is not the stack's."""
+    return next(((output, named) for output in _ATTACHED if (named := expected.named.get(output))), ("", ""))
+
+
+def _transit(context: Context, findings: Findings, gateway: str) -> str:
+    expected = context.deployment.checks
+    vpc, key = expected.vpc_id, "TransitGatewayVpcAttachments"
+    wanted = [
+        {"Name": "transit-gateway-id", "Values": [gateway]},
+        {"Name": "vpc-id", "Values": [vpc]},
+    ]
     # A deleted one is listed for a while, beside the one that took its place.
     found = [
         each
-        for each in context.aws.transit_attachments(gateway, vpc)
+        for each in context.aws.pages("ec2", "describe_transit_gateway_vpc_attachments", key, Filters=wanted)
         if each.get("State") not in ("deleted", "deleting")
     ]
     if not found:
@@ -64,10 +73,12 @@ def _transit(context: Context, findings: Findings, expected: Expected) -> str:
     return f"{identity} to {gateway} is available"
 
 
-def _vpn(context: Context, findings: Findings, expected: Expected) -> str:
-    identity, vpc = expected.vpn_gateway_id, expected.vpc_id
-    gateway = context.aws.vpn_gateway(identity)
-    if gateway is None or gateway.get("State") in ("deleted", "deleting"):
+def _vpn(context: Context, findings: Findings, identity: str) -> str:
+    expected = context.deployment.checks
+    vpc, missing = expected.vpc_id, ("InvalidVpnGatewayID.NotFound",)
+    answer = context.aws.ask("ec2", "describe_vpn_gateways", missing=missing, VpnGatewayIds=[identity])
+    gateway = next(iter(answer["VpnGateways"]), {}) if answer else {}
+    if not gateway or gateway.get("State") in ("deleted", "deleting"):
         findings.fail(
             f"there is no virtual private gateway {identity} in {expected.region}",
             why="it was deleted outside Pulumi: nothing gets from the VPC to your data centre",
@@ -84,15 +95,22 @@ def _vpn(context: Context, findings: Findings, expected: Expected) -> str:
     return f"{identity} is attached to {vpc}"
 
 
+# By the output that names the gateway.
+_ATTACHED: Mapping[str, Callable[[Context, Findings, str], str]] = {
+    "transitGatewayId": _transit,
+    "vpnGatewayId": _vpn,
+}
+
+
 def routes(context: Context, findings: Findings) -> str:
     """Ask whether every table in use sends every range of the data centre to the gateway, and whether that works."""
     expected = context.deployment.checks
-    gateway = expected.transit_gateway_id or expected.vpn_gateway_id
+    output, gateway = _gateway(expected)
     count = 0
     for table in used_tables(context, expected.vpc_id):
         count += 1
         name = table["RouteTableId"]
-        if expected.vpn_gateway_id and not _propagates(table, gateway):
+        if output == "vpnGatewayId" and not _propagates(table, gateway):
             findings.fail(
                 f"{name} does not take the routes of {gateway}: route propagation is off",
                 why="it was turned off outside Pulumi",
@@ -114,9 +132,9 @@ def _propagates(table: Object, gateway: str) -> bool:
 def _judge(
     findings: Findings, expected: Expected, table: str, part: IPv4Network, route: Object | None
 ) -> None:
-    gateway = expected.transit_gateway_id or expected.vpn_gateway_id
-    why, fix = _MISSING[_kind(expected)]
-    fix = fix(expected, table, part)
+    output, gateway = _gateway(expected)
+    why, fix = _MISSING[output]
+    fix = fix.format(region=expected.region, gateway=gateway, table=table, part=part)
     if route is None:
         findings.fail(f"{table} has no route to {part}", why=why, fix=fix)
     elif gateway and target(route) != gateway:
@@ -134,44 +152,28 @@ def _judge(
         )
 
 
-def _kind(expected: Expected) -> str:
-    if expected.transit_gateway_id:
-        return "transit"
-    return "vpn" if expected.vpn_gateway_id else "none"
-
-
-def _transit_fix(expected: Expected, table: str, part: IPv4Network) -> str:
-    return (
-        f"{_AGAIN} (or aws ec2 create-route --region {expected.region} --route-table-id {table} "
-        f"--destination-cidr-block {part} --transit-gateway-id {expected.transit_gateway_id})"
-    )
-
-
-def _vpn_fix(expected: Expected, _table: str, part: IPv4Network) -> str:
-    return (
-        f"aws ec2 describe-vpn-connections --region {expected.region} --filters "
-        f"Name=vpn-gateway-id,Values={expected.vpn_gateway_id} shows whether the tunnels are up; without BGP: "
-        f"aws ec2 create-vpn-connection-route --vpn-connection-id vpn-... --destination-cidr-block {part}"
-    )
-
-
-def _own_fix(expected: Expected, table: str, part: IPv4Network) -> str:
-    return (
-        f"the route is yours to make: aws ec2 create-route --region {expected.region} --route-table-id {table} "
-        f"--destination-cidr-block {part} --transit-gateway-id tgw-... (or what else leads there)"
-    )
-
-
-_Fix = Callable[[Expected, str, IPv4Network], str]
 # Why there is no route, and what makes one.
-_MISSING: dict[str, tuple[str, _Fix]] = {
-    "transit": ("what leaves the VPC for your data centre is lost: the route was deleted", _transit_fix),
-    "vpn": (
-        "the gateway does not know the range: its VPN connection is down, or your side does not announce it",
-        _vpn_fix,
+_MISSING: Mapping[str, tuple[str, str]] = {
+    "transitGatewayId": (
+        "what leaves the VPC for your data centre is lost: the route was deleted",
+        (
+            "pulumi up --refresh (or aws ec2 create-route --region {region} --route-table-id {table} "
+            "--destination-cidr-block {part} --transit-gateway-id {gateway})"
+        ),
     ),
-    "none": (
+    "vpnGatewayId": (
+        "the gateway does not know the range: its VPN connection is down, or your side does not announce it",
+        (
+            "aws ec2 describe-vpn-connections --region {region} --filters Name=vpn-gateway-id,Values={gateway} shows "
+            "whether the tunnels are up; without BGP: aws ec2 create-vpn-connection-route --vpn-connection-id vpn-... "
+            "--destination-cidr-block {part}"
+        ),
+    ),
+    "": (
         "what leaves the VPC for your data centre is lost, and with site.routes none the program makes no route",
-        _own_fix,
+        (
+            "the route is yours to make: aws ec2 create-route --region {region} --route-table-id {table} "
+            "--destination-cidr-block {part} --transit-gateway-id tgw-... (or what else leads there)"
+        ),
     ),
 }

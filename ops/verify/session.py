@@ -10,10 +10,9 @@ from ops.checks import runner
 from ops.checks.model import Check, Run
 from ops.checks.progress import LiveProgress
 from ops.clients import stack_names, stack_outputs
-from ops.clients.aws import Aws
+from ops.clients.aws import AwsClient
 from ops.clients.http import Http
 from ops.clients.kube import Kube
-from ops.clients.leftovers import LeftoversAws
 from ops.clients.pool import Pool
 from ops.verify.checks.leftovers import Leftovers
 from ops.verify.context import Context, Limits
@@ -42,7 +41,7 @@ def verify(request: Request, checks: Sequence[Check]) -> Run:
     limits = request.limits
     deployment = stack_outputs.deployment(outputs=request.outputs, stack=request.stack)
     profile = request.profile or deployment.checks.profile or None
-    aws = Aws(
+    aws = AwsClient(
         region=deployment.checks.region,
         profile=profile,
         timeout_s=limits.timeout_s,
@@ -71,7 +70,7 @@ def leftovers(request: Request, checks: Sequence[Check]) -> Run:
         cluster=request.cluster_name,
         profile=request.profile,
     )
-    aws = LeftoversAws(
+    aws = AwsClient(
         region=looked_up.names.region,
         profile=looked_up.profile,
         roles=looked_up.roles,

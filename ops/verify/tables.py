@@ -12,17 +12,16 @@ _PROPAGATED = "EnableVgwRoutePropagation"
 
 def tables(context: Context) -> list[Object]:
     """Every route table of the stack's VPCs."""
-    vpcs = context.deployment.checks.vpcs
-    return context.memo.get("route-tables", lambda: context.aws.route_tables(vpcs))
+    return _of_vpcs(context, "describe_route_tables", "RouteTables")
 
 
 def used_tables(context: Context, vpc_id: str) -> Iterator[Object]:
     """Give the tables that rule a subnet of the stack. AWS's own main table has none in a VPC that the stack makes."""
     expected = context.deployment.checks
-    vpcs, chosen = expected.vpcs, expected.subnet_ids if vpc_id == expected.vpc_id else ()
+    chosen = expected.subnet_ids if vpc_id == expected.vpc_id else ()
     subnets = {
         subnet["SubnetId"]
-        for subnet in context.memo.get("subnets", lambda: context.aws.subnets(vpcs))
+        for subnet in _of_vpcs(context, "describe_subnets", "Subnets")
         if subnet["VpcId"] == vpc_id and (not chosen or subnet["SubnetId"] in chosen)
     }
     found = [table for table in tables(context) if table["VpcId"] == vpc_id]
@@ -31,6 +30,11 @@ def used_tables(context: Context, vpc_id: str) -> Iterator[Object]:
         main = any(one.get("Main") for one in table.get("Associations") or [])
         if _subnets_of(table) & subnets or (main and subnets - assigned):
             yield table
+
+
+def _of_vpcs(context: Context, operation: str, key: str) -> list[Object]:
+    ours = [{"Name": "vpc-id", "Values": list(context.deployment.checks.vpcs)}]
+    return context.memo.get(key, lambda: context.aws.pages("ec2", operation, key, Filters=ours))
 
 
 def _subnets_of(table: Object) -> set[str]:

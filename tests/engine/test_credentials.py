@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.clients.aws import Aws
+from ops.clients.aws import AwsClient
 from ops.clients.kube_auth import ExecCredentials
 from ops.clients.stack_outputs import Deployment
 from settings.model import AssumeRole
@@ -148,7 +148,7 @@ def test_all_that_sign_in_are_the_same_identity_and_no_key_is_kept(built):
     assert "--profile" not in json.dumps(deployment.kubeconfig)
 
     # What verify, doctor and ready ask AWS as.
-    aws = Aws(
+    aws = AwsClient(
         region="eu-central-1",
         profile=deployment.checks.profile or None,
         roles=deployment.checks.roles,

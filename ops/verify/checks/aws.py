@@ -51,8 +51,14 @@ def peering(context: Context, findings: Findings) -> str | Outcome:
     peering_id = context.deployment.checks.peering_id
     if not peering_id:
         return skipped(_OWN_SITE)
-    found = context.aws.peering(peering_id)
-    status = ((found or {}).get("Status") or {}).get("Code", "missing")
+    answer = context.aws.ask(
+        "ec2",
+        "describe_vpc_peering_connections",
+        missing=("InvalidVpcPeeringConnectionID.NotFound",),
+        VpcPeeringConnectionIds=[peering_id],
+    )
+    found = next(iter(answer["VpcPeeringConnections"]), {}) if answer else {}
+    status = (found.get("Status") or {}).get("Code", "missing")
     if status != "active":
         findings.fail(
             f"{peering_id} is {status}",
@@ -144,7 +150,14 @@ def no_pod_routes(context: Context, findings: Findings) -> str:
 def access_entry(context: Context, findings: Findings) -> str:
     deployment = context.deployment
     role = deployment.checks.hybrid_role_arn
-    entry = context.aws.access_entry(deployment.cluster_name, role)
+    answer = context.aws.ask(
+        "eks",
+        "describe_access_entry",
+        missing=("ResourceNotFoundException",),
+        clusterName=deployment.cluster_name,
+        principalArn=role,
+    )
+    entry = answer and answer["accessEntry"]
     short = role.rpartition("/")[2]
     if entry is None:
         findings.fail(

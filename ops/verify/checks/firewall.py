@@ -43,10 +43,8 @@ class Machine:
 )
 def node_firewall(context: Context, findings: Findings) -> str:
     machines = _machines(context)
-    groups = {
-        group["GroupId"]: group
-        for group in context.aws.security_groups(sorted({one for m in machines for one in m.groups}))
-    }
+    wanted = sorted({group for machine in machines for group in machine.groups})
+    groups = {group["GroupId"]: group for group in _described(context, wanted)}
     flows = [
         Flow(name="VXLAN", protocol="udp", port=4789, breaks="pod-to-pod traffic and DNS across these nodes")
     ]
@@ -72,6 +70,16 @@ def node_firewall(context: Context, findings: Findings) -> str:
     only = " between managed nodes; EC2 knows nothing of your own machines" if _own(context) else ""
     opened = " and ".join(f"{flow.protocol} {flow.port}" for flow in flows)
     return f"{opened} open on {pairs} of {pairs} paths{only}"
+
+
+def _described(context: Context, group_ids: list[str]) -> list[Object]:
+    """Describe security groups; ids that do not exist are left out."""
+    wanted = [{"Name": "group-id", "Values": group_ids}]
+    return (
+        context.aws.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=wanted)
+        if group_ids
+        else []
+    )
 
 
 def _own(context: Context) -> bool:

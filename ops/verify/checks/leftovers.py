@@ -8,14 +8,15 @@ from typing import Self
 import yaml
 
 from ops.checks.model import Check, Findings, Outcome, listed
-from ops.clients.leftovers import LeftoversAws, Names
+from ops.clients.aws import AwsClient
+from ops.clients.leftovers import Names, left
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leftovers:
     """The context of these checks: AWS, and what to look for. It remembers nothing between checks."""
 
-    aws: LeftoversAws
+    aws: AwsClient
     names: Names
 
     def fresh(self) -> Self:
@@ -39,13 +40,13 @@ KINDS = tuple(Kind(**row) for row in yaml.safe_load(_FILE.read_text(encoding="ut
 
 def _look(kind: Kind) -> Callable[[Leftovers], Outcome]:
     def look(context: Leftovers) -> Outcome:
-        left = context.aws.left(kind.name, context.names)
-        findings = Findings(evidence=left, failed=f"{len(left)} left")
-        if left:
-            ids = [item.partition(" ")[0] for item in left]
-            plural = "s" if len(left) > 1 and not kind.noun.endswith(")") else ""
+        found = left(context.aws, kind.name, context.names)
+        findings = Findings(evidence=found, failed=f"{len(found)} left")
+        if found:
+            ids = [item.partition(" ")[0] for item in found]
+            plural = "s" if len(found) > 1 and not kind.noun.endswith(")") else ""
             findings.fail(
-                f"{len(left)} {kind.noun}{plural}: {listed(left)}",
+                f"{len(found)} {kind.noun}{plural}: {listed(found)}",
                 why=kind.why,
                 fix=kind.fix.format(
                     region=context.names.region,

@@ -13,24 +13,25 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from ops.causes import CAUSES
-from ops.clients.aws import Aws
+from ops.clients import leftovers
+from ops.clients.aws import AwsClient
 from ops.clients.errors import AskError
 
 Stub = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
+def aws() -> Iterator[AwsClient]:
     """One for all tests: making a client takes most of a second."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}.items():
             patch.setenv(name, value)
         patch.delenv("AWS_PROFILE", raising=False)
-        yield Aws(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
+        yield AwsClient(region="ap-northeast-1", profile=None, timeout_s=1, retries=0)
 
 
 @pytest.fixture
-def stub(aws: Aws) -> Iterator[Stub]:
+def stub(aws: AwsClient) -> Iterator[Stub]:
     """Queue an answer: service, operation, expected parameters, answer (or error code)."""
     stubbers: dict[str, Stubber] = {}
 
@@ -49,7 +50,7 @@ def stub(aws: Aws) -> Iterator[Stub]:
         stubber.assert_no_pending_responses()
 
 
-def test_route_tables_and_subnets_of_both_vpcs_are_read_page_by_page(aws: Aws, stub: Stub) -> None:
+def test_route_tables_and_subnets_of_both_vpcs_are_read_page_by_page(aws: AwsClient, stub: Stub) -> None:
     filters = [{"Name": "vpc-id", "Values": ["vpc-1", "vpc-2"]}]
     pages = [
         {"RouteTables": [{"RouteTableId": "rtb-1"}], "NextToken": "t"},
@@ -59,12 +60,13 @@ def test_route_tables_and_subnets_of_both_vpcs_are_read_page_by_page(aws: Aws, s
     stub("ec2", "describe_route_tables", {"Filters": filters, "NextToken": "t"}, pages[1])
     stub("ec2", "describe_subnets", {"Filters": filters}, {"Subnets": [{"SubnetId": "subnet-1"}]})
 
-    assert [one["RouteTableId"] for one in aws.route_tables(["vpc-1", "vpc-2"])] == ["rtb-1", "rtb-2"]
-    assert [one["SubnetId"] for one in aws.subnets(["vpc-1", "vpc-2"])] == ["subnet-1"]
+    tables = aws.pages("ec2", "describe_route_tables", "RouteTables", Filters=filters)
+    assert [one["RouteTableId"] for one in tables] == ["rtb-1", "rtb-2"]
+    assert aws.pages("ec2", "describe_subnets", "Subnets", Filters=filters) == [{"SubnetId": "subnet-1"}]
 
 
 def test_registrations_are_looked_for_by_tag_and_by_activation_a_hundred_at_a_time(
-    aws: Aws, stub: Stub
+    aws: AwsClient, stub: Stub
 ) -> None:
     ids = [f"{number:08}-0000-0000-0000-000000000000" for number in range(101)]
     one, two = {"InstanceId": "mi-00000000000000001"}, {"InstanceId": "mi-00000000000000002"}
@@ -84,36 +86,36 @@ def console(text: str) -> dict[str, Any]:
     return {"InstanceId": "i-0b1", "Output": base64.b64encode(text.encode()).decode()}
 
 
-def test_the_newest_console_is_asked_for_and_decoded(aws: Aws, stub: Stub) -> None:
+def test_the_newest_console_is_asked_for_and_decoded(aws: AwsClient, stub: Stub) -> None:
     stub("ec2", "get_console_output", {"InstanceId": "i-0b1", "Latest": True}, console("hello"))
 
     assert (aws.console("i-0b1") or {})["Output"] == "hello"
 
 
-def test_a_machine_without_the_newest_console_gives_that_of_its_boot(aws: Aws, stub: Stub) -> None:
+def test_a_machine_without_the_newest_console_gives_that_of_its_boot(aws: AwsClient, stub: Stub) -> None:
     stub("ec2", "get_console_output", {"InstanceId": "i-0b1", "Latest": True}, "UnsupportedOperation")
     stub("ec2", "get_console_output", {"InstanceId": "i-0b1"}, console("boot"))
 
     assert (aws.console("i-0b1") or {})["Output"] == "boot"
 
 
-def test_a_console_that_may_not_be_read_says_what_to_allow(aws: Aws, stub: Stub) -> None:
+def test_a_console_that_may_not_be_read_says_what_to_allow(aws: AwsClient, stub: Stub) -> None:
     stub("ec2", "get_console_output", {"InstanceId": "i-0b1", "Latest": True}, "UnauthorizedOperation")
 
     with pytest.raises(AskError, match="ec2 get_console_output"):
         aws.console("i-0b1")
 
 
-def test_each_node_group_is_described_unless_it_has_gone_meanwhile(aws: Aws, stub: Stub) -> None:
+def test_each_node_group_is_described_unless_it_has_gone_meanwhile(aws: AwsClient, stub: Stub) -> None:
     stub("eks", "list_nodegroups", {"clusterName": "c"}, {"nodegroups": ["a", "b"]})
     names = [{"clusterName": "c", "nodegroupName": name} for name in ("a", "b")]
     stub("eks", "describe_nodegroup", names[0], "ResourceNotFoundException")
     stub("eks", "describe_nodegroup", names[1], {"nodegroup": {"nodegroupName": "b", "status": "ACTIVE"}})
 
-    assert [item["nodegroupName"] for item in aws.node_groups("c")] == ["b"]
+    assert [item["nodegroupName"] for item in aws.in_cluster("c", "nodegroup")] == ["b"]
 
 
-def test_target_groups_are_found_by_their_tags_twenty_at_a_time(aws: Aws, stub: Stub) -> None:
+def test_target_groups_are_found_by_their_tags_twenty_at_a_time(aws: AwsClient, stub: Stub) -> None:
     arns = [f"arn-{n}" for n in range(21)]
     groups = [{"TargetGroupArn": arn, "TargetType": "ip"} for arn in arns]
     stub("elbv2", "describe_target_groups", {}, {"TargetGroups": groups})
@@ -122,7 +124,8 @@ def test_target_groups_are_found_by_their_tags_twenty_at_a_time(aws: Aws, stub: 
         tags = [{"ResourceArn": arn, "Tags": [{"Key": "k", "Value": value}]} for arn, value in values.items()]
         stub("elbv2", "describe_tags", {"ResourceArns": part}, {"TagDescriptions": tags})
 
-    assert [item["TargetGroupArn"] for item in aws.tagged_target_groups("k", "v")] == ["arn-3", "arn-20"]
+    found = leftovers.tagged_in_elb(aws, "describe_target_groups", "TargetGroups", "TargetGroupArn")
+    assert [group["TargetGroupArn"] for group, tags in found if tags == {"k": "v"}] == ["arn-3", "arn-20"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_target_groups_are_found_by_their_tags_twenty_at_a_time(aws: Aws, stub: 
         ("Throttling", "see the message of AWS"),
     ],
 )
-def test_a_refusal_of_aws_says_what_to_do(aws: Aws, stub: Stub, code: str, fix: str) -> None:
+def test_a_refusal_of_aws_says_what_to_do(aws: AwsClient, stub: Stub, code: str, fix: str) -> None:
     stub("sts", "get_caller_identity", {}, code)
 
     with pytest.raises(AskError) as error:
@@ -153,7 +156,7 @@ def test_a_refusal_of_aws_says_what_to_do(aws: Aws, stub: Stub, code: str, fix: 
     ],
 )
 def test_no_credentials_and_no_network_are_told_apart(
-    aws: Aws, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+    aws: AwsClient, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
 ) -> None:
     def fail(**_: object) -> None:
         raise error
@@ -169,10 +172,10 @@ def test_a_profile_that_does_not_exist_is_an_error(tmp_path: Any, monkeypatch: p
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 
     with pytest.raises(AskError, match="nosuch"):
-        Aws(region="ap-northeast-1", profile="nosuch", timeout_s=1, retries=0)
+        AwsClient(region="ap-northeast-1", profile="nosuch", timeout_s=1, retries=0)
 
 
-def test_time_outs_and_attempts_are_those_of_the_command_line(aws: Aws) -> None:
+def test_time_outs_and_attempts_are_those_of_the_command_line(aws: AwsClient) -> None:
     config = aws.client("ec2").meta.config
 
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 1, 1)

@@ -49,7 +49,8 @@ def test_an_answer_that_aws_never_gives_is_refused() -> None:
 
 
 def test_a_filter_leaves_what_it_wants() -> None:
-    assert AWS.subnets(["vpc-1", "vpc-2"]) == SUBNETS[:1]
+    vpcs = [{"Name": "vpc-id", "Values": ["vpc-1", "vpc-2"]}]
+    assert AWS.pages("ec2", "describe_subnets", "Subnets", Filters=vpcs) == SUBNETS[:1]
     tagged = {"Filters": [{"Name": "tag:k", "Values": ["v"]}]}
     assert AWS.pages("ec2", "describe_subnets", "Subnets", **tagged) == SUBNETS[1:]
     for state, count in (("running", 1), ("stopped", 0)):

@@ -121,7 +121,7 @@ def ops(world: Any, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         made.append(arguments)
         return world.cloud
 
-    monkeypatch.setattr(session, "Aws", cloud)
+    monkeypatch.setattr(session, "AwsClient", cloud)
     monkeypatch.setattr(session, "RETRIES", 0)
 
     def run(*arguments: str) -> Any:
@@ -221,7 +221,7 @@ def test_a_profile_that_is_not_there_ends_with_2(
     def unknown(**_: Any) -> None:
         raise AskError("AWS: The config profile (x) could not be found", code="profile-missing")
 
-    monkeypatch.setattr(session, "Aws", unknown)
+    monkeypatch.setattr(session, "AwsClient", unknown)
     result = ops()
     assert result.exit_code == 2
     assert "ops doctor --profile PROFILE" in result.stderr

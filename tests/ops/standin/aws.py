@@ -13,8 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.model import OperationModel, Shape
 from botocore.validate import ParamValidator
 
-from ops.clients.aws import Aws
-from ops.clients.leftovers import LeftoversAws
+from ops.clients.aws import AwsClient
 
 Object = dict[str, Any]
 # The items of a listing, of which a request gets those that its filters want; a whole response; an error, or the code
@@ -55,7 +54,7 @@ NOTHING: Table = {
 }
 
 
-class AnsweringAws(Aws, LeftoversAws):
+class AnsweringAws(AwsClient):
     """`answers`: `service operation` -> what comes back. `asked` has the names of all questions, in order."""
 
     def __init__(self, answers: Table, *, ends: datetime | None = None) -> None:

@@ -21,6 +21,7 @@ from ops.checks.progress import LiveProgress
 from ops.cli import app
 from ops.options import seconds
 from ops.verify import session
+from ops.verify.checks import leftovers
 
 ROOT = Path(__file__).parents[3]
 Ops = Callable[..., Result]
@@ -35,7 +36,7 @@ def ops(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Ops:
     """Run `ops verify --outputs FILE ...` against the stand-in, AWS included."""
-    monkeypatch.setattr(session, "Aws", lambda **_: standin.cloud.StandInAws(world))
+    monkeypatch.setattr(session, "AwsClient", lambda **_: standin.cloud.StandInAws(world))
     monkeypatch.delenv("NO_COLOR", raising=False)
 
     def go(*arguments: str) -> Result:
@@ -218,7 +219,7 @@ def test_the_aws_profile_is_the_users_or_else_the_stacks(
         asked.append(arguments["profile"])
         return standin.cloud.StandInAws(world)
 
-    monkeypatch.setattr(session, "Aws", connect)
+    monkeypatch.setattr(session, "AwsClient", connect)
     ops("--only", "aws.identity", *options, "--outputs", str(tmp_path / "profile.json"))
 
     assert asked == [used]
@@ -234,11 +235,12 @@ def test_a_destroyed_stack_is_looked_for_by_the_names_of_its_settings(
         def account(self) -> str:
             return "012345678901"
 
-        def left(self, kind: str, names: Any) -> list[str]:
-            assert (names.tag, names.cluster) == ("eks-hybrid-calico/dev", "eks-hybrid")
-            return ["vol-1 (30 GiB, available)"] if kind == "volumes" else []
+    def left(_: Any, kind: str, names: Any) -> list[str]:
+        assert (names.tag, names.cluster) == ("eks-hybrid-calico/dev", "eks-hybrid")
+        return ["vol-1 (30 GiB, available)"] if kind == "volumes" else []
 
-    monkeypatch.setattr(session, "LeftoversAws", Nothing)
+    monkeypatch.setattr(session, "AwsClient", Nothing)
+    monkeypatch.setattr(leftovers, "left", left)
     monkeypatch.chdir(tmp_path)
     arguments = ["--destroyed", "--stack", "dev", "--region", "eu-west-1", "--cluster-name", "eks-hybrid"]
 

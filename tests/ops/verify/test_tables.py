@@ -7,6 +7,7 @@ from typing import Any
 
 from ops.clients.stack_outputs import Deployment
 from ops.verify.tables import used_tables
+from tests.ops.standin.aws import AnsweringAws
 
 MAIN: dict[str, Any] = {"RouteTableId": "rtb-main", "VpcId": "vpc-1", "Associations": [{"Main": True}]}
 OTHERS: dict[str, Any] = {
@@ -25,11 +26,13 @@ def tables_of(deployment: Deployment) -> list[str]:
     context: Any = SimpleNamespace(
         deployment=deployment,
         memo=SimpleNamespace(get=lambda _, ask: ask()),
-        aws=SimpleNamespace(
-            subnets=lambda _: [
-                {"SubnetId": f"subnet-{name}", "VpcId": "vpc-1"} for name in ("ours", "others", "main")
-            ],
-            route_tables=lambda _: [MAIN, OTHERS, OURS],
+        aws=AnsweringAws(
+            {
+                "ec2 describe_subnets": [
+                    {"SubnetId": f"subnet-{name}", "VpcId": "vpc-1"} for name in ("ours", "others", "main")
+                ],
+                "ec2 describe_route_tables": [MAIN, OTHERS, OURS],
+            }
         ),
     )
     return [table["RouteTableId"] for table in used_tables(context, "vpc-1")]
