@@ -14,6 +14,7 @@ from infra.load_balancer import LoadBalancer, LoadBalancerArgs
 from infra.managed_nodes import ManagedNodes, ManagedNodesArgs
 from infra.networks import NetworksArgs, build_networks
 from infra.outputs import OutputsArgs, export
+from infra.vpc_look_up import look_up_vpc
 from k8s.calico import Calico, CalicoArgs, CalicoControllers, manifest
 from k8s.hybrid_dns import HybridDns, HybridDnsArgs
 from k8s.images import from_registry
@@ -21,12 +22,13 @@ from k8s.metrics_server import MetricsServer, MetricsServerArgs
 from k8s.nw_check import NwCheck, NwCheckArgs
 from k8s.sample_app import SampleApp, SampleAppArgs
 
-# Settings and the Calico manifest are checked before anything is created.
+# Settings, the Calico manifest and a VPC that exists are checked before anything is created or remembered.
 config = settings.load()
 for warning in settings.warnings(config, date.today(), pulumi.get_project()):
     pulumi.log.warn(warning)
 calico_objects = manifest(config.calico_source, config.pod_network)
 account = look_up(config.account)
+vpc = look_up_vpc(config.ranges, config.own_site.node_cidrs, account)
 
 # A change that cannot be made is refused here, before anything else is touched.
 memory = FixedSettingsArgs(account=account, values=config.in_effect, unset=config.left_to_the_release)
@@ -34,10 +36,8 @@ fixed = FixedSettings("fixed-settings", memory)
 
 # Two networks, the VPC of the cluster and the site of the hybrid nodes (another VPC plays it, or it is your own),
 # and the firewall of both.
-networks = build_networks(
-    NetworksArgs(account=account, ranges=config.ranges, opened=config.opened, own_site=config.own_site),
-    fixed.before_all,
-)
+place = NetworksArgs(account=account, ranges=config.ranges, opened=config.opened, own_site=config.own_site)
+networks = build_networks(place, vpc, fixed.before_all)
 
 # The control plane, without aws-node. Calico needs its API only; nodes need Calico.
 cluster = HybridCluster(

@@ -236,8 +236,8 @@ def _has_changed(key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bo
         return bool(old) and _is_own(old) != _is_own(new)
     if key == "network":
         # So does one that knew no VPC that exists.
-        return bool(old) and _place(old) != _place(new)
-    if key in ("vpcCidr", "availabilityZones") and _place(old):
+        return bool(old) and _moves(_place(old), _place(new))
+    if key in ("vpcCidr", "availabilityZones") and _place(old)[0]:
         return False
     if key == "onPremVpcCidr" and _is_own(old):
         return False
@@ -248,18 +248,21 @@ def _is_own(values: Mapping[str, Any]) -> bool:
     return bool(values.get("site", {}).get("nodeCidrs"))
 
 
-def _place(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the ids of a VPC that exists and of its subnets; nothing where the stack makes one."""
+def _place(values: Mapping[str, Any]) -> tuple[str, list[str], list[str]]:
+    """Give the id of a VPC that exists, and its private and public subnets; nothing where the stack makes one."""
     network = values.get("network") or {}
-    if not network.get("vpcId"):
-        return ()
-    subnets = [*network.get("privateSubnetIds", ()), *network.get("publicSubnetIds", ())]
-    return (network["vpcId"], *sorted(subnets))
+    private, public = (sorted(network.get(key, ())) for key in ("privateSubnetIds", "publicSubnetIds"))
+    return network.get("vpcId") or "", private, public
+
+
+def _moves(old: tuple[str, list[str], list[str]], new: tuple[str, list[str], list[str]]) -> bool:
+    """Whether something would stand elsewhere. Without public subnets there was no load balancer, or will be none."""
+    return old[:2] != new[:2] or bool(old[2] and new[2] and old[2] != new[2])
 
 
 def _where(network: object) -> str:
-    place = _place({"network": network})
-    return f"{place[0]} ({', '.join(place[1:])})" if place else "the VPC of this stack"
+    vpc, private, public = _place({"network": network})
+    return f"{vpc} ({', '.join([*private, *public])})" if vpc else "the VPC of this stack"
 
 
 def _kind(site: Any) -> str:
@@ -281,8 +284,8 @@ def _fixed(key: str, old: object, new: object) -> Refusal:
         change = f"site cannot change from {_kind(old)} to {_kind(new)}"
         keep = f"Keep it: {back}"
     elif key == "network":
-        place = _place({"network": old})
-        keep = "Keep it: " + (f"name {_where(old)} again" if place else "pulumi config rm network")
+        vpc, *_ = _place({"network": old})
+        keep = "Keep it: " + (f"name {_where(old)} again" if vpc else "pulumi config rm network")
         change = f"network cannot change from {_where(old)} to {_where(new)}"
     else:
         again = f"Sign in to account {old} again"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from infra.addressing import ANYWHERE, overlap
+from infra.addressing import ANYWHERE, free_range, overlap
 from infra.shapes import ExistingVpc
 
 # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
@@ -90,14 +90,16 @@ def refusals(
         if not vpc.way_out(subnet).startswith("igw-"):
             yield (
                 f"network.publicSubnetIds {subnet.id} has no default route to an internet gateway (route table "
-                f"{subnet.table}), and the load balancer faces the internet. Name public subnets"
+                f"{subnet.table}), and the load balancer faces the internet. Name a public subnet: "
+                f"{_instead('publicSubnetIds', vpc.public, subnet)}"
             )
     for name, ranges in others.items():
         for cidr in ranges:
             for own in vpc.cidrs:
                 if overlap(cidr, own):
                     yield (
-                        f"{name} {cidr} overlaps {own}, a range of network.vpcId {vpc.id}. Choose a range outside it"
+                        f"{name} {cidr} overlaps {own}, a range of network.vpcId {vpc.id}. "
+                        f"{_elsewhere(name, vpc, others)}"
                     )
     if ANYWHERE not in allowed_cidrs:
         yield from _narrow_api(vpc, settings, allowed_cidrs)
@@ -118,20 +120,26 @@ def _names(vpc: SeenVpc) -> Iterator[str]:
 def _subnets(key: str, subnets: Sequence[SeenSubnet], vpc: SeenVpc) -> Iterator[str]:
     for subnet in subnets:
         if subnet.vpc_id != vpc.id:
-            yield f"network.{key} {subnet.id} is of {subnet.vpc_id}, not of network.vpcId {vpc.id}. Name one of its own"
+            yield (
+                f"network.{key} {subnet.id} is of {subnet.vpc_id}, not of network.vpcId {vpc.id}. Name one of its own: "
+                f"{_instead(key, subnets, subnet)}"
+            )
         elif subnet.zone not in vpc.zones:
             yield (
                 f"network.{key} {subnet.id} is in {subnet.zone}, which holds no control plane of EKS: those of this "
-                f"region are {', '.join(vpc.zones)}. Name one in them"
+                f"region are {', '.join(vpc.zones)}. Name one in them: {_instead(key, subnets, subnet)}"
             )
     for one, other in combinations(subnets, 2):
         if one.zone == other.zone:
             yield (
                 f"network.{key} {one.id} and {other.id} are both in {one.zone}: a load balancer and a transit gateway "
-                "take one subnet of each zone. Name one of them"
+                f"take one subnet of each zone. Name one of them: {_instead(key, subnets, other)}"
             )
     if len({subnet.zone for subnet in subnets}) < 2:
-        yield f"network.{key} are in one zone, and EKS and load balancers want two. Name one in another zone too"
+        yield (
+            f"network.{key} are in one zone, and EKS and load balancers want two. Name one in another zone too: "
+            f"pulumi config set --path 'network.{key}[{len(subnets)}]' SUBNET"
+        )
 
 
 def _private_way_out(vpc: SeenVpc, subnet: SeenSubnet, settings: ExistingVpc) -> Iterator[str]:
@@ -139,7 +147,8 @@ def _private_way_out(vpc: SeenVpc, subnet: SeenSubnet, settings: ExistingVpc) ->
     if way.startswith("igw-"):
         yield (
             f"network.privateSubnetIds {subnet.id} leads to an internet gateway (route table {subnet.table}), through "
-            "which a machine without a public address reaches nothing. Name private subnets, behind a NAT gateway"
+            "which a machine without a public address reaches nothing. Name a private subnet, behind a NAT gateway: "
+            f"{_instead('privateSubnetIds', vpc.private, subnet)}"
         )
     elif not way and not settings.egress_cidrs:
         yield (
@@ -163,5 +172,18 @@ def _narrow_api(vpc: SeenVpc, settings: ExistingVpc, allowed: Sequence[str]) -> 
     if together > _MOST_API_CIDRS:
         yield (
             f"apiAllowedCidrs has {len(allowed)} ranges, and with the addresses of the nodes' ways out there are "
-            f"{together}: EKS takes {_MOST_API_CIDRS}. Join some"
+            f"{together}: EKS takes {_MOST_API_CIDRS}. Join some, or take one out: pulumi config rm --path "
+            f"'apiAllowedCidrs[{len(allowed) - 1}]'"
         )
+
+
+def _instead(key: str, subnets: Sequence[SeenSubnet], subnet: SeenSubnet) -> str:
+    return f"pulumi config set --path 'network.{key}[{subnets.index(subnet)}]' SUBNET"
+
+
+def _elsewhere(name: str, vpc: SeenVpc, others: Mapping[str, Sequence[str]]) -> str:
+    """The way out of an overlap: the ranges of a data centre are as they are."""
+    if name.startswith("site."):
+        return "Your ranges are as they are: name another VPC, pulumi config set --path network.vpcId VPC"
+    taken = [*vpc.cidrs, *(cidr for other, ranges in others.items() if other != name for cidr in ranges)]
+    return f"Choose a range outside it: pulumi config set {name} {free_range(16, taken)}"

@@ -9,7 +9,6 @@ from infra.firewall import Firewall, FirewallArgs
 from infra.network import Network, Vpc, VpcArgs
 from infra.shapes import Opened, OwnSite, PodNetwork, Ranges
 from infra.site import Site, SiteArgs, build_site
-from infra.vpc_look_up import look_up_vpc
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +31,12 @@ class Networks:
     pods: PodNetwork
 
 
-def build_networks(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Networks:
-    """Make the cluster's VPC or look it up, make the site and what leads there, and the security groups of both."""
+def build_networks(args: NetworksArgs, vpc: Network | None, opts: pulumi.ResourceOptions) -> Networks:
+    """Make the cluster's VPC where none was found, the site and what leads there, and the security groups of both."""
     account, ranges = args.account, args.ranges
-    vpc = _cluster_network(args, opts)
+    if vpc is None:
+        made = VpcArgs(account=account, cidr=ranges.vpc_cidr, zones=len(account.zones), load_balancers=True)
+        vpc = Vpc("eks", made, opts).network
     site = build_site(
         SiteArgs(
             account=account,
@@ -50,21 +51,3 @@ def build_networks(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Networks
         "firewall", FirewallArgs(account=account, vpc=vpc, site=site, opened=args.opened), opts
     )
     return Networks(vpc=vpc, site=site, firewall=firewall, pods=ranges.pods)
-
-
-def _cluster_network(args: NetworksArgs, opts: pulumi.ResourceOptions) -> Network:
-    account, ranges = args.account, args.ranges
-    if ranges.existing is None:
-        made = VpcArgs(account=account, cidr=ranges.vpc_cidr, zones=len(account.zones), load_balancers=True)
-        return Vpc("eks", made, opts).network
-    site = args.own_site.node_cidrs
-    return look_up_vpc(
-        ranges.existing,
-        account,
-        others={
-            "podCidr": [ranges.pods.cidr],
-            "serviceCidr": [ranges.service_cidr],
-            **({"site.nodeCidrs": site} if site else {"onPremVpcCidr": [ranges.on_prem_vpc_cidr]}),
-        },
-        allowed_cidrs=ranges.api_allowed_cidrs,
-    )

@@ -41,6 +41,13 @@ def things(world: World) -> list[Thing]:
     return ours
 
 
+def to_the_last_byte(world: World) -> dict[tuple[str, str], str]:
+    """All that exists, somebody else's too: by type and id, what it is."""
+    return {
+        (thing.token, thing.id): json.dumps([thing.inputs, thing.outputs], sort_keys=True) for thing in world
+    }
+
+
 def told(token: str, inputs: dict[str, Any]) -> dict[str, Any]:
     """What a thing is told to be, without what is left out."""
     kept = {key: value for key, value in inputs.items() if key not in _LEFT_OUT.get(token, ())}

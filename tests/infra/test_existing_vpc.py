@@ -1,5 +1,6 @@
 """A VPC that was there before: what is refused before anything is made, and that only what leads to the site is."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -77,14 +78,24 @@ def test_a_vpc_of_a_usual_kind_is_taken():
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_what_does_not_fit_is_refused_with_the_setting_and_the_way_out(change, words):
-    assert any(words in text for text in told(replace(GOOD, **change)))
+    texts = told(replace(GOOD, **change))
+    assert any(words in text for text in texts)
+    assert all(re.search("(pulumi config (set|rm)|aws ec2) ", text) for text in texts)
 
 
 @pytest.mark.parametrize("cidr", ["10.30.4.0/24", "100.64.0.0/10"])
 def test_no_range_of_the_vpc_may_be_somebody_elses_too(cidr):
     (text,) = told(others={"podCidr": [cidr]})
     assert text.startswith(f"podCidr {cidr} overlaps ")
-    assert "a range of network.vpcId vpc-1" in text
+    assert (
+        "a range of network.vpcId vpc-1. Choose a range outside it: pulumi config set podCidr 10.0.0.0/16"
+        in text
+    )
+
+
+def test_of_a_data_centre_and_a_vpc_that_overlap_it_is_the_vpc_that_can_be_another():
+    (text,) = told(others={"podCidr": ["10.0.0.0/16"], "site.nodeCidrs": ["10.30.4.0/24"]})
+    assert text.endswith("name another VPC, pulumi config set --path network.vpcId VPC")
 
 
 def test_a_narrow_api_wants_to_know_from_where_the_nodes_come():

@@ -93,6 +93,30 @@ def test_of_a_site_of_ones_own_the_kind_alone_is_fixed():
     assert "Keep it: pulumi config set --path 'site.nodeCidrs[0]' 10.80.0.0/16" in reason
 
 
+def test_of_a_vpc_that_exists_public_subnets_come_and_go_with_the_load_balancer():
+    network = EXISTING_VPC["network"]
+    with_none = {**network, "publicSubnetIds": []}
+    for old, new in ((network, with_none), (with_none, network)):
+        assert refused({"network": new}, old={**OLD, "network": old}) == {}
+    swapped = {
+        **network,
+        "privateSubnetIds": network["publicSubnetIds"],
+        "publicSubnetIds": network["privateSubnetIds"],
+    }
+    for new in (
+        swapped,
+        {**network, "publicSubnetIds": ["subnet-other"]},
+        {**swapped, "publicSubnetIds": []},
+    ):
+        assert set(refused({"network": new}, old={**OLD, "network": network})) == {"network"}
+    other_order = {
+        **network,
+        "publicSubnetIds": network["publicSubnetIds"][::-1],
+        "egressCidrs": ["192.0.2.0/24"],
+    }
+    assert refused({"network": other_order}, old={**OLD, "network": network}) == {}
+
+
 def test_a_stack_made_before_there_was_a_memory_may_be_what_its_settings_say():
     assert refused({}, old={}) == {}
     assert (

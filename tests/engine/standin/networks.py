@@ -3,6 +3,7 @@
 Its route tables have routes of their own, and those that a stack has made in them, as AWS shows them: in one list.
 """
 
+import json
 from typing import Any
 
 from tests.engine.standin.world import Thing, World
@@ -19,12 +20,12 @@ EXISTING = "vpc-00000000000000aa0"
 PRIVATE = ("subnet-00000000000000aa1", "subnet-00000000000000aa2")
 PUBLIC = ("subnet-00000000000000bb1", "subnet-00000000000000bb2")
 PRIVATE_TABLE, MAIN_TABLE = "rtb-00000000000000aa1", "rtb-00000000000000aa0"
-NAT_ADDRESS = "203.0.113.77"
+NAT_GATEWAY, NAT_ADDRESS = "nat-00000000000000aa0", "203.0.113.77"
 
 
 def somebody_elses(region: str) -> list[tuple[str, str, dict[str, Any]]]:
     """A VPC with two ranges: private subnets in the second one behind a NAT gateway, public ones in the main table."""
-    internet, nat = "igw-00000000000000aa0", "nat-00000000000000aa0"
+    internet = "igw-00000000000000aa0"
     subnets = [
         (SUBNET, id_, {"vpcId": EXISTING, "cidrBlock": cidr, "availabilityZone": f"{region}{zone}"})
         for id_, cidr, zone in (
@@ -38,14 +39,14 @@ def somebody_elses(region: str) -> list[tuple[str, str, dict[str, Any]]]:
         (VPC, EXISTING, {"cidrBlock": "10.30.0.0/16", "more": ["100.64.0.0/16"]}),
         *subnets,
         (INTERNET, internet, {"vpcId": EXISTING}),
-        (NAT, nat, {"subnetId": PUBLIC[0], "publicIp": NAT_ADDRESS}),
+        (NAT, NAT_GATEWAY, {"subnetId": PUBLIC[0], "publicIp": NAT_ADDRESS}),
         (
             TABLE,
             PRIVATE_TABLE,
             {
                 "vpcId": EXISTING,
                 "subnetIds": list(PRIVATE),
-                "routes": [{"cidrBlock": "0.0.0.0/0", "natGatewayId": nat}],
+                "routes": [{"cidrBlock": "0.0.0.0/0", "natGatewayId": NAT_GATEWAY}],
             },
         ),
         (
@@ -64,8 +65,37 @@ def somebody_elses(region: str) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def look_up(world: World, token: str, args: dict[str, Any]) -> dict[str, Any] | None:
+def in_answers_of_aws(region: str) -> str:
+    """The same VPC as `aws ec2 describe-subnets` and `aws ec2 describe-route-tables` describe it."""
+    things = somebody_elses(region)
+    ((_, _, vpc),) = (each for each in things if each[0] == VPC)
+    local = [
+        {"DestinationCidrBlock": cidr, "GatewayId": "local"} for cidr in (vpc["cidrBlock"], *vpc["more"])
+    ]
+    subnets = [{"SubnetId": id_, **_in_capitals(inputs)} for token, id_, inputs in things if token == SUBNET]
+    tables = [
+        {
+            "RouteTableId": id_,
+            "VpcId": EXISTING,
+            "Associations": [
+                *({"Main": False, "SubnetId": subnet} for subnet in inputs["subnetIds"]),
+                *([{"Main": True}] if inputs.get("main") else []),
+            ],
+            "Routes": [
+                *local,
+                *map(_described_route, inputs["routes"]),
+            ],
+        }
+        for token, id_, inputs in things
+        if token == TABLE
+    ]
+    return f"{json.dumps({'Subnets': subnets})}\n{json.dumps({'RouteTables': tables})}\n"
+
+
+def look_up(world: World, token: str, args: dict[str, Any], region: str) -> dict[str, Any] | None:
     """Return what a look-up of a VPC or of what is in it answers; None for any other.
+
+    What has no subnet in the region is in another one.
 
     Raises:
         LookupError: there is no such thing, in the provider's words.
@@ -78,9 +108,19 @@ def look_up(world: World, token: str, args: dict[str, Any]) -> dict[str, Any] | 
         return None
     type_, key, answer = _ANSWERS[token]
     thing = world.get(type_, args[key])
-    if thing is None:
+    zones = {each.inputs["vpcId"]: each.inputs["availabilityZone"] for each in world.of(SUBNET)}
+    if thing is None or not zones.get(thing.inputs.get("vpcId", thing.id), region).startswith(region):
         raise LookupError(f"invoking {token}: no matching EC2 {type_.rpartition(':')[2]} found")
     return {**args, "id": thing.id, **answer(world, thing)}
+
+
+def _described_route(route: dict[str, Any]) -> dict[str, Any]:
+    target = {key: value for key, value in route.items() if key != "cidrBlock"}
+    return {"State": "active", "DestinationCidrBlock": route["cidrBlock"], **_in_capitals(target)}
+
+
+def _in_capitals(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {f"{key[0].upper()}{key[1:]}": value for key, value in inputs.items()}
 
 
 def _vpc(world: World, vpc: Thing) -> dict[str, Any]:

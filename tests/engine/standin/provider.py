@@ -78,10 +78,14 @@ class StandIn:
         return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(problems))
 
     def diff_config(self, request: Any) -> Any:
-        """A cluster's kubeconfig may change in place as long as the cluster's identifier does not."""
+        """A cluster's kubeconfig may change in place as long as the cluster's identifier does not.
+
+        Another region is a change in place since version 7 of the AWS provider, where each resource has a region:
+        https://github.com/pulumi/pulumi-aws/pull/5656.
+        """
         olds, news = wire.from_struct(request.old_inputs), wire.from_struct(request.news)
         changed = [key for key in sorted({*olds, *news}) if olds.get(key) != news.get(key)]
-        fatal = [key for key in changed if key in ("region", "clusterIdentifier")]
+        fatal = [key for key in changed if key == "clusterIdentifier"]
         return provider_pb2.DiffResponse(changes=_SOME if changed else _NONE, diffs=changed, replaces=fatal)
 
     def configure(self, request: Any) -> Any:
@@ -112,7 +116,7 @@ class StandIn:
         started, args = time.monotonic(), wire.plain(wire.from_struct(request.args))
         with self.one_at_a_time:
             self._look()
-            answer = networks.look_up(self.world, request.tok, args)
+            answer = networks.look_up(self.world, request.tok, args, self.region)
         answer = answer or cloud.look_up(request.tok, args, self.region, journal.control())
         journal.write({"call": "Invoke", "type": request.tok, "inputs": args}, started)
         response = provider_pb2.InvokeResponse()
