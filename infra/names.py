@@ -48,6 +48,8 @@ SAMPLE_SERVICE: Final = "sample-svc"
 CORE_DNS: Final = "coredns"
 HYBRID_CORE_DNS: Final = "coredns-hybrid"
 DNS_SERVICE: Final = "kube-dns"
+# The type of the resource that remembers the settings, in states.
+FIXED_SETTINGS_RESOURCE: Final = "pulumi-python:dynamic/ekshybrid:FixedSettings"
 # The add-on, and the DaemonSet of the managed nodes; that of the hybrid ones.
 POD_IDENTITY_AGENT: Final = "eks-pod-identity-agent"
 # The type of the resource that asks EKS for it, in states.

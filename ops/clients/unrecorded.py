@@ -16,7 +16,7 @@ from typing import Any, Final
 from botocore import xform_name
 
 from infra.iam import HYBRID_NODE_POLICIES, MANAGED_NODE_POLICIES
-from infra.names import POD_IDENTITY_RESOURCE, STACK_TAG
+from infra.names import FIXED_SETTINGS_RESOURCE, POD_IDENTITY_RESOURCE, STACK_TAG
 from ops.clients.aws import IN_CLUSTER, AwsClient
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names, log_groups, oidc_providers, roles, tagged_in_elb, tags_of
@@ -87,7 +87,7 @@ def recorded(deployment: Mapping[str, Any]) -> dict[str, str]:
     """Give the URNs in a state by AWS's ids; `deployment` is that of `pulumi stack export`.
 
     A route is known by its table and destination, a policy of a role by both. A transit gateway that something
-    leads to counts as recorded.
+    leads to counts as recorded, and so do the VPC that was there before, its subnets and the ranges of the site.
     """
     urns: dict[str, str] = {}
     for resource in deployment.get("resources") or ():
@@ -98,6 +98,13 @@ def recorded(deployment: Mapping[str, Any]) -> dict[str, str]:
             known_by = " ".join(str(inputs.get(key)) for key in keys)
             for ident in (resource.get("id"), inputs.get("transitGatewayId"), known_by):
                 urns[str(ident)] = str(resource.get("urn"))
+        elif type_ == FIXED_SETTINGS_RESOURCE:
+            network, site = inputs.get("network") or {}, inputs.get("site") or {}
+            subnets = (*network.get("privateSubnetIds", ()), *network.get("publicSubnetIds", ()))
+            ranges = site.get("nodeCidrs") or (inputs.get("onPremVpcCidr"),)
+            urns |= dict.fromkeys(
+                filter(None, (network.get("vpcId"), *subnets, *ranges)), str(resource.get("urn"))
+            )
     return urns
 
 
@@ -174,23 +181,33 @@ def _balancers(aws: AwsClient, names: Names, _state: Mapping[str, str]) -> Itera
 
 
 def _in_tables(aws: AwsClient, names: Names, state: Mapping[str, str]) -> Iterator[Unrecorded]:
-    """List what carries no tags: associations and routes, in the route tables that the state has."""
-    for table in _described(aws, names, "describe_route_tables", "RouteTables"):
-        ident = table["RouteTableId"]
-        if ident not in state:
-            continue
-        for association in table.get("Associations", ()):
+    """List what carries no tags: associations and routes, in the route tables that the state has.
+
+    Of a VPC that was there before: only routes to the site, in the tables that the stack's subnets use.
+    """
+    vpcs = [ident for ident in state if ident.startswith("vpc-")]
+    in_vpcs = [{"Name": "vpc-id", "Values": vpcs}]
+    tables = aws.pages("ec2", "describe_route_tables", "RouteTables", Filters=in_vpcs) if vpcs else []
+    associations = [each for table in tables for each in table.get("Associations", ())]
+    chosen = {each.get("SubnetId") for each in associations}
+    some_use_main = any(ident.startswith("subnet-") and ident not in chosen for ident in state)
+    for table in tables:
+        ident, users = table["RouteTableId"], table.get("Associations", ())
+        ours = ident in state
+        for association in users if ours else ():
             if not association.get("Main"):
                 name = association["RouteTableAssociationId"]
                 line = f"disassociate-route-table --association-id {name}"
                 yield Unrecorded(
                     kind="route-table-association", id=name, commands=_commands(names, "ec2", line)
                 )
-        for route in table.get("Routes", ()):
+        used = any(each.get("SubnetId") in state or (each.get("Main") and some_use_main) for each in users)
+        for route in table.get("Routes", ()) if ours or used else ():
             # Somebody else's lead to something else.
             keys = ("NatGatewayId", "GatewayId", "VpcPeeringConnectionId", "TransitGatewayId")
             to = next((route[key] for key in keys if route.get(key)), "")
-            if to in state and (cidr := route.get("DestinationCidrBlock")):
+            cidr = route.get("DestinationCidrBlock")
+            if cidr and to in state and (ours or cidr in state):
                 line = f"delete-route --route-table-id {ident} --destination-cidr-block {cidr}"
                 yield Unrecorded(kind="route", id=f"{ident} {cidr}", commands=_commands(names, "ec2", line))
 

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.names import FIXED_SETTINGS_RESOURCE
 from ops.program.counts import Counts, add_ons, counts
 from ops.program.recorder import Recording
 
 _LISTENER = "aws:lb/listener:Listener"
 _ROLE = "aws:iam/role:Role"
-_FIXED_SETTINGS = "pulumi-python:dynamic/ekshybrid:FixedSettings"
 _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 
 
@@ -66,7 +66,7 @@ class Wanted:
 def wanted(recording: Recording) -> Wanted:
     """Count what a recording asks for."""
     cluster = recording.one("eks:index:Cluster").inputs
-    told = recording.one(_FIXED_SETTINGS).inputs
+    told = recording.one(FIXED_SETTINGS_RESOURCE).inputs
     outputs = recording.stack_outputs
     checks = outputs["opsOnly"]
     existing = checks.get("subnetIds", ())

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +165,9 @@ class Account:
         assert key == expected
         items = []
         for thing in self.world:
-            wanted = thing.inputs.get("tags", {}).get(name.removeprefix("tag:")) in values
-            if thing.token.startswith(token) and wanted:
+            tags = thing.inputs.get("tags", {})
+            value = thing.inputs.get("vpcId") if name == "vpc-id" else tags.get(name.removeprefix("tag:"))
+            if thing.token.startswith(token) and value in values:
                 items.append(self._described(thing, id_key))
         return [{"Instances": items}] if key == "Reservations" else items
 
@@ -182,18 +183,17 @@ class Account:
             routes = self.world.of("aws:ec2/route:Route")
             associations = self.world.of("aws:ec2/routeTableAssociation:RouteTableAssociation")
             item["Routes"] = [
-                {
-                    "DestinationCidrBlock": each.inputs["destinationCidrBlock"],
-                    **{key: each.inputs[name] for name, key in _TARGETS.items() if name in each.inputs},
-                }
-                for each in routes
-                if each.inputs["routeTableId"] == thing.id
+                *_routes(thing, "cidrBlock", thing.inputs.get("routes", ())),
+                *_routes(thing, "destinationCidrBlock", [each.inputs for each in routes]),
             ]
             item["Associations"] = [
-                {"RouteTableAssociationId": each.id}
+                {"RouteTableAssociationId": each.id, "SubnetId": each.inputs["subnetId"]}
                 for each in associations
                 if each.inputs["routeTableId"] == thing.id
             ]
+            # Those of a VPC that was there before.
+            item["Associations"] += [{"SubnetId": subnet} for subnet in thing.inputs.get("subnetIds", ())]
+            item["Associations"] += [{"Main": True}] if thing.inputs.get("main") else []
         return item
 
     # --- the AWS CLI and pulumi --------------------------------------------------------------------
@@ -236,6 +236,17 @@ class Account:
             assert rule.inputs["securityGroupId"] == options["--group-id"]
             return rule
         return self._thing(":".join(options.values()))
+
+
+def _routes(table: Thing, to: str, routes: Sequence[Object]) -> list[Object]:
+    return [
+        {
+            "DestinationCidrBlock": each[to],
+            **{key: each[name] for name, key in _TARGETS.items() if name in each},
+        }
+        for each in routes
+        if each.get("routeTableId", table.id) == table.id
+    ]
 
 
 def _tags(thing: Thing) -> list[Object]:

@@ -6,6 +6,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from infra.names import FIXED_SETTINGS_RESOURCE
 from ops.causes import CAUSES
 from ops.clients import unrecorded
 from ops.clients.errors import AskError
@@ -68,6 +69,7 @@ EVERYTHING: Table = {
         {"RouteTableId": "rtb-1", "VpcId": "vpc-1", "Tags": [OURS]},
         {
             "RouteTableId": "rtb-9",
+            "VpcId": "vpc-1",
             "Tags": [OURS],
             "Associations": [
                 {"Main": True, "RouteTableAssociationId": "rtbassoc-main"},
@@ -221,6 +223,44 @@ def test_a_vpc_with_something_in_it_belongs_to_another_state():
         find({"ec2 describe_subnets": [{"SubnetId": "subnet-1", "VpcId": "vpc-2", "Tags": [OURS]}]})
     assert "vpc-2 and subnet subnet-1 in it" in caught.value.seen
     assert "delete nothing" in CAUSES[caught.value.code].fix
+
+
+# A VPC that was there before: its table for the private subnet, its main one for the public subnet, and another one.
+ROUTES = [
+    {"DestinationCidrBlock": "10.80.0.0/16", "TransitGatewayId": "tgw-1"},
+    {"DestinationCidrBlock": "10.44.0.0/16", "TransitGatewayId": "tgw-1"},
+    {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": "nat-of-others"},
+]
+TABLES_OF_OTHERS = [
+    {"RouteTableId": f"rtb-{name}", "VpcId": "vpc-1", "Associations": [users], "Routes": ROUTES}
+    for name, users in (
+        ("private", {"SubnetId": "subnet-a"}),
+        ("main", {"Main": True}),
+        ("of-others", {"SubnetId": "subnet-z"}),
+    )
+]
+
+
+def unrecorded_routes(*, public):
+    network = {"vpcId": "vpc-1", "privateSubnetIds": ["subnet-a"], "publicSubnetIds": public}
+    memory = {"network": network, "site": {"nodeCidrs": ["10.80.0.0/16"]}, "onPremVpcCidr": "10.44.0.0/16"}
+    attachment = {"transitGatewayId": "tgw-1", "vpcId": "vpc-1"}
+    resources = [
+        {"type": FIXED_SETTINGS_RESOURCE, "id": "p/s", "urn": "urn:1", "inputs": memory},
+        {
+            "type": "aws:ec2transitgateway/vpcAttachment:VpcAttachment",
+            "id": "tgw-attach-1",
+            "inputs": attachment,
+        },
+    ]
+    state = unrecorded.recorded({"resources": resources})
+    aws = AnsweringAws({**EVERYTHING, "ec2 describe_route_tables": TABLES_OF_OTHERS})
+    return [item.id for item in unrecorded.find(aws, NAMES, state) if item.kind == "route"]
+
+
+def test_in_tables_of_others_only_a_route_to_the_site_is_the_stacks_and_only_where_its_subnets_are():
+    assert unrecorded_routes(public=["subnet-b"]) == ["rtb-private 10.80.0.0/16", "rtb-main 10.80.0.0/16"]
+    assert unrecorded_routes(public=[]) == ["rtb-private 10.80.0.0/16"]
 
 
 def test_a_state_is_read_by_ids_and_by_what_a_route_is():
