@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from settings import Settings
 from settings.model import CONTROL_PLANE_LOGS
-from tests.engine.conftest import CERTIFICATE, COLLEAGUE, OTHER_CERTIFICATE
+from tests.engine.conftest import BOUNDARY, CERTIFICATE, COLLEAGUE, OTHER_CERTIFICATE
 from tests.engine.standin.cloud import CALLER
+from tests.engine.standin.networks import EXISTING, PRIVATE, PUBLIC
 
 # By the names that Stack.configure takes: aws_region is aws:region.
 Values = dict[str, Any]
@@ -22,6 +23,12 @@ Change = Callable[[Random, Values], Values | None]
 TRANSIT_GATEWAYS = ("tgw-0123456789abcdef0", "tgw-0fedcba9876543210")
 VPN_GATEWAYS = ("vgw-0123456789abcdef0", "vgw-0fedcba9876543210")
 RANGES = ("10.80.0.0/24", "10.81.0.0/24", "10.82.0.0/24")
+BOUNDARIES = (BOUNDARY, "arn:aws:iam::123456789012:policy/teams/boundary")
+_NETWORK: Values = {
+    "vpcId": EXISTING,
+    "privateSubnetIds": list(PRIVATE),
+    "publicSubnetIds": list(PUBLIC),
+}
 
 _COMMON: Values = {"aws_region": "eu-central-1", "kubernetesVersion": "1.34"}
 PLAYED: Values = {**_COMMON, "hybridNodes": [{"name": "edge"}, {"name": "edge-2", "os": "al2023"}]}
@@ -32,6 +39,13 @@ OWN: Values = {
         {"name": "edge", "address": "10.80.0.11"},
         {"name": "edge-2", "address": "10.80.0.12", "os": "al2023", "architecture": "arm64"},
     ],
+}
+IN_A_VPC_THAT_EXISTS: Values = {**OWN, "network": _NETWORK}
+# What a walk begins with, by what the stack has.
+BASES = {
+    "a VPC that plays the data centre": PLAYED,
+    "a data centre of one's own": OWN,
+    "a VPC that was there before": IN_A_VPC_THAT_EXISTS,
 }
 
 # Names that begin alike: what is meant for one must not reach another.
@@ -53,6 +67,14 @@ _TAGS = (
 )
 _ADMINS = (COLLEAGUE, "arn:aws:iam::123456789012:user/pipelines/deploy", CALLER)
 _CERTIFICATES = ("", CERTIFICATE, OTHER_CERTIFICATE)
+_REGISTRIES = ("", "registry.example.com/mirror", "registry.example.com:5000")
+# One name that begins like another.
+_GROUPS: tuple[Values, ...] = (
+    {"name": "gpu", "instanceType": "g6.xlarge", "ami": "nvidia", "taints": ["gpu=yes:NoSchedule"]},
+    {"name": "gpu-2", "labels": {"pool": "second"}},
+    {"name": "batch", "instanceType": "m7i.large", "spot": True, "min": 0, "desired": 1},
+    {"name": "batch", "instanceType": "m7i.large", "diskGiB": 40, "taints": ["batch=yes:NoExecute"]},
+)
 _FIXED = {
     "aws_region": "eu-west-1",
     "availabilityZones": 3,
@@ -184,6 +206,23 @@ def _managed(random: Random, values: Values) -> Values:
     return {**values, "managedNodes": {**group, **{key: before[key] for key in kept if key in before}}}
 
 
+def _more_managed(random: Random, values: Values) -> Values:
+    groups = {group["name"]: group for group in random.sample(_GROUPS, random.randint(0, 3))}
+    return {**values, "moreManagedNodes": list(groups.values())}
+
+
+def _network(random: Random, values: Values) -> Values:
+    """Another one than the stack has is refused. Only the addresses that its machines are known by change."""
+    has = values.get("network", _NETWORK)
+    possible: list[Values] = [
+        {},
+        _NETWORK,
+        {**_NETWORK, "privateSubnetIds": list(PUBLIC), "publicSubnetIds": list(PRIVATE)},
+        *({**has, "egressCidrs": cidrs} for cidrs in ([], list(_PUBLIC[:1]), list(_PUBLIC[1:3]))),
+    ]
+    return {**values, "network": random.choice(possible)}
+
+
 def _kubernetes(random: Random, values: Values) -> Values:
     minor = int(values["kubernetesVersion"].split(".")[1])
     return {**values, "kubernetesVersion": f"1.{minor + random.choice((1, 1, 1, 2, -1))}"}
@@ -256,7 +295,11 @@ CHANGES: dict[str, Change] = {
     "controlPlaneLogs": _to("controlPlaneLogs", _some(CONTROL_PLANE_LOGS, 0, 1, 2)),
     "aws:defaultTags": _to("aws_defaultTags", lambda random: {"tags": random.choice(_TAGS)}),
     "clusterAdmins": _to("clusterAdmins", _some(_ADMINS, 0, 1, 2)),
+    "permissionsBoundaryArn": _to("permissionsBoundaryArn", lambda random: random.choice(("", *BOUNDARIES))),
+    "imageRegistry": _to("imageRegistry", lambda random: random.choice(_REGISTRIES)),
+    "network": _network,
     "managedNodes": _managed,
+    "moreManagedNodes": _more_managed,
     "kubernetesVersion": _kubernetes,
     "supportType": _to("supportType", lambda random: random.choice(("STANDARD", "EXTENDED"))),
     "calicoVersion": _to("calicoVersion", lambda random: random.choice(("3.31.7", "3.32.1"))),

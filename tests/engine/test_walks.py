@@ -71,7 +71,7 @@ def test_a_target_less_is_another_cloud(tmp_path):
 
 
 @pytest.mark.parametrize("change", sorted(draws.CHANGES))
-@pytest.mark.parametrize("base", [draws.PLAYED, draws.OWN])
+@pytest.mark.parametrize("base", draws.BASES.values(), ids=list(draws.BASES))
 def test_a_change_is_the_same_with_the_same_seed_and_leaves_what_it_began_with(change, base):
     before = repr(base)
     some = [draws.CHANGES[change](Random(seed), base) for seed in range(9)]
@@ -79,12 +79,11 @@ def test_a_change_is_the_same_with_the_same_seed_and_leaves_what_it_began_with(c
     assert repr(base) == before
 
 
-def test_every_change_is_one_on_one_of_the_two_stacks():
+def test_every_change_is_one_on_one_of_the_stacks():
+    bases = draws.BASES.values()
     for name, change in draws.CHANGES.items():
-        drawn_values = [
-            change(Random(seed), base) for base in (draws.PLAYED, draws.OWN) for seed in range(20)
-        ]
-        assert any(values not in (None, draws.PLAYED, draws.OWN) for values in drawn_values), name
+        drawn_values = [change(Random(seed), base) for base in bases for seed in range(20)]
+        assert any(values not in (None, *bases) for values in drawn_values), name
 
 
 def test_settings_without_a_line_of_their_own_are_drawn_from_the_schema():

@@ -11,6 +11,7 @@ destroy leaves nothing. A walk that fails is shortened to the fewest steps that 
 """
 
 import argparse
+import json
 import re
 import secrets
 import shutil
@@ -35,6 +36,8 @@ from tests.engine.harness import Step, type_of
 from tests.engine.moments import Moment
 from tests.engine.standin import wire
 from tests.engine.standin.gateways import TRANSIT_GATEWAY, VPN_GATEWAY
+from tests.engine.standin.networks import somebody_elses
+from tests.engine.standin.refusals import POLICY
 from tests.engine.standin.world import ADD_ON, World
 
 CHANGES_OF_THE_CLOUD = ("Create", "Update", "Delete")
@@ -70,6 +73,11 @@ class Ground:
             stack.there_is(TRANSIT_GATEWAY, gateway, state="available", accepts=True)
         for gateway in draws.VPN_GATEWAYS:
             stack.there_is(VPN_GATEWAY, gateway, state="available")
+        for boundary in draws.BOUNDARIES:
+            stack.there_is(POLICY, boundary)
+        for token, identity, inputs in somebody_elses(base["aws_region"]):
+            stack.there_is(token, identity, **inputs)
+        self.foreign = clouds.to_the_last_byte(stack.world())
         self._file = stack.project / f"Pulumi.{stack.name}.yaml"
         content = yaml.safe_load(self._file.read_text(encoding="utf-8"))
         kept = ("calicoManifest", "calicoManifestSha256")
@@ -169,8 +177,11 @@ class Walk:
         tried = [call.key for call in step.calls if call.kind in CHANGES_OF_THE_CLOUD]
         if tried:
             raise FaultError("a change failed half way", f"{tried}\n{step.run.text}")
-        if before not in (None, _state(self.rig)):
-            raise FaultError("a change that was refused changed the state", step.run.text)
+        if before is not None:
+            after = _state(self.rig)
+            changed = [urn for urn in {**before, **after} if before.get(urn) != after.get(urn)]
+            if changed:
+                raise FaultError("a change that was refused changed the state", f"{changed}\n{step.run.text}")
         changed = [key for key in {*values, *self.values} if values.get(key) != self.values.get(key)]
         names = [key.replace("aws_", "aws:") for key in changed]
         text = " ".join(step.run.text.split())
@@ -198,8 +209,15 @@ class Walk:
         activations = {identity for token, identity, _ in there if token == clouds.ACTIVATION}
         if nodes != activations:
             wrong.append(f"Node objects of {nodes}, activations {activations}")
+        wrong += self._changed_for_others()
         if wrong:
             raise FaultError("the cloud is not what the program asks for", "\n".join(wrong))
+
+    def _changed_for_others(self) -> list[str]:
+        there = clouds.to_the_last_byte(self.rig.stack.world())
+        return [
+            f"somebody else's {key}" for key, text in self._ground.foreign.items() if there.get(key) != text
+        ]
 
     def _destroy(self) -> None:
         stack = self.rig.stack
@@ -207,15 +225,21 @@ class Walk:
         left = [f"{thing.token} {thing.id}" for thing in clouds.things(stack.world())]
         left = [each for each in left if not each.startswith("kubernetes:")]
         left += [resource["urn"] for resource in stack.resources()]
-        left += [*self.rig.apis.machines, *self.rig.apis.nodes]
+        left += [*self.rig.apis.machines, *self.rig.apis.nodes, *self._changed_for_others()]
         if run.code != 0 or left:
             raise FaultError("destroy leaves something", f"{left}\n{run.text}")
 
 
 def _state(rig: Rig) -> dict[str, Any]:
-    """What the state has, but for the providers: these are how to sign in."""
+    """What the state has, but for the providers: these are how to sign in.
+
+    A secret that is the same may be encrypted anew each time.
+    """
     resources = [each for each in rig.stack.resources() if not each["type"].startswith("pulumi:providers:")]
-    return {each["urn"]: (each.get("id"), each.get("inputs")) for each in resources}
+    return {
+        each["urn"]: re.sub(r'"ciphertext": "[^"]*"', "", json.dumps([each.get("id"), each.get("inputs")]))
+        for each in resources
+    }
 
 
 def _only(name: str, these: list[Any], those: list[Any]) -> Iterator[str]:
@@ -267,10 +291,10 @@ def fault_of(ground: Ground, moves: Sequence[Move]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Walk, on a stack of either kind by turns, and print what was walked; 1 when a property does not hold."""
+    """Walk, on a stack of each kind by turns, and print what was walked; 1 when a property does not hold."""
     parser = argparse.ArgumentParser(prog="make walk", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of the first walk")
-    parser.add_argument("--walks", type=int, default=2, help="how many; each has the next seed")
+    parser.add_argument("--walks", type=int, default=3, help="how many; each has the next seed")
     parser.add_argument("--steps", type=int, default=12, help="of each walk")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="no walk begins after that")
     options = parser.parse_args(arguments)
@@ -282,25 +306,24 @@ def main(arguments: list[str]) -> int:
 
 
 def _walk(options: argparse.Namespace, home: Path, cli: Path) -> int:
-    end, grounds, counts = time.monotonic() + options.minutes * 60, dict[int, Ground](), Counter[str]()
+    end, grounds, counts = time.monotonic() + options.minutes * 60, dict[str, Ground](), Counter[str]()
     fault = None
     # By the seed, so that a walk can be had again alone.
     for seed in range(options.seed, options.seed + options.walks):
         if fault or time.monotonic() > end:
             break
-        kind = seed % 2
+        kind, base = list(draws.BASES.items())[seed % len(draws.BASES)]
         if kind not in grounds:
-            rig = configured_rig(home / str(kind), cli, None)
-            grounds[kind] = Ground(rig, (draws.PLAYED, draws.OWN)[kind])
+            grounds[kind] = Ground(configured_rig(home / str(len(grounds)), cli, None), base)
         moves, walk = drawn(seed, options.steps), Walk(grounds[kind], _say)
-        _say(f"seed {seed}: {len(moves)} steps on a stack with {('a VPC', 'a site of its own')[kind]}")
+        _say(f"seed {seed}: {len(moves)} steps on a stack with {kind}")
         try:
             walk.run(moves)
         except FaultError as error:
             fault = error
             _say(f"{fault}\nNow the shortest series that fails so ...")
             shortest = shortened(moves, fault.kind, partial(fault_of, grounds[kind]))
-            _say(f"On {'OWN' if kind else 'PLAYED'}: {shortest}")
+            _say(f"On {kind}: {shortest}")
             _say(f'Again: make walk ARGS="--seed {seed} --walks 1 --steps {options.steps}"')
         counts.update(walk.counts)
     for end_of_move, count in sorted(counts.items()):
