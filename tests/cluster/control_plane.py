@@ -42,6 +42,7 @@ BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-sc
 START_S: Final = 120.0
 STOP_S: Final = 10.0
 SERVICE_CIDR: Final = "172.16.0.0/16"
+ISSUER: Final = "https://kubernetes.default.svc"
 _LOCAL: Final = "127.0.0.1"
 _KILL_WITH_PARENT: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 # name: (bearer token, groups). `admin` is what EKS makes of whoever created the cluster.
@@ -179,7 +180,7 @@ class ControlPlane:
             "--allow-privileged=true",
             "--enable-admission-plugins=NodeRestriction",
             f"--service-cluster-ip-range={SERVICE_CIDR}",
-            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-issuer={ISSUER}",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             # kwok answers for all nodes, under an address that no node would use among its own kind.

@@ -171,6 +171,15 @@ def test_prepare_reads_verifies_configures_and_splits_the_real_manifest(real_fil
     assert env["CALICO_IPV4POOL_CIDR"]["value"] == POD_CIDR
 
 
+def test_what_is_applied_lets_pods_reach_agents_on_the_network_of_their_node(real_file, release, tmp_path):
+    # Felix drops it otherwise, and no pod gets to the agent of EKS Pod Identity on 169.254.170.23.
+    manifest = calico_manifest.prepare(
+        source=str(real_file), version=release.version, sha256=None, pod_cidr=POD_CIDR, cache_dir=tmp_path
+    )
+    env = node_container(manifest.before_nodes)["env"]
+    assert {"name": "FELIX_DEFAULTENDPOINTTOHOSTACTION", "value": "ACCEPT"} in env
+
+
 def test_prepare_refuses_the_manifest_of_another_version(real_file, release, tmp_path):
     other = next(version for version in versions.CALICO_SHA256 if version != release.version)
     with pytest.raises(CalicoManifestError, match=f"Calico {other}: .*sha256 {release.sha256}"):
