@@ -92,8 +92,16 @@ def moved(rig, again):
 
 
 @pytest.fixture(scope="module")
-def destroyed(rig, moved):
+def elsewhere(rig, moved):
+    """`pulumi preview` with another region, where there is no such VPC."""
     assert moved.run.code != 0
+    with rig.stack.configured(aws_region="eu-west-1"):
+        return rig.stack.step(lambda: rig.stack.preview(succeeds=False))
+
+
+@pytest.fixture(scope="module")
+def destroyed(rig, elsewhere):
+    assert elsewhere.run.code != 0
     return rig.stack.step(rig.stack.destroy)
 
 
@@ -160,6 +168,15 @@ def test_the_stack_never_leaves_the_vpc(moved):
         in (moved.run.text)
     )
     assert moved.changes == []
+
+
+def test_an_id_that_is_not_there_is_refused_with_the_region_and_the_account_that_were_asked(elsewhere):
+    assert (
+        f"network.vpcId {EXISTING} cannot be read in aws:region eu-west-1 as account 123456789012: "
+        in elsewhere.run.text
+    )
+    assert "aws ec2 describe-vpcs --region eu-west-1" in elsewhere.run.text
+    assert elsewhere.changes == []
 
 
 def test_after_the_destroy_everything_is_as_it_was(rig, before, destroyed):
