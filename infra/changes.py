@@ -100,10 +100,11 @@ _OWN_SITE_POD_MTU_BEFORE_0_2: Final = "1390"
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
-    """What EKS has: the Kubernetes minor version, and STANDARD or EXTENDED."""
+    """What EKS has: the Kubernetes minor version, STANDARD or EXTENDED, and the id of its VPC, empty if nobody said."""
 
     version: str
     support_type: str
+    vpc_id: str = ""
 
     @classmethod
     def described(cls, cluster: Mapping[str, Any]) -> Self:
@@ -112,7 +113,11 @@ class ControlPlane:
         https://docs.aws.amazon.com/eks/latest/userguide/view-upgrade-policy.html
         """
         policy = cluster.get("upgradePolicy") or {}
-        return cls(version=cluster["version"], support_type=policy.get("supportType", "EXTENDED"))
+        return cls(
+            version=cluster["version"],
+            support_type=policy.get("supportType", "EXTENDED"),
+            vpc_id=(cluster.get("resourcesVpcConfig") or {}).get("vpcId", ""),
+        )
 
 
 class NoAnswerError(Exception):
@@ -171,6 +176,9 @@ def refusals(
     present = control_plane()
     if present is None:
         return
+    if not old and present.vpc_id and _place(new)[0] not in ("", present.vpc_id):
+        # What remembers nothing is of a release that knew no VPC but its own.
+        yield _fixed("network", None, new["network"])
     for key in changed:
         if FIXED[key].since == "cluster":
             yield _fixed(key, old.get(key), new.get(key))

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
+from tests.engine.standin.networks import SUBNET
 from tests.engine.standin.world import ACCESS_ENTRY, ADD_ON, CLUSTER, NODE_GROUP, Thing, World
 
 _OPENSSL = (
@@ -214,11 +215,13 @@ class HybridApis:
                 "message": f"No cluster found for name: {name}.",
             }
         authority = base64.b64encode(self._authority.read_bytes()).decode()
+        subnet = self._world.get(SUBNET, made.inputs["vpcConfig"]["subnetIds"][0])
         cluster = {
             "name": name,
             "version": made.inputs["version"],
             # What was never said is EXTENDED.
             "upgradePolicy": made.inputs.get("upgradePolicy") or {"supportType": "EXTENDED"},
+            "resourcesVpcConfig": {"vpcId": subnet.inputs["vpcId"] if subnet else ""},
             "tags": made.inputs["tags"],
             "arn": f"arn:aws:eks:eu-central-1:123456789012:cluster/{name}",
             "status": "ACTIVE",

@@ -13,6 +13,7 @@ import pytest
 from tests.engine.conftest import Rig
 from tests.engine.harness import REPOSITORY, Step, type_of
 from tests.engine.saved_states import STATES, keep, restore
+from tests.engine.standin.networks import EXISTING, PRIVATE, PUBLIC, somebody_elses
 from tests.engine.standin.world import CLUSTER
 
 pytestmark = pytest.mark.engine
@@ -104,6 +105,17 @@ def test_only_what_the_changelog_names_is_replaced(upgrade_of, state):
 def test_what_the_changelog_names_is_replaced_in_some_stack(upgrade_of):
     oldest = [state for state in NAMES if numbers(state) == numbers(NAMES[0])]
     assert set.union(*(upgrade_of(state).replaced for state in oldest)) == replaced_since(NAMES[0])
+
+
+def test_a_stack_of_a_release_that_knew_no_vpc_but_its_own_never_leaves_it(upgrade_of, state):
+    stack = upgrade_of(state).rig.stack
+    for token, identity, inputs in somebody_elses("eu-central-1"):
+        stack.there_is(token, identity, **inputs)
+    network = {"vpcId": EXISTING, "privateSubnetIds": [*PRIVATE], "publicSubnetIds": [*PUBLIC]}
+    with stack.configured(network=network):
+        step = stack.step(lambda: stack.up(succeeds=False))
+    assert f"network cannot change from the VPC of this stack to {EXISTING}" in step.run.text
+    assert step.changes == []
 
 
 def test_the_first_up_leaves_nothing_to_do(upgrade_of, state, upgraded):

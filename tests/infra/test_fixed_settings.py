@@ -125,6 +125,14 @@ def test_a_stack_made_before_there_was_a_memory_may_be_what_its_settings_say():
     )
 
 
+def test_a_stack_made_before_there_was_a_memory_stays_in_the_vpc_that_its_control_plane_is_in():
+    network = EXISTING_VPC["network"]
+    for vpc_id, settings in (("vpc-of-the-stack", {"network"}), (network["vpcId"], set())):
+        present = ControlPlane(version="1.34", support_type="STANDARD", vpc_id=vpc_id)
+        new = {**OLD, "network": network}
+        assert {each.setting for each in refusals({}, new, lambda has=present: has, today=DAY)} == settings
+
+
 def test_what_an_earlier_release_did_not_remember_is_not_judged():
     old = {
         key: value for key, value in OLD.items() if key not in ("calicoVersion", "nodeadmVersion", "release")
