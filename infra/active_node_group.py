@@ -57,9 +57,7 @@ class ActiveNodeGroupProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Store the new inputs, once EKS has what they say.
 
-        Raises:
-            NotUpdatedError: the last update of the group has failed.
-
+        Errors: NotUpdatedError (the last update of the group has failed).
         """
         from infra.eks_api import eks_client, explained
 

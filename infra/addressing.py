@@ -39,9 +39,8 @@ def subnet_layout(vpc_cidr: str, availability_zones: int) -> tuple[list[str], li
     Returns:
         The public and the private CIDRs, one per zone, in the order of the zones.
 
-    Raises:
-        ValueError: the range is malformed, larger than a VPC may be, or too small to be cut; or there are
-            too few or too many zones.
+    Errors: ValueError (the range is malformed, larger than a VPC may be, or too small to be cut; or there are too
+    few or too many zones).
 
     """
     vpc = IPv4Network(vpc_cidr)
@@ -93,8 +92,7 @@ def free_range(prefix: int, taken: Iterable[str], ranges: Iterable[str] = RFC_19
         taken: the ranges to stay clear of.
         ranges: where to look, in this order.
 
-    Raises:
-        ValueError: there is no room.
+    Errors: ValueError (there is no room).
 
     """
     in_use = [IPv4Network(each) for each in taken]
@@ -114,9 +112,7 @@ def around(address: str, prefix: int) -> str:
 def free_address(ranges: Iterable[str], taken: Collection[str | None]) -> str:
     """Find the first address that a machine could have and none of the taken ones is.
 
-    Raises:
-        ValueError: there is none.
-
+    Errors: ValueError (there is none).
     """
     for network in map(IPv4Network, ranges):
         first = int(network.network_address)

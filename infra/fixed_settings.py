@@ -69,9 +69,7 @@ class FixedSettingsProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Remember in place what was allowed to change; replace never.
 
-        Raises:
-            NotRefreshedError: EKS has the wanted version already, and the state does not know.
-
+        Errors: NotRefreshedError (EKS has the wanted version already, and the state does not know).
         """
         remembered, wanted = _olds.get("kubernetesVersion"), _news["kubernetesVersion"]
         if remembered and minor(remembered) < minor(wanted) and _has(_news, wanted):

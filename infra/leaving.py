@@ -60,9 +60,7 @@ def drain(activation_id: str, api: EksApi, *, now: Callable[[], float] = time.mo
 
     What is still there after DRAIN_WITHIN_S is reported, and goes with the machine. Safe to repeat.
 
-    Raises:
-        CleanupError: nothing could be asked of AWS or Kubernetes; the machine is still there.
-
+    Errors: CleanupError (nothing could be asked of AWS or Kubernetes; the machine is still there).
     """
     names = sorted(api.nodes_with(ACTIVATION_LABEL, activation_id))
     if not names:
@@ -132,9 +130,7 @@ def clean_up(activation_id: str, api: EksApi, *, own_machine: bool = False) -> N
     behind. An own machine may go on running: before anything goes, its owner reads what to run on it, and what it puts
     back is left, with a word about it.
 
-    Raises:
-        CleanupError: something is left, and somebody has to act.
-
+    Errors: CleanupError (something is left, and somebody has to act).
     """
     seen: set[str] = set()
     deregistered: set[str] = set()

@@ -19,8 +19,7 @@ def control_plane(*, name: str, identity: Identity, tag: tuple[str, str]) -> Con
         identity: who asks, and where.
         tag: key and value that everything of the stack carries.
 
-    Raises:
-        NoAnswerError: EKS could not be asked.
+    Errors: NoAnswerError (EKS could not be asked).
 
     """
     cluster = _ask(identity, "describe_cluster", "cluster", name=name)

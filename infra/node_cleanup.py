@@ -73,9 +73,7 @@ class OnDeleteProvider(ResourceProvider, ABC):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Do the work, reporting each step.
 
-        Raises:
-            CleanupError: the resource stays in the state, and the next run goes on where this one stopped.
-
+        Errors: CleanupError (the resource stays in the state, and the next run goes on where this one stopped).
         """
         # Imported here: boto3 takes a quarter of a second, and only a delete needs it.
         from infra.eks_api import CleanupError

@@ -90,9 +90,7 @@ class AwsClient:
     def ask(self, service: str, operation: str, *, missing: Iterable[str] = (), **arguments: object) -> Any:
         """Call an operation; None when AWS answers with one of the error codes in `missing`.
 
-        Raises:
-            AskError: no credentials, no permission, no answer.
-
+        Errors: AskError (no credentials, no permission, no answer).
         """
         try:
             return getattr(self.client(service), operation)(**arguments)

@@ -77,10 +77,8 @@ class Http:
     def certificate(self, host: str, port: int) -> Certificate:
         """Ask a server for its certificate, as a client that checks it.
 
-        Raises:
-            CertificateError: the chain is not trusted here, or it is not in force today.
-            TransportError: there is no TLS connection.
-
+        Errors: CertificateError (the chain is not trusted here, or it is not in force today); TransportError
+        (there is no TLS connection).
         """
         try:
             try:

@@ -137,9 +137,7 @@ class Kube:
     ) -> Executed:
         """Run a command in a container; `seconds` is what the command itself may take.
 
-        Raises:
-            ExecError: refused by the server (its words), or the command did not end.
-
+        Errors: ExecError (refused by the server (its words), or the command did not end).
         """
         try:
             return retrying(
@@ -190,10 +188,8 @@ class Kube:
     def _raw(self, method: Callable[..., Any], *args: object, **kwargs: object) -> bytes:
         """Call a generated method and take the body as it came.
 
-        Raises:
-            ApiException: the server's definite no (404 and the like).
-            AskError: no answer, or not allowed to ask.
-
+        Errors: ApiException (the server's definite no (404 and the like)); AskError (no answer, or not allowed
+        to ask).
         """
 
         def ask() -> bytes:

@@ -104,10 +104,8 @@ def stack_config(
 
     An override's key may be a path, as for `pulumi config set --path`: `hybridNodes[1].os`.
 
-    Raises:
-        FileNotFoundError: the stack has no Pulumi.<stack>.yaml, and the CLI does not know it.
-        StackFileError: its file cannot be read.
-
+    Errors: FileNotFoundError (the stack has no Pulumi.<stack>.yaml, and the CLI does not know it); StackFileError
+    (its file cannot be read).
     """
     project = project_name(project_dir)
     found = _from_cli(project_dir, stack, project) if ask_cli else None
@@ -137,9 +135,7 @@ def stack_config(
 def project_name(project_dir: Path = HERE) -> str:
     """Read the project's name from its Pulumi.yaml; in a folder that has none, from the one beside this program.
 
-    Raises:
-        StackFileError: there is a Pulumi.yaml without a name.
-
+    Errors: StackFileError (there is a Pulumi.yaml without a name).
     """
     try:
         project = stack_file.document(project_dir / "Pulumi.yaml")

@@ -61,10 +61,7 @@ class StackFile:
 def read(path: Path, *, project: str) -> StackFile:
     """Read a stack's file; `project` is put before keys without a namespace.
 
-    Raises:
-        FileNotFoundError: there is none.
-        StackFileError: it cannot be read, or the CLI would refuse it.
-
+    Errors: FileNotFoundError (there is none); StackFileError (it cannot be read, or the CLI would refuse it).
     """
     return _read(path, lambda data: _stack_file(_load(data), project))
 
@@ -72,10 +69,7 @@ def read(path: Path, *, project: str) -> StackFile:
 def document(path: Path) -> Any:
     """Read a YAML file of Pulumi's, such as Pulumi.yaml, as plain data with the CLI's types.
 
-    Raises:
-        FileNotFoundError: there is none.
-        StackFileError: it cannot be read.
-
+    Errors: FileNotFoundError (there is none); StackFileError (it cannot be read).
     """
     return _read(path, _load)
 

@@ -28,9 +28,7 @@ def look_up(
 ) -> LookedUp:
     """Find out the names: options first, then saved outputs, then Pulumi.yaml and Pulumi.STACK.yaml here.
 
-    Raises:
-        AskError: the region, the cluster or the stack cannot be found.
-
+    Errors: AskError (the region, the cluster or the stack cannot be found).
     """
     if outputs:
         deployed = stack_outputs.deployment(outputs=outputs, stack=None)

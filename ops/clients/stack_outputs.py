@@ -161,9 +161,7 @@ class Deployment(_Output):
 def deployment(*, outputs: str | None, stack: str | None) -> Deployment:
     """Read the deployment behind a file (`-`: standard input) or behind `pulumi stack output`.
 
-    Raises:
-        AskError: no CLI, no stack, an unreadable file, or outputs that are not this project's.
-
+    Errors: AskError (no CLI, no stack, an unreadable file, or outputs that are not this project's).
     """
     source = f"--outputs {outputs}" if outputs else "pulumi stack output"
     text = file_text(outputs) if outputs else _cli(stack)
@@ -183,9 +181,7 @@ def deployment(*, outputs: str | None, stack: str | None) -> Deployment:
 def file_text(name: str) -> str:
     """Read a file of outputs (`-`: standard input).
 
-    Raises:
-        AskError: it cannot be read.
-
+    Errors: AskError (it cannot be read).
     """
     try:
         return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")

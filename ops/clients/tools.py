@@ -32,9 +32,7 @@ def run(
 ) -> Ran:
     """Run a program without a terminal, `environment` on top of our own, which is passed on but for `without`.
 
-    Raises:
-        AskError: the program is not installed (`missing` is the code of that) or did not end in time.
-
+    Errors: AskError (the program is not installed (`missing` is the code of that) or did not end in time).
     """
     try:
         done = subprocess.run(
@@ -75,9 +73,7 @@ def pulumi(
 ) -> Ran:
     """Ask the Pulumi CLI, which asks nobody back, of a stack (None: the selected one) of the project in a folder.
 
-    Raises:
-        AskError: as `run`.
-
+    Errors: AskError (as `run`).
     """
     where = [*(["--stack", stack] if stack else []), *(["--cwd", str(folder)] if folder else [])]
     return run(

@@ -111,9 +111,7 @@ def recorded(deployment: Mapping[str, Any]) -> dict[str, str]:
 def find(aws: AwsClient, names: Names, state: Mapping[str, str]) -> list[Unrecorded]:
     """List what AWS has of a stack and its state (`recorded`) has not.
 
-    Raises:
-        AskError: AWS could not be asked, or what there is belongs to another state and must not be deleted.
-
+    Errors: AskError (AWS could not be asked, or what there is belongs to another state and must not be deleted).
     """
     searches = (_eks, _balancers, _in_tables, _ec2, _others)
     missing = [item for search in searches for item in search(aws, names, state) if item.id not in state]

@@ -80,9 +80,7 @@ _AWS = (
 def write(path: Path, diagnosis: Diagnosis, facts: Facts, redactor: Redactor) -> None:
     """Write the bundle, mode 0600. An existing file is replaced, a symbolic link too, and not what it points at.
 
-    Raises:
-        AskError: the file cannot be written.
-
+    Errors: AskError (the file cannot be written).
     """
     # Data is redacted as data: in JSON text, a removal could take a quotation mark along.
     files = {
@@ -106,9 +104,7 @@ def write(path: Path, diagnosis: Diagnosis, facts: Facts, redactor: Redactor) ->
 def check(path: Path) -> None:
     """Refuse a bundle that could not be written, before a minute of questions.
 
-    Raises:
-        AskError: its folder is missing or belongs to somebody else.
-
+    Errors: AskError (its folder is missing or belongs to somebody else).
     """
     if not path.parent.is_dir():
         raise _not_writable(path, f"there is no folder {path.parent}")

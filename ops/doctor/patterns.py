@@ -17,9 +17,7 @@ def linear(pattern: str) -> str:
 def needles(pattern: str) -> tuple[str, ...]:
     """Give words, in lower case, of which each text that the pattern matches has at least one.
 
-    Raises:
-        ValueError: the pattern has a way without four letters in a row, so it would be tried on everything.
-
+    Errors: ValueError (the pattern has a way without four letters in a row, so it would be tried on everything).
     """
     return tuple(dict.fromkeys(word for way in _split(pattern, "|") for word in _needles(way)))
 

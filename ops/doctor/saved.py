@@ -56,9 +56,7 @@ _MACHINE = re.compile(r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ |\[ *\d+\.\d+\] )")
 def explain(names: list[str]) -> Diagnosis:
     """Read the texts (`-` is standard input) and explain them.
 
-    Raises:
-        AskError: one cannot be read, is empty, too large, or no text.
-
+    Errors: AskError (one cannot be read, is empty, too large, or no text).
     """
     redactor = Redactor()
     read = [(title, text) for name in names for title, text in texts.read(name)]

@@ -31,10 +31,8 @@ def run(
 ) -> Diagnosis:
     """Look at a stack and explain it.
 
-    Raises:
-        AskError: region and cluster are known from nowhere, the profile does not exist, or the bundle cannot be
-            written.
-
+    Errors: AskError (region and cluster are known from nowhere, the profile does not exist, or the bundle cannot be
+    written).
     """
     if bundle_path is not None:
         bundle.check(bundle_path)
@@ -86,9 +84,7 @@ def _site(facts: Facts) -> str:
 def connect(found: Subject, cluster: Mapping[str, Any] | None, *, profile: str | None) -> Kube:
     """Sign in to the cluster: as the output kubeconfig says, or as EKS describes the cluster where there is none.
 
-    Raises:
-        AskError: there is neither, or the credentials do not work.
-
+    Errors: AskError (there is neither, or the credentials do not work).
     """
     kubeconfig = dict(found.kubeconfig) if found.kubeconfig else described_kubeconfig(found, cluster)
     return Kube(kubeconfig, profile=profile, timeout_s=TIMEOUT_S, retries=RETRIES)
@@ -97,9 +93,7 @@ def connect(found: Subject, cluster: Mapping[str, Any] | None, *, profile: str |
 def described_kubeconfig(found: Subject, cluster: Mapping[str, Any] | None) -> Object:
     """Make the kubeconfig that `aws eks update-kubeconfig` would write.
 
-    Raises:
-        AskError: EKS does not tell the endpoint, which it has from late in the cluster's creation on.
-
+    Errors: AskError (EKS does not tell the endpoint, which it has from late in the cluster's creation on).
     """
     endpoint = (cluster or {}).get("endpoint")
     if not endpoint:

@@ -104,8 +104,7 @@ def find(*, stack: str | None, outputs: str | None, project_dir: Path = PROJECT_
         outputs: a file with the stack's outputs as JSON, `-` for standard input, None to ask the Pulumi CLI.
         project_dir: where Pulumi.yaml and the settings are.
 
-    Raises:
-        AskError: a named file cannot be used, or region and cluster are known from nowhere.
+    Errors: AskError (a named file cannot be used, or region and cluster are known from nowhere).
 
     """
     notes: list[str] = []

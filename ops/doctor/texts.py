@@ -29,9 +29,7 @@ _OF_A_BUNDLE = ("/console/", "/log/")
 def read(name: str) -> list[tuple[str, str]]:
     """Give the texts of a file (`-` is standard input), each with its title.
 
-    Raises:
-        AskError: it cannot be read, is empty, larger than the limit, or no text.
-
+    Errors: AskError (it cannot be read, is empty, larger than the limit, or no text).
     """
     title = "standard input" if name == "-" else Path(name).name
     try:

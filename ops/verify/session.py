@@ -34,9 +34,7 @@ class Request:
 def verify(request: Request, checks: Sequence[Check]) -> Run:
     """Verify a deployed stack. `request.profile` wins over the one the stack was deployed with.
 
-    Raises:
-        AskError: the outputs or the credentials cannot be had, so no check can be asked.
-
+    Errors: AskError (the outputs or the credentials cannot be had, so no check can be asked).
     """
     limits = request.limits
     deployment = stack_outputs.deployment(outputs=request.outputs, stack=request.stack)
@@ -59,9 +57,7 @@ def verify(request: Request, checks: Sequence[Check]) -> Run:
 def leftovers(request: Request, checks: Sequence[Check]) -> Run:
     """Verify that nothing of a destroyed stack is left.
 
-    Raises:
-        AskError: it cannot be found out what the stack's things were called.
-
+    Errors: AskError (it cannot be found out what the stack's things were called).
     """
     looked_up = stack_names.look_up(
         outputs=request.outputs,
