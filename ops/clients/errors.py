@@ -13,6 +13,11 @@ class AskError(Exception):
         super().__init__(seen)
         self.seen, self.code, self.names = seen, code, names
 
+    @property
+    def brief(self) -> str:
+        """What came back, as a part of a line."""
+        return " ".join(self.seen.split())[:120]
+
 
 class NotAllowedError(AskError):
     """The service answered that these credentials may not ask."""

@@ -1,12 +1,29 @@
 """The checks before an `up`, in the order of a report; `OFFLINE` need no network, `DOWN` come before a destroy."""
 
 from ops.checks.model import Check, checks_in
-from ops.ready.checks import account, certificate, cluster, down, dry_run, gateway, local, unrecorded, vpc
+from ops.ready.checks import (
+    account,
+    certificate,
+    cluster,
+    down,
+    dry_run,
+    gateway,
+    local,
+    machines,
+    unrecorded,
+    vpc,
+    who,
+)
+from ops.ready.checks.quotas import QUOTAS
 
 _ORDER = ("tools", "plan", "who", "account", "cluster", "machine")
 CHECKS: tuple[Check, ...] = tuple(
     sorted(
-        checks_in(local, account, dry_run, unrecorded, certificate, gateway, vpc, cluster),
+        (
+            *checks_in(local, who, machines),
+            *QUOTAS,
+            *checks_in(account, dry_run, unrecorded, certificate, gateway, vpc, cluster),
+        ),
         key=lambda check: _ORDER.index(check.category),
     )
 )

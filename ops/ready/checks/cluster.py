@@ -20,7 +20,7 @@ def metrics(context: Context, findings: Findings) -> str | Outcome:
     try:
         serving = context.kube().metrics_service()
     except AskError as error:
-        return skipped(f"not known: {' '.join(error.seen.split())[:120]}")
+        return skipped(f"not known: {error.brief}")
     if serving not in (None, METRICS_SERVICE):
         findings.warn(
             f"the cluster has another metrics-server: metrics.k8s.io leads to {serving}",

@@ -28,7 +28,7 @@ def outliving(context: Context, findings: Findings) -> str | Outcome:
             )
     except AskError as error:
         # The cluster may be the reason for the destroy.
-        return skipped(f"not known: {' '.join(error.seen.split())[:120]}")
+        return skipped(f"not known: {error.brief}")
     return "no load balancer and no disk was made inside the cluster"
 
 

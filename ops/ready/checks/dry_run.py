@@ -8,7 +8,7 @@ from infra.systems import SYSTEMS
 from ops.checks.model import Findings, Outcome, listed, skipped
 from ops.clients.errors import AskError, AwsRefusalError
 from ops.program.recorder import Recording
-from ops.ready.checks.account import is_arm64
+from ops.ready.checks.machines import is_arm64
 from ops.ready.context import Context, asked
 
 _ALLOWED: Final = "DryRunOperation"
