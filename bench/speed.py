@@ -1,12 +1,16 @@
 """What evaluating the program costs: `make bench`.
 
 Each size runs in a process of its own, so that one leaves nothing behind for the next. The SDK's imports are
-timed apart, because they are what a program of one resource pays as well.
+timed apart, because they are what a program of one resource pays as well. Last stands what `ops plan` costs beside
+loading the modules of the SDK that it uses, at most MOST_BESIDE_THE_SDK times as much: in processor time, so that
+another program on the machine counts little, and in turn.
 """
 
 import argparse
 import json
+import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -14,6 +18,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SIZES = (1, 10, 50, 200)
+PAIRS = 5
+MOST_BESIDE_THE_SDK = 1.6
+_ROOT = Path(__file__).resolve().parent.parent
+_PLAN = ("-m", "ops", "plan", "--stack", "dev")
+_LOAD = "import importlib, sys\nfor name in sys.stdin.read().split(): importlib.import_module(name)"
+# The names of the SDK's modules that a plan of the dev stack has loaded.
+_USED = """import sys
+from ops.plan.evaluation import plan_stack
+plan_stack("dev", {})
+print(*(name for name in sys.modules if name.partition(".")[0] in
+        ("pulumi", "pulumi_aws", "pulumi_eks", "pulumi_kubernetes")))"""
 
 # What the program imports of the SDK: pulumi_aws loads its parts when they are first used.
 _SDK = (
@@ -68,8 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.one is not None:
         sys.stdout.write(json.dumps(measure(options.one)) + "\n")
         return
-    rows = [_in_a_process(size) for size in options.sizes]
-    sys.stdout.write(json.dumps(rows, indent=2) + "\n" if options.json else table(rows))
+    rows = [json.loads(_python("-m", "bench.speed", "--one", str(size))) for size in options.sizes]
+    if options.json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+    else:
+        sys.stdout.write(f"{table(rows)}\n{beside_the_sdk(_python('-c', _USED))}\n")
 
 
 def table(rows: Sequence[dict[str, float]]) -> str:
@@ -86,11 +104,34 @@ def table(rows: Sequence[dict[str, float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _in_a_process(nodes: int) -> dict[str, float]:
-    command = [sys.executable, "-W", "ignore", "-m", "bench.speed", "--one", str(nodes)]
-    root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+def beside_the_sdk(modules: str) -> str:
+    """Processor seconds of a plan, of loading these modules, and how many times as much the one is, in the median."""
+    # The first ones write bytecode.
+    pairs = [(_processor_s(*_PLAN), _processor_s("-c", _LOAD, given=modules)) for _ in range(PAIRS + 1)][1:]
+    planning, loading = (statistics.median(seconds) for seconds in zip(*pairs, strict=True))
+    times = statistics.median(plan / load for plan, load in pairs)
+    count = len(modules.split())
+    return (
+        f"ops plan takes {planning:.2f} s of processor time, loading the {count} modules of the SDK that it uses "
+        f"{loading:.2f} s: {times:.2f} times as much (at most {MOST_BESIDE_THE_SDK}), {PAIRS} pairs in turn"
+    )
+
+
+def _processor_s(*arguments: str, given: str = "") -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _python(*arguments, given=given)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _python(*arguments: str, given: str = "") -> str:
+    # With bytecode, as on a machine that has run it before.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-W", "ignore", *arguments]
+    done = subprocess.run(
+        command, cwd=_ROOT, env=environment, input=given, check=True, capture_output=True, text=True
+    )
+    return done.stdout
 
 
 if __name__ == "__main__":
