@@ -7,7 +7,7 @@ is None.
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -181,6 +181,18 @@ class AwsClient:
             "elbv2", "describe_target_health", missing=_NO_GROUP, TargetGroupArn=target_group_arn
         )
         return answer["TargetHealthDescriptions"] if answer else []
+
+
+def used_by(subnets: Collection[str], tables: Sequence[Object]) -> list[str]:
+    """Give the ids of the route tables that subnets use: the one that each has chosen, else the main one of the VPC."""
+    associations = {table["RouteTableId"]: table.get("Associations") or () for table in tables}
+    chosen = {each.get("SubnetId") for users in associations.values() for each in users}
+    by_main = not chosen.issuperset(subnets)
+    return [
+        ident
+        for ident, users in associations.items()
+        if any(each.get("SubnetId") in subnets or (by_main and each.get("Main")) for each in users)
+    ]
 
 
 def _code(error: ClientError) -> str:

@@ -17,7 +17,7 @@ from botocore import xform_name
 
 from infra.iam import HYBRID_NODE_POLICIES, MANAGED_NODE_POLICIES
 from infra.names import FIXED_SETTINGS_RESOURCE, POD_IDENTITY_RESOURCE, STACK_TAG
-from ops.clients.aws import IN_CLUSTER, AwsClient
+from ops.clients.aws import IN_CLUSTER, AwsClient, used_by
 from ops.clients.errors import AskError
 from ops.clients.leftovers import Names, log_groups, oidc_providers, roles, tagged_in_elb, tags_of
 
@@ -186,21 +186,18 @@ def _in_tables(aws: AwsClient, names: Names, state: Mapping[str, str]) -> Iterat
     vpcs = [ident for ident in state if ident.startswith("vpc-")]
     in_vpcs = [{"Name": "vpc-id", "Values": vpcs}]
     tables = aws.pages("ec2", "describe_route_tables", "RouteTables", Filters=in_vpcs) if vpcs else []
-    associations = [each for table in tables for each in table.get("Associations", ())]
-    chosen = {each.get("SubnetId") for each in associations}
-    some_use_main = any(ident.startswith("subnet-") and ident not in chosen for ident in state)
+    in_use = used_by([ident for ident in state if ident.startswith("subnet-")], tables)
     for table in tables:
-        ident, users = table["RouteTableId"], table.get("Associations", ())
+        ident = table["RouteTableId"]
         ours = ident in state
-        for association in users if ours else ():
+        for association in table.get("Associations", ()) if ours else ():
             if not association.get("Main"):
                 name = association["RouteTableAssociationId"]
                 line = f"disassociate-route-table --association-id {name}"
                 yield Unrecorded(
                     kind="route-table-association", id=name, commands=_commands(names, "ec2", line)
                 )
-        used = any(each.get("SubnetId") in state or (each.get("Main") and some_use_main) for each in users)
-        for route in table.get("Routes", ()) if ours or used else ():
+        for route in table.get("Routes", ()) if ours or ident in in_use else ():
             # Somebody else's lead to something else.
             keys = ("NatGatewayId", "GatewayId", "VpcPeeringConnectionId", "TransitGatewayId")
             to = next((route[key] for key in keys if route.get(key)), "")

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 from typing import Any, Final
 
 from ops.checks.model import Findings, Outcome, listed, skipped
+from ops.clients.aws import used_by
 from ops.ready.checks.gateway import ROUTES_OF_OTHERS
 from ops.ready.context import Context, asked
 
@@ -64,11 +65,11 @@ def _routes(context: Context, findings: Findings) -> None:
     wanted = context.wanted
     if not wanted.makes_routes:
         return
-    ours = {*wanted.private_subnets, *wanted.public_subnets}
     in_vpc = [{"Name": "vpc-id", "Values": [wanted.existing_vpc]}]
-    for table in context.pages("ec2", "describe_route_tables", "RouteTables", Filters=in_vpc):
-        associations = table.get("Associations") or []
-        if not any(each.get("Main") or each.get("SubnetId") in ours for each in associations):
+    tables = context.pages("ec2", "describe_route_tables", "RouteTables", Filters=in_vpc)
+    in_use = used_by([*wanted.private_subnets, *wanted.public_subnets], tables)
+    for table in tables:
+        if table["RouteTableId"] not in in_use:
             continue
         for route in table["Routes"]:
             cidr = route.get("DestinationCidrBlock")

@@ -65,6 +65,13 @@ MAIN_TABLE = {
     "Routes": [{"DestinationCidrBlock": "10.0.0.0/8"}, {"DestinationCidrBlock": "10.90.1.0/24"}],
 }
 
+CHOSEN_TABLE = {
+    "RouteTableId": "rtb-2",
+    "VpcId": EXISTING_VPC["network"]["vpcId"],
+    "Associations": [{"SubnetId": subnet["SubnetId"]} for subnet in subnets()],
+    "Routes": [],
+}
+
 
 def described(**more: Any) -> dict[str, Any]:
     return {"KeyMetadata": {"KeyId": "1", "KeyState": "Enabled", "KeyManager": "CUSTOMER", **more}}
@@ -323,6 +330,13 @@ FAULTS: list[tuple[str, dict[str, Any], Status, str]] = [
         there(ec2__describe_route_tables=[MAIN_TABLE]),
         Status.FAIL,
         "rtb-1 has a route to 10.90.1.0/24 already the stack makes one to 10.90.0.0/16 there",
+    ),
+    # Nor is what a table has that none of the subnets uses: each has chosen another one.
+    (
+        "account.vpc",
+        there(ec2__describe_route_tables=[MAIN_TABLE, CHOSEN_TABLE]),
+        Status.OK,
+        "vpc-00000000000000aa0 has room for it",
     ),
     (
         "account.vpc",
