@@ -140,5 +140,7 @@ def _known_by(thing: Thing) -> Iterator[str]:
     # The ARN of what has a name of ours can be known.
     given = _GIVEN if made_up or not name else _GIVEN[1:]
     yield from (text for key in given if (text := thing.outputs.get(key)))
+    for identity in thing.outputs.get("identities") or ():
+        yield from (oidc["issuer"] for oidc in identity.get("oidcs", ()))
     for resources in thing.outputs.get("resources") or ():
         yield from (group["name"] for group in resources.get("autoscalingGroups", ()))

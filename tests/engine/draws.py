@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from infra.versions import KUBERNETES_DEFAULT
 from settings import Settings
 from settings.model import CONTROL_PLANE_LOGS
 from tests.engine.conftest import BOUNDARY, CERTIFICATE, COLLEAGUE, OTHER_CERTIFICATE
@@ -41,12 +42,6 @@ OWN: Values = {
     ],
 }
 IN_A_VPC_THAT_EXISTS: Values = {**OWN, "network": _NETWORK}
-# What a walk begins with, by what the stack has.
-BASES = {
-    "a VPC that plays the data centre": PLAYED,
-    "a data centre of one's own": OWN,
-    "a VPC that was there before": IN_A_VPC_THAT_EXISTS,
-}
 
 # Names that begin alike: what is meant for one must not reach another.
 _NAMES = ("edge", "edge-2", "edge-20", "rack-7", "rack-7-b")
@@ -224,7 +219,7 @@ def _network(random: Random, values: Values) -> Values:
 
 
 def _kubernetes(random: Random, values: Values) -> Values:
-    minor = int(values["kubernetesVersion"].split(".")[1])
+    minor = int(values.get("kubernetesVersion", KUBERNETES_DEFAULT).split(".")[1])
     return {**values, "kubernetesVersion": f"1.{minor + random.choice((1, 1, 1, 2, -1))}"}
 
 

@@ -74,6 +74,15 @@ def write(file: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
     file.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
+def settings_of(name: str) -> dict[str, Any]:
+    """The settings of a file in `STATES`."""
+    return _saved(name)["settings"]
+
+
+def _saved(name: str) -> dict[str, Any]:
+    return json.loads(gzip.decompress((STATES / f"{name}.json.gz").read_bytes()))
+
+
 def keep(stack: Stack) -> dict[str, str]:
     """Run the commands that the preview prints to keep what an earlier release has made; return these settings."""
     said = re.sub(r"\s+", " ", stack.preview(succeeds=None).text)
@@ -83,12 +92,9 @@ def keep(stack: Stack) -> dict[str, str]:
     return settings
 
 
-def restore(stack: Stack, name: str) -> dict[str, Any]:
-    """Give a stack the settings and the state of a file in `STATES`, and the stand-ins all that it knows.
-
-    Returns the settings.
-    """
-    saved = json.loads(gzip.decompress((STATES / f"{name}.json.gz").read_bytes()))
+def restore(stack: Stack, name: str) -> None:
+    """Give a stack the settings and the state of a file in `STATES`, and the stand-ins all that it knows."""
+    saved = _saved(name)
     (stack.project / f"Pulumi.{stack.name}.yaml").unlink()
     stack.configure(**saved["settings"])
     stack.calico(small_manifest(stack.folder)[0].read_text(encoding="utf-8"))
@@ -102,7 +108,6 @@ def restore(stack: Stack, name: str) -> dict[str, Any]:
         for resource in state["deployment"]["resources"]:
             if entry := _creation(resource):
                 journal.write(json.dumps({**entry, "started": now, "ended": now}) + "\n")
-    return saved["settings"]
 
 
 def _creation(resource: dict[str, Any]) -> dict[str, Any]:

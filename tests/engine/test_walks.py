@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine import clouds, draws
 from tests.engine.standin.world import TARGET, Thing, World
-from tests.engine.walks import Ground, Move, Walk, drawn, shortened
+from tests.engine.walks import GROUNDS, Ground, Move, Walk, drawn, shortened
 
 GROUP, RULE = (
     "aws:ec2/securityGroup:SecurityGroup",
@@ -14,24 +14,33 @@ GROUP, RULE = (
 )
 
 
-@pytest.fixture(scope="module")
-def own(new_rig):
-    """A stack with a data centre of one's own, behind a transit gateway."""
-    ground = Ground(new_rig(), draws.OWN)
+WALKS = {
+    "a data centre of one's own": [
+        Move(change="two addresses swapped", seed=1),
+        Move(change="a node more", seed=2),
+        Move(change="albAllowedCidrs", seed=4),
+        Move(change="what is fixed", seed=5),
+    ],
+    "a state of release 0.1.0": [
+        Move(change="a port for another", seed=2),
+        Move(change="a node's system", seed=1),
+        Move(change="managedNodes", seed=3),
+    ],
+}
+BASES = {kind: base for kind, (base, _) in GROUNDS.items()}
+
+
+@pytest.fixture
+def ground(new_rig, kind):
+    ground = Ground(new_rig(), *GROUNDS[kind])
     yield ground
     ground.rig.apis.close()
 
 
 @pytest.mark.engine
-def test_machines_of_ones_own_from_settings_to_settings(own):
-    Walk(own).run(
-        [
-            Move(change="two addresses swapped", seed=1),
-            Move(change="a node more", seed=2),
-            Move(change="albAllowedCidrs", seed=4),
-            Move(change="what is fixed", seed=5),
-        ]
-    )
+@pytest.mark.parametrize("kind", WALKS)
+def test_from_settings_to_settings(ground, kind):
+    Walk(ground).run(WALKS[kind])
 
 
 # --- the walks themselves, without an engine ---------------------------------------------------------
@@ -71,7 +80,7 @@ def test_a_target_less_is_another_cloud(tmp_path):
 
 
 @pytest.mark.parametrize("change", sorted(draws.CHANGES))
-@pytest.mark.parametrize("base", draws.BASES.values(), ids=list(draws.BASES))
+@pytest.mark.parametrize("base", BASES.values(), ids=list(BASES))
 def test_a_change_is_the_same_with_the_same_seed_and_leaves_what_it_began_with(change, base):
     before = repr(base)
     some = [draws.CHANGES[change](Random(seed), base) for seed in range(9)]
@@ -80,10 +89,9 @@ def test_a_change_is_the_same_with_the_same_seed_and_leaves_what_it_began_with(c
 
 
 def test_every_change_is_one_on_one_of_the_stacks():
-    bases = draws.BASES.values()
     for name, change in draws.CHANGES.items():
-        drawn_values = [change(Random(seed), base) for base in bases for seed in range(20)]
-        assert any(values not in (None, *bases) for values in drawn_values), name
+        drawn_values = [change(Random(seed), base) for base in BASES.values() for seed in range(20)]
+        assert any(values not in (None, *BASES.values()) for values in drawn_values), name
 
 
 def test_settings_without_a_line_of_their_own_are_drawn_from_the_schema():

@@ -34,12 +34,24 @@ from tests.engine.conftest import Rig, configured_rig
 from tests.engine.draws import Values
 from tests.engine.harness import Step, type_of
 from tests.engine.moments import Moment
+from tests.engine.saved_states import keep, restore, settings_of
 from tests.engine.standin import wire
 from tests.engine.standin.gateways import TRANSIT_GATEWAY, VPN_GATEWAY
 from tests.engine.standin.networks import somebody_elses
 from tests.engine.standin.refusals import POLICY
 from tests.engine.standin.world import ADD_ON, World
 
+# What a walk begins with, by what the stack has: its settings, and the release whose state it is.
+GROUNDS: dict[str, tuple[Values, str]] = {
+    "a VPC that plays the data centre": (draws.PLAYED, ""),
+    "a data centre of one's own": (draws.OWN, ""),
+    "a VPC that was there before": (draws.IN_A_VPC_THAT_EXISTS, ""),
+    "a state of release 0.1.0": (settings_of("0.1.0"), "0.1.0"),
+    "a data centre of one's own, of release 0.1.0": (
+        settings_of("0.1.0-later-own-site"),
+        "0.1.0-later-own-site",
+    ),
+}
 CHANGES_OF_THE_CLOUD = ("Create", "Update", "Delete")
 
 
@@ -64,9 +76,12 @@ class FaultError(AssertionError):
 
 
 class Ground:
-    """A stack that any number of walks begin on: it is built once and put back before each walk."""
+    """A stack that any number of walks begin on: it is built once and put back before each walk.
 
-    def __init__(self, rig: Rig, base: Values) -> None:
+    One of an earlier release is upgraded: its state is that of a file of saved_states.py.
+    """
+
+    def __init__(self, rig: Rig, base: Values, release: str = "") -> None:
         self.rig, self.base = rig, base
         stack = rig.stack
         for gateway in draws.TRANSIT_GATEWAYS:
@@ -78,14 +93,19 @@ class Ground:
         for token, identity, inputs in somebody_elses(base["aws_region"]):
             stack.there_is(token, identity, **inputs)
         self.foreign = clouds.to_the_last_byte(stack.world())
+        self._empty = self._copied()
+        if release:
+            restore(stack, release)
+            breaking.join(rig)
+            kept = keep(stack).items()
+            self.base = base | {key: int(text) if text.isdigit() else text for key, text in kept}
         self._file = stack.project / f"Pulumi.{stack.name}.yaml"
         content = yaml.safe_load(self._file.read_text(encoding="utf-8"))
-        kept = ("calicoManifest", "calicoManifestSha256")
+        manifest = ("calicoManifest", "calicoManifestSha256")
         config = content["config"]
-        content["config"] = {key: config[key] for key in config if key.endswith(kept)}
+        content["config"] = {key: config[key] for key in config if key.endswith(manifest)}
         self._settings = yaml.safe_dump(content)
-        self._empty = self._copied()
-        self.configure(base)
+        self.configure(self.base)
         stack.up()
         self._built = self._copied()
 
@@ -312,9 +332,9 @@ def _walk(options: argparse.Namespace, home: Path, cli: Path) -> int:
     for seed in range(options.seed, options.seed + options.walks):
         if fault or time.monotonic() > end:
             break
-        kind, base = list(draws.BASES.items())[seed % len(draws.BASES)]
+        kind, (base, release) = list(GROUNDS.items())[seed % len(GROUNDS)]
         if kind not in grounds:
-            grounds[kind] = Ground(configured_rig(home / str(len(grounds)), cli, None), base)
+            grounds[kind] = Ground(configured_rig(home / str(len(grounds)), cli, None), base, release)
         moves, walk = drawn(seed, options.steps), Walk(grounds[kind], _say)
         _say(f"seed {seed}: {len(moves)} steps on a stack with {kind}")
         try:

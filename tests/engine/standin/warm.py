@@ -5,6 +5,7 @@ imports: of pulumi, and of the classes of its resources. Each is a process of it
 engine starts and ends, a fork of this one does the work.
 """
 
+import atexit
 import importlib
 import os
 import selectors
@@ -23,8 +24,6 @@ from tests.engine.standin import provider
 START = Path(__file__).with_name("start.py")
 # A package and a folder; the name of a module.
 _MESSAGE_BYTES = 4096
-# An object that is dropped while its process runs is a warning, and closes the process's standard input.
-_started: list[subprocess.Popen[bytes]] = []
 
 
 @cache
@@ -35,10 +34,15 @@ def address() -> str:
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
-    _started.append(process)
+    atexit.register(_end, process)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return path
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with process:
+        pass  # closes its standard input, and waits
 
 
 def main(path: str) -> None:
