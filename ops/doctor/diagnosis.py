@@ -6,7 +6,7 @@ why, is quoted.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -219,9 +219,7 @@ def _ranked(known: Sequence[Finding], unknown: Sequence[Finding]) -> Iterable[Fi
         if finding in roots:
             continue
         if any(_may_explain(cause, finding) for cause in first):
-            consequences.append(
-                Finding(failure=finding.failure, seen=finding.seen, place=finding.place, consequence=True)
-            )
+            consequences.append(replace(finding, consequence=True))
         else:
             first.append(finding)
     removing = next((one for one in first if one.id == "destroy-incomplete"), None)
@@ -229,10 +227,7 @@ def _ranked(known: Sequence[Finding], unknown: Sequence[Finding]) -> Iterable[Fi
         # What else Pulumi itself says is about the destroy too: a lock, what holds the VPC.
         own = [one for one in first if one.failure and one.failure.group == "stack"]
         rest = [one for one in (*first, *unknown, *consequences) if one not in own]
-        return (
-            *own,
-            *(Finding(failure=one.failure, seen=one.seen, place=one.place, consequence=True) for one in rest),
-        )
+        return (*own, *(replace(one, consequence=True) for one in rest))
     first.sort(key=lambda one: _ORDER[one.id])
     causes = [one for one in first if not one.waits and not one.quoted]
     general = [one for one in first if not one.waits and one.quoted]

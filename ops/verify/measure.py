@@ -104,14 +104,16 @@ def mtus(context: Context, check_pods: Mapping[str, Pod], findings: Findings) ->
     return mtus
 
 
+def in_calico(context: Context, pod: Pod, command: Sequence[str]) -> str:
+    """Give what a command prints in a calico-node pod, which is on the network of its node."""
+    return context.kube.execute("kube-system", pod.name, command, container="calico-node", seconds=1.0).stdout
+
+
 def fragments(context: Context) -> dict[str, int]:
     """Count the pieces of packets that have arrived at each node so far: node name -> count; where it can be read."""
 
     def ask(pod: Pod) -> int | None:
-        done = context.kube.execute(
-            "kube-system", pod.name, probes.COUNTERS, container="calico-node", seconds=1.0
-        )
-        return parsers.fragments(done.stdout)
+        return parsers.fragments(in_calico(context, pod, probes.COUNTERS))
 
     counted = context.pool.settle(ask, context.cluster.calico_pods().values(), expected=ExecError)
     return {pod.node: count for pod, count in counted if isinstance(count, int)}
@@ -125,11 +127,7 @@ def host_links(
     pods = context.cluster.calico_pods()
 
     def ask(pod: Pod) -> tuple[str, str]:
-        links, routes = (
-            context.kube.execute("kube-system", pod.name, command, container="calico-node", seconds=1.0)
-            for command in (probes.HOST_LINKS, probes.ROUTES)
-        )
-        return links.stdout, routes.stdout
+        return in_calico(context, pod, probes.HOST_LINKS), in_calico(context, pod, probes.ROUTES)
 
     found = []
     for pod, answer in context.pool.settle(

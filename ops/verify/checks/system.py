@@ -5,8 +5,8 @@ from ipaddress import IPv4Network
 from infra.names import CORE_DNS, HYBRID_CORE_DNS, HYBRID_POD_IDENTITY_AGENT, POD_IDENTITY_AGENT
 from ops.checks.model import Findings, Outcome, check, listed, skipped
 from ops.clients.errors import AskError
-from ops.clients.kube import METRICS_SERVICE, ExecError, Executed
-from ops.verify import parsers, probes
+from ops.clients.kube import METRICS_SERVICE, ExecError
+from ops.verify import measure, parsers, probes
 from ops.verify.cluster import Node, Pod
 from ops.verify.context import Context
 
@@ -116,10 +116,8 @@ def vxlan_routes(context: Context, findings: Findings) -> str:
     nodes = {node.name: node for node in context.cluster.nodes}
     pods = context.cluster.calico_pods()
 
-    def ask(pod: Pod) -> Executed:
-        return context.kube.execute(
-            "kube-system", pod.name, probes.ROUTES, container="calico-node", seconds=1.0
-        )
+    def ask(pod: Pod) -> str:
+        return measure.in_calico(context, pod, probes.ROUTES)
 
     count = 0
     asked = [pods[name] for name in nodes if name in pods]
@@ -132,7 +130,7 @@ def vxlan_routes(context: Context, findings: Findings) -> str:
                 fix=f"kubectl -n kube-system exec {pod.name} -c calico-node -- ip route",
             )
             continue
-        found = {route.destination: route for route in parsers.routes(answer.stdout)}
+        found = {route.destination: route for route in parsers.routes(answer)}
         for owner, block in blocks:
             if owner == pod.node or owner not in nodes:
                 continue
