@@ -54,23 +54,14 @@ def is_awaited(deployment: Resource) -> bool:
 
 
 def subnets_of(recording: Recording, vpc: str, kind: str) -> list[Mapping[str, Any]]:
-    """The inputs of the public or the private subnets of a VPC, in the order of their names; `vpc` names the output.
+    """The inputs of the public or the private subnets of a VPC; `vpc` names the output.
 
-    Those of a VPC that was there before the stack are in the order of the settings, with `cidrBlock` and
-    `availabilityZone` alone.
+    They are in the order of their names, and those of a VPC that was there before the stack in that of the settings.
     """
-    checks = recording.stack_outputs["opsOnly"]
-    vpc_id = checks.get(vpc)
-    if recording.vpc and recording.vpc.id == vpc_id:
-        private = recording.stack_outputs["privateSubnetIds"]
-        described = [
-            recording.vpc.subnets[id_]
-            for id_ in checks["subnetIds"]
-            if (id_ in private) == (kind == "private")
-        ]
-        return [
-            {"cidrBlock": subnet["CidrBlock"], "availabilityZone": subnet["AvailabilityZone"]}
-            for subnet in described
-        ]
-    subnets = recording.of_type("aws:ec2/subnet:Subnet")
-    return [each.inputs for each in subnets if each.inputs["vpcId"] == vpc_id and f"-{kind}-" in each.name]
+    outputs = recording.stack_outputs
+    return [
+        subnet.inputs
+        for subnet in recording.in_use("aws:ec2/subnet:Subnet")
+        if subnet.inputs["vpcId"] == outputs["opsOnly"].get(vpc)
+        and (subnet.id in outputs["privateSubnetIds"] or "-private-" in subnet.name) == (kind == "private")
+    ]

@@ -5,7 +5,7 @@ It is as AWS has described it, in the answers of two commands, or assumed: then 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -75,6 +75,22 @@ class DescribedVpc:
             cidr, target = route.get("DestinationCidrBlock"), _target(route)
             if cidr and target and target != "local" and route.get("State") != "blackhole":
                 yield cidr, target
+
+    def used(self, subnet_ids: Iterable[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Type, id and inputs of what a stack uses of it, as if it had made it: the VPC, subnets and their routes."""
+        first, *more = self.cidrs
+        yield "aws:ec2/vpc:Vpc", self.id, {"cidrBlock": first, "more": more}
+        tables = {id_: self.table_of(id_) for id_ in subnet_ids}
+        for id_, table in tables.items():
+            public = self.subnets[id_].get("MapPublicIpOnLaunch", False)
+            inputs = {**self._subnet({"id": id_}), "vpcId": self.id, "mapPublicIpOnLaunch": public}
+            yield "aws:ec2/subnet:Subnet", id_, inputs
+            inputs = {"subnetId": id_, "routeTableId": table["RouteTableId"]}
+            yield "aws:ec2/routeTableAssociation:RouteTableAssociation", id_, inputs
+        for id_, table in {table["RouteTableId"]: table for table in tables.values()}.items():
+            for cidr, target in self.routes(table):
+                inputs = {"routeTableId": id_, "destinationCidrBlock": cidr, "gatewayId": target}
+                yield "aws:ec2/route:Route", f"{id_} {cidr}", inputs
 
     def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """What the provider's look-up of it answers; None for another look-up."""

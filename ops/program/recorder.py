@@ -37,21 +37,29 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One registration. `inputs` is plain data with secrets unwrapped; `secrets` has their paths ("a.b[0]")."""
+    """One registration. `inputs` is plain data with secrets unwrapped; `secrets` has their paths ("a.b[0]").
+
+    What was there before the stack has no URN.
+    """
 
     urn: str
     type: str
     name: str
-    parent: str
-    custom: bool
-    remote: bool
+    parent: str = ""
+    custom: bool = True
+    remote: bool = False
     inputs: Mapping[str, Any]
-    secrets: frozenset[str]
-    dependencies: frozenset[str]
-    property_dependencies: Mapping[str, frozenset[str]]
-    options: Options
+    secrets: frozenset[str] = frozenset()
+    dependencies: frozenset[str] = frozenset()
+    property_dependencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
     id: str = ""
     outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it was there before the stack."""
+        return not self.urn
 
     @property
     def component(self) -> bool:
@@ -79,6 +87,18 @@ class Recording:
     def of_type(self, type_: str) -> list[Resource]:
         """Every resource of a type token, by URN: the SDK registers in another order now and then."""
         return sorted((r for r in self.resources.values() if r.type == type_), key=lambda r: r.urn)
+
+    def in_use(self, type_: str) -> list[Resource]:
+        """What the stack uses of a type: what was there before it, then its own."""
+        return [*(r for r in self._foreign if r.type == type_), *self.of_type(type_)]
+
+    @cached_property
+    def _foreign(self) -> tuple[Resource, ...]:
+        subnet_ids = [args["id"] for token, args in self.invokes if token == "aws:ec2/getSubnet:getSubnet"]
+        used = self.vpc.used(subnet_ids) if self.vpc else ()
+        return tuple(
+            Resource(urn="", type=type_, name=id_, id=id_, inputs=inputs) for type_, id_, inputs in used
+        )
 
     def one(self, type_: str, name: str | None = None) -> Resource:
         """The only resource of a type (and name).

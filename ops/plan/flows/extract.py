@@ -60,7 +60,7 @@ _KNOWN = {
     "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation",
     "aws:ec2transitgateway/vpcAttachment:VpcAttachment",
 }
-_GET_SUBNET, _GET_NAT_GATEWAY = "aws:ec2/getSubnet:getSubnet", "aws:ec2/getNatGateway:getNatGateway"
+_GET_NAT_GATEWAY = "aws:ec2/getNatGateway:getNatGateway"
 _PROPAGATION = "aws:ec2/vpnGatewayRoutePropagation:VpnGatewayRoutePropagation"
 _TARGETS = ("gatewayId", "natGatewayId", "vpcPeeringConnectionId", "transitGatewayId")
 # What ties the VPC to a gateway that leads to a data centre of one's own: the input that names the gateway, which is
@@ -84,45 +84,51 @@ def facts_of(
         if resource.type.startswith(("aws:ec2/", "aws:vpc/", "aws:ec2transitgateway/")):
             _must_be_known(resource)
     ranges = tuple(Vpc(id=f"site {cidr}", name=f"data centre {cidr}", cidr=cidr) for cidr in site)
-    there = _Foreign(recording)
     links = tuple(
         SiteLink(id=r.inputs[key], name=r.name, vpc=r.inputs["vpcId"])
         for type_, (key, _) in LINKS.items()
         for r in recording.of_type(type_)
     )
+    routes = tuple(_route(r) for r in recording.in_use("aws:ec2/route:Route"))
+    vpc, others = recording.vpc, sorted({route.via for route in routes if route.foreign})
     return Facts(
         vpcs=(
             *(
-                Vpc(id=r.id, name=r.name, cidr=IPv4Network(r.inputs["cidrBlock"]))
-                for r in recording.of_type("aws:ec2/vpc:Vpc")
+                Vpc(
+                    id=r.id,
+                    name=r.name,
+                    cidr=IPv4Network(r.inputs["cidrBlock"]),
+                    more=tuple(map(IPv4Network, r.inputs.get("more", ()))),
+                )
+                for r in recording.in_use("aws:ec2/vpc:Vpc")
             ),
-            *there.vpcs,
             *ranges,
         ),
         subnets=(
-            *there.subnets,
             *(
                 Subnet(id=r.id, name=r.name, vpc=r.inputs["vpcId"], cidr=IPv4Network(r.inputs["cidrBlock"]))
-                for r in recording.of_type("aws:ec2/subnet:Subnet")
+                for r in recording.in_use("aws:ec2/subnet:Subnet")
             ),
             *(Subnet(id=each.id, name=each.name, vpc=each.id, cidr=each.cidr) for each in ranges),
         ),
         site_links=links,
-        unseen_gateways=there.unseen_gateways,
-        assumed=frozenset({each.id for each in there.vpcs if there.vpc and there.vpc.assumed}),
+        unseen_gateways=tuple(
+            UnseenGateway(id=id_, public_ip=_public_address(vpc, id_))
+            for id_ in others
+            if not id_.startswith("igw-")
+        ),
+        assumed=frozenset({vpc.id} if vpc and vpc.assumed else ()),
         site=frozenset(each.id for each in ranges),
         routes_elsewhere=routes_elsewhere,
         tables={r.id: r.name for r in recording.of_type("aws:ec2/routeTable:RouteTable")},
-        associations=(
-            *(
-                Association(name=r.name, subnet=r.inputs["subnetId"], table=r.inputs["routeTableId"])
-                for r in recording.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
-            ),
-            *there.associations,
+        associations=tuple(
+            Association(
+                name=r.name, subnet=r.inputs["subnetId"], table=r.inputs["routeTableId"], foreign=r.foreign
+            )
+            for r in recording.in_use("aws:ec2/routeTableAssociation:RouteTableAssociation")
         ),
         routes=(
-            *there.routes,
-            *(_route(r) for r in recording.of_type("aws:ec2/route:Route")),
+            *routes,
             *(route for r in recording.of_type(_PROPAGATION) for route in _propagated(r, site)),
         ),
         internet_gateways=(
@@ -130,7 +136,11 @@ def facts_of(
                 InternetGateway(id=r.id, name=r.name, vpc=r.inputs["vpcId"])
                 for r in recording.of_type("aws:ec2/internetGateway:InternetGateway")
             ),
-            *there.internet_gateways,
+            *(
+                InternetGateway(id=id_, name=id_, vpc=vpc.id, foreign=True)
+                for id_ in others
+                if vpc and id_.startswith("igw-")
+            ),
         ),
         nat_gateways=tuple(_nat_gateways(recording)),
         peerings=tuple(
@@ -152,58 +162,8 @@ def facts_of(
     )
 
 
-class _Foreign:
-    """The facts of a VPC that was there before the stack; none where the stack makes its own."""
-
-    def __init__(self, recording: Recording) -> None:
-        self.vpc: DescribedVpc | None = recording.vpc
-        self.vpcs: tuple[Vpc, ...] = ()
-        self.subnets: tuple[Subnet, ...] = ()
-        self.associations: tuple[Association, ...] = ()
-        self.routes: tuple[Route, ...] = ()
-        self.internet_gateways: tuple[InternetGateway, ...] = ()
-        self.unseen_gateways: tuple[UnseenGateway, ...] = ()
-        if self.vpc is None:
-            return
-        vpc, looked_up = self.vpc, [args["id"] for token, args in recording.invokes if token == _GET_SUBNET]
-        first, *more = (IPv4Network(cidr) for cidr in vpc.cidrs)
-        self.vpcs = (Vpc(id=vpc.id, name=vpc.id, cidr=first, more=tuple(more)),)
-        self.subnets = tuple(
-            Subnet(id=id_, name=id_, vpc=vpc.id, cidr=IPv4Network(vpc.subnets[id_]["CidrBlock"]))
-            for id_ in looked_up
-        )
-        tables = {id_: vpc.table_of(id_) for id_ in looked_up}
-        self.associations = tuple(
-            Association(name=id_, subnet=id_, table=table["RouteTableId"], foreign=True)
-            for id_, table in tables.items()
-        )
-        used = {table["RouteTableId"]: table for table in tables.values()}
-        self.routes = tuple(
-            Route(
-                name=f"{table['RouteTableId']} {cidr}",
-                table=table["RouteTableId"],
-                destination=IPv4Network(cidr),
-                via=target,
-                foreign=True,
-            )
-            for table in used.values()
-            for cidr, target in vpc.routes(table)
-        )
-        ways = sorted({route.via for route in self.routes})
-        self.internet_gateways = tuple(
-            InternetGateway(id=way, name=way, vpc=vpc.id, foreign=True)
-            for way in ways
-            if way.startswith("igw-")
-        )
-        self.unseen_gateways = tuple(
-            UnseenGateway(id=way, public_ip=_public_address(vpc, way))
-            for way in ways
-            if not way.startswith("igw-")
-        )
-
-
-def _public_address(vpc: DescribedVpc, gateway: str) -> IPv4Address | None:
-    answer = vpc.answer(_GET_NAT_GATEWAY, {"id": gateway}) if gateway.startswith("nat-") else None
+def _public_address(vpc: DescribedVpc | None, gateway: str) -> IPv4Address | None:
+    answer = vpc.answer(_GET_NAT_GATEWAY, {"id": gateway}) if vpc and gateway.startswith("nat-") else None
     return IPv4Address(answer["publicIp"]) if answer else None
 
 
@@ -232,6 +192,7 @@ def _route(resource: Resource) -> Route:
         table=resource.inputs["routeTableId"],
         destination=IPv4Network(resource.inputs["destinationCidrBlock"]),
         via=targets[0],
+        foreign=resource.foreign,
     )
 
 
@@ -281,16 +242,8 @@ def _rule(resource: Resource) -> Rule:
 
 
 def _interfaces(recording: Recording) -> Iterator[Interface]:
-    open_subnets = {
-        r.id for r in recording.of_type("aws:ec2/subnet:Subnet") if r.inputs.get("mapPublicIpOnLaunch")
-    }
+    subnets = {r.id: r.inputs for r in recording.in_use("aws:ec2/subnet:Subnet")}
     templates = {r.id: r.inputs for r in recording.of_type(LAUNCH_TEMPLATE)}
-    subnets = {r.id for r in recording.of_type("aws:ec2/subnet:Subnet")}
-    if recording.vpc:
-        subnets |= recording.vpc.subnets.keys()
-        open_subnets |= {
-            id_ for id_, each in recording.vpc.subnets.items() if each.get("MapPublicIpOnLaunch")
-        }
 
     def at(
         kind: Kind, where: Iterable[str], groups: Iterable[Any], *, public: bool | None
@@ -298,7 +251,7 @@ def _interfaces(recording: Recording) -> Iterator[Interface]:
         names = frozenset(group["id"] if isinstance(group, Mapping) else group for group in groups)
         for subnet in where:
             if subnet in subnets:
-                faces = subnet in open_subnets if public is None else public
+                faces = bool(subnets[subnet].get("mapPublicIpOnLaunch")) if public is None else public
                 yield Interface(kind=kind, subnet=subnet, groups=names, public=faces)
 
     for cluster in recording.of_type(CLUSTER):
