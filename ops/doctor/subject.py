@@ -19,8 +19,6 @@ from ops.clients.stack_file import StackFileError
 from ops.clients.unrecorded import recorded
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-# infra/account.py puts it on everything that takes tags; importing it from there would import pulumi.
-
 _CLUSTER = "aws:eks/cluster:Cluster"
 
 

@@ -36,7 +36,6 @@ class Route:
     kind: str
     via: str
     device: str
-    mtu: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,6 @@ class Curl:
     exit_code: int
     status: int
     ip: str
-    seconds: float
     body: str
     error: str
 
@@ -120,14 +118,7 @@ def _route(words: list[str]) -> Route | None:
     if destination is None:
         return None
     after = dict(itertools.pairwise(words))
-    mtu = after.get("mtu", "")
-    return Route(
-        destination=destination,
-        kind=kind,
-        via=after.get("via", ""),
-        device=after.get("dev", ""),
-        mtu=int(mtu) if re.fullmatch(r"[0-9]{2,5}", mtu) else None,
-    )
+    return Route(destination=destination, kind=kind, via=after.get("via", ""), device=after.get("dev", ""))
 
 
 def link_mtus(text: str) -> dict[str, int]:
@@ -149,7 +140,7 @@ def fragments(text: str) -> int | None:
 
 def curl(exit_code: int, text: str) -> Curl:
     """Read what `probes.CURL` prints: the body, error lines of curl, and a last line `status=... ip=... time=...`."""
-    mark = re.search(r"^status=(\d{3}) ip=(\S*) time=([\d.,]+)\s*\Z", text, re.MULTILINE | re.ASCII)
+    mark = re.search(r"^status=(\d{3}) ip=(\S*) time=[\d.,]+\s*\Z", text, re.MULTILINE | re.ASCII)
     rest = text[: mark.start()] if mark else text
     errors = [line for line in rest.splitlines() if line.startswith("curl: (")]
     body = "\n".join(line for line in rest.splitlines() if line not in errors).strip()
@@ -157,7 +148,6 @@ def curl(exit_code: int, text: str) -> Curl:
         exit_code=exit_code,
         status=int(mark[1]) if mark else 0,
         ip=mark[2] if mark else "",
-        seconds=_float(mark[3]) if mark else 0.0,
         body=body,
         error=errors[-1] if errors else "" if mark and not exit_code else _last_line(rest),
     )
