@@ -186,6 +186,9 @@ def _parameters(config: JoinConfig) -> dict[str, str]:
 
 def _environment(config: JoinConfig) -> str:
     """Return ``NAME=value`` lines that a shell reads back as exactly these values; a proxy is for its programs too."""
-    own = (f"{name}={shlex.quote(value)}\n" for name, value in _parameters(config).items())
+    own = [f"{name}={shlex.quote(value)}\n" for name, value in _parameters(config).items()]
+    if config.address is not None:
+        # nodeadm reads what ufw says, which speaks the machine's language. Not in the script: that replaces instances.
+        own.append("export LC_ALL=C\n")
     proxy = (f"export {name}={shlex.quote(value)}\n" for name, value in _proxy(config).items())
     return "".join([*own, *proxy])

@@ -35,7 +35,7 @@ if [[ -e $root/opt/nodeadm/tracker ]]; then
     uninstall || uninstall || stop 'nodeadm uninstall failed twice; once the cause in its last line is gone, run this again'
 fi
 rm -rf "$root/etc/cni/net.d" "$root/etc/nodeadm" "$root/etc/systemd/system/eks-hybrid-join.service" \
-    "$root/usr/local/sbin/eks-hybrid-join" "$root/usr/local/bin/nodeadm" "$root/var/lib/eks-hybrid-join/joined"
+    "$root/usr/local/sbin/eks-hybrid-join" "$root/usr/local/sbin/eks-hybrid-prepare" "$root/usr/local/bin/nodeadm" "$root/var/lib/eks-hybrid-join/joined"
 systemctl daemon-reload
 printf 'This machine has left the cluster. A reboot removes what Calico left in the kernel.\n'
 if [[ -d $root/var/lib/eks-hybrid-join/before ]]; then

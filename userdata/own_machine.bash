@@ -31,11 +31,11 @@ command -v curl >/dev/null ||
 # A machine has one registration with Systems Manager, and nodeadm takes one that is there for its own.
 registration=$root/var/lib/amazon/ssm/registration
 registered=$(sed -n 's/.*"ManagedInstanceID": *"\([^"]*\)".*/\1/p' "$registration" 2>/dev/null) || true
+# What this file has begun, with the owner's leave.
 ours=''
-if [[ -n $registered ]]; then
-    if grep -qs "$activation" "$root/etc/nodeadm/nodeConfig.yaml"; then
-        ours=yes
-    elif [[ -e $root/opt/nodeadm/tracker ]]; then
+! grep -qs "$activation" "$root/etc/nodeadm/nodeConfig.yaml" || ours=yes
+if [[ -n $registered && -z $ours ]]; then
+    if [[ -e $root/opt/nodeadm/tracker ]]; then
         stop "this machine is hybrid node $registered, with another activation; make it forget that one first: $leave"
     else
         region=$(sed -n 's/.*"Region": *"\([^"]*\)".*/\1/p' "$registration")
@@ -46,7 +46,7 @@ fi
 # @obstacles
 
 # A node has them behind it.
-[[ -n $ours ]] || obstacles
+[[ -n $ours && -n $registered ]] || obstacles
 opening=$(firewall_command)
 [[ -z $opening || -n $open_firewall ]] ||
     stop "the firewall of this machine is on and closed for udp 4789, on which Calico's nodes reach each other: sudo $opening, or let this file do it: sudo bash $0 --open-firewall"

@@ -88,6 +88,7 @@ class Machine:
         for name in ("kubectl", "amazon-ssm-agent"):
             _install(name, self.fake)
         (self.fake / "addresses").write_text("10.80.0.11\n")
+        (self.root / "etc/fstab").write_text("UUID=1 / ext4 defaults 0 1\n")
         (self.root / "etc/os-release").write_text(OS_RELEASES[config.os])
         lay_out = self._by_script if by == "script" else self._by_cloud_init
         lay_out(activation_code)

@@ -129,6 +129,51 @@ def test_a_machine_joins_through_a_proxy_alone(boot_machine, os_name, by):
     assert {"https_proxy=http://proxy:3128", "NO_PROXY=localhost,10.0.0.0/8"} <= set(environment)
 
 
+UBUNTU_AGENT = "snap.amazon-ssm-agent.amazon-ssm-agent"
+
+
+@pytest.mark.parametrize(
+    ("os_name", "path", "text", "said"),
+    [
+        ("ubuntu-24.04", "/etc/apt/apt.conf.d/proxy.conf", None, "apt proxy configuration file not found: "),
+        (
+            "ubuntu-24.04",
+            "/etc/apt/apt.conf.d/proxy.conf",
+            'Acquire::http::Proxy "http://proxy:3128";',
+            "apt proxy configuration file does not contain correct HTTPS proxy setting",
+        ),
+        ("al2023", "/etc/dnf/dnf.conf", None, "dnf configuration file not found: /etc/dnf/dnf.conf"),
+        (
+            "al2023",
+            "/etc/dnf/dnf.conf",
+            "[main]",
+            "dnf configuration file does not contain correct proxy setting",
+        ),
+        (
+            "ubuntu-24.04",
+            "/usr/lib/systemd/system/containerd.service.d/http-proxy.conf",
+            "[Service]",
+            "containerd proxy configuration file does not contain correct HTTP_PROXY value",
+        ),
+        (
+            "ubuntu-24.04",
+            f"/etc/systemd/system/{UBUNTU_AGENT}.service.d/http-proxy.conf",
+            None,
+            f"SSM proxy configuration file not found: /etc/systemd/system/{UBUNTU_AGENT}.service.d/http-proxy.conf",
+        ),
+    ],
+)
+def test_nodeadm_demands_each_file_by_its_path_and_its_words(own, os_name, path, text, said):
+    machine = own(proxy=PROXY, os=os_name)
+    assert machine.boot().returncode == 0, machine.log
+    # As if the join wrote elsewhere.
+    machine.inside(paths.PREPARE_SCRIPT).write_text("#!/bin/bash\n")
+    machine.inside("/var/lib/kubelet/kubeconfig").unlink()
+    machine.inside(path).unlink() if text is None else machine.inside(path).write_text(text)
+    assert machine.boot().returncode == 1
+    assert said in machine.last_line
+
+
 @pytest.mark.parametrize("os_name", ["ubuntu-24.04", "al2023"])
 def test_an_owners_file_keeps_its_lines_and_a_copy(own, os_name):
     machine = own(proxy=PROXY, os=os_name)
@@ -272,6 +317,52 @@ def test_swap_on_a_partition_is_refused_before_the_machine_registers(refusal):
     assert "sudo swapoff -a; sudo sed -i.before" in said
 
 
+def test_swap_in_compressed_memory_is_refused_with_what_makes_it(refusal):
+    said = refusal(write("/proc/swaps", SWAPS.format("/dev/zram0", "partition")))
+    assert "/dev/zram0, compressed memory" in said
+    assert "dpkg --list '*zram*'" in said
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda machine: machine.inside("/etc/fstab").unlink(), "sudo touch /etc/fstab"),
+        (write("/etc/fstab", "# one\n\nUUID=1 / ext4\n/data xfs\n"), "line 4 of /etc/fstab"),
+    ],
+)
+def test_files_at_which_nodeadm_ends_are_refused_before_the_machine_registers(refusal, prepare, words):
+    assert words in refusal(prepare)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (
+            write("/proc/swaps", SWAPS.format("/dev/sda5", "partition")),
+            "partition type swap found on the host",
+        ),
+        (lambda machine: machine.inside("/etc/fstab").unlink(), "open /etc/fstab: no such file or directory"),
+        (write("/etc/fstab", "/data xfs\n"), "/etc/fstab syntax error at line 1: too few fields (2)"),
+        (
+            write("/etc/sysctl.d/90-own.conf", "net.ipv4.tcp_congestion_control = nosuch\n"),
+            "running sysctl reload command: ",
+        ),
+        (
+            lambda machine: (machine.fake / "addresses").write_text("192.0.2.7\n"),
+            "node IP 192.0.2.7 is not in any",
+        ),
+        (lambda machine: machine.switch("no-names"), "failed to resolve hostname 0123.gr7."),
+    ],
+)
+def test_nodeadm_itself_ends_there_once_the_machine_has_registered(boot_machine, prepare, said):
+    # An instance, on which nothing looks before nodeadm does: that the stand-in asks for what nodeadm asks for.
+    machine = boot_machine()
+    prepare(machine)
+    assert machine.boot().returncode == 1
+    assert said in machine.last_line
+    assert machine.inside("/var/lib/amazon/ssm/registration").exists()
+
+
 def test_an_address_that_no_interface_has_is_refused(refusal):
     said = refusal(lambda machine: (machine.fake / "addresses").write_text("192.0.2.7\n10.81.0.11\n"))
     assert (
@@ -282,7 +373,8 @@ def test_an_address_that_no_interface_has_is_refused(refusal):
 def test_of_several_interfaces_the_kubelet_gets_the_address_of_the_settings(own):
     machine = own()
     (machine.fake / "addresses").write_text("192.0.2.7\n10.80.0.11\n")
-    assert machine.run_own_script().returncode == 0
+    # The stand-in of nodeadm refuses the address of the default route, which is the first.
+    assert machine.boot().returncode == 0, machine.log
     flags = yaml.safe_load(machine.inside(paths.NODE_CONFIG).read_text())["spec"]["kubelet"]["flags"]
     assert flags[1:] == ["--node-ip=10.80.0.11"]
 
@@ -346,6 +438,22 @@ class TestOwnFirewall:
         assert not [call for call in machine.calls if command.removeprefix("sudo ").split(" && ")[0] in call]
 
 
+def test_a_firewall_that_speaks_another_language_is_understood(refusal):
+    def prepare(machine):
+        machine.switch("german")
+        (machine.fake / "ufw").write_text(UFW)
+
+    assert "sudo ufw allow 4789/udp" in refusal(prepare)
+
+
+def test_nodeadm_understands_it_too_and_opens_the_ports_of_the_kubelet(own):
+    machine = own()
+    machine.switch("german")
+    (machine.fake / "ufw").write_text("4789/udp                   ALLOW       Anywhere\n")
+    assert machine.boot().returncode == 0, machine.log
+    assert "10250/tcp " in (machine.fake / "ufw").read_text()
+
+
 def test_a_machine_without_curl_says_so(own):
     machine = own()
     shadow = machine.bin.parent / "shadow"
@@ -397,6 +505,17 @@ def test_a_machine_in_use_is_told_what_it_loses_and_keeps_copies(boot_machine):
     write("/etc/cni/net.d/10-calico.conflist", "calico")(machine)
     assert machine.run_own_script(agreed=False).returncode == 0
     assert (kept / "cni/net.d/10-calico.conflist").read_text() == "{}"
+
+
+def test_a_second_run_does_not_take_what_the_join_has_brought_for_the_owners(boot_machine):
+    # Between nodeadm install, which brings containerd and its file, and the registration.
+    machine = boot_machine(by="cloud-init", address="10.80.0.11")
+    machine.inside("/etc/cni/net.d/10-calico.conflist").unlink()
+    assert machine.run_own_script(agreed=False).returncode == 0
+    write("/etc/containerd/config.toml", "version = 2\n")(machine)
+    done = machine.run_own_script(agreed=False)
+    assert done.returncode == 0, done.stderr
+    assert not machine.inside("/var/lib/eks-hybrid-join/before/etc/containerd").exists()
 
 
 def test_a_fresh_machine_is_asked_nothing(boot_machine):
@@ -578,7 +697,14 @@ def test_a_drained_node_leaves_and_forgets_everything(node):
     done = leave(node)
     assert done.returncode == 0, done.stderr
     assert node.called("nodeadm uninstall --skip pod-validation,node-validation") == 1
-    for path in (paths.NODE_CONFIG, paths.SCRIPT, paths.UNIT, paths.JOINED, "/opt/nodeadm/tracker"):
+    for path in (
+        paths.NODE_CONFIG,
+        paths.SCRIPT,
+        paths.PREPARE_SCRIPT,
+        paths.UNIT,
+        paths.JOINED,
+        "/opt/nodeadm/tracker",
+    ):
         assert not node.inside(path).exists()
     assert "/var/lib/eks-hybrid-join/before" in done.stdout
     assert leave(node).returncode == 0

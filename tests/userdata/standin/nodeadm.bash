@@ -24,6 +24,15 @@ check_tracker() {
         exit 2
     }
 }
+# Each validation ends at its first error; all run, and what they say comes together (internal/validation/runner.go).
+refuse() { printf '%s' "$1"; exit 1; }
+validate() {
+    local errors='' said name
+    for name in node_ip endpoint proxy; do
+        said=$("validate_$name") || errors+="${errors:+\\n}$said"
+    done
+    [[ -z $errors ]] || fatal "$errors"
+}
 # internal/network/proxy_validator.go of aws/eks-hybrid v1.0.20: exact paths, and the values of the environment.
 validate_proxy() {
     local http=${HTTP_PROXY:-${http_proxy:-}} https=${HTTPS_PROXY:-${https_proxy:-}} agent=amazon-ssm-agent
@@ -32,25 +41,54 @@ validate_proxy() {
     for name in HTTP HTTPS NO; do
         local upper=${name}_PROXY lower=${name,,}_proxy
         [[ -z ${!upper:-} || -z ${!lower:-} || ${!upper} == "${!lower}" ]] ||
-            fatal "$upper and $lower environment variables have different values"
+            refuse "$upper and $lower environment variables have different values: $upper=${!upper}, $lower=${!lower}"
     done
     if grep -q '^ID=ubuntu' "$root/etc/os-release"; then
-        holds apt /etc/apt/apt.conf.d/proxy.conf "Acquire::http::Proxy \"$http\"" "Acquire::https::Proxy \"$https\""
+        holds 'apt proxy' /etc/apt/apt.conf.d/proxy.conf \
+            "HTTP proxy setting=Acquire::http::Proxy \"$http\"" "HTTPS proxy setting=Acquire::https::Proxy \"$https\""
         agent=snap.amazon-ssm-agent.amazon-ssm-agent
     else
-        holds dnf /etc/dnf/dnf.conf "proxy=$http"
+        holds dnf /etc/dnf/dnf.conf "proxy setting=proxy=$http"
     fi
-    holds kubelet /etc/systemd/system/kubelet.service.d/http-proxy.conf "HTTP_PROXY=$http" "HTTPS_PROXY=$https"
-    holds containerd /usr/lib/systemd/system/containerd.service.d/http-proxy.conf "HTTP_PROXY=$http" "HTTPS_PROXY=$https"
-    holds SSM "/etc/systemd/system/$agent.service.d/http-proxy.conf" "HTTP_PROXY=$http" "HTTPS_PROXY=$https"
+    local unit=("HTTP_PROXY value=HTTP_PROXY=$http" "HTTPS_PROXY value=HTTPS_PROXY=$https")
+    holds 'kubelet proxy' /etc/systemd/system/kubelet.service.d/http-proxy.conf "${unit[@]}"
+    holds 'containerd proxy' /usr/lib/systemd/system/containerd.service.d/http-proxy.conf "${unit[@]}"
+    holds 'SSM proxy' "/etc/systemd/system/$agent.service.d/http-proxy.conf" "${unit[@]}"
 }
-holds() { # name file text...
-    local name=$1 file=$2 text
-    [[ -e $root$file ]] || fatal "$name proxy configuration file not found: $file"
+holds() { # whose file name=text...
+    local whose=$1 file=$2 text
+    [[ -e $root$file ]] || refuse "$whose configuration file not found: $file"
     shift 2
     for text in "$@"; do
-        [[ $(<"$root$file") == *"$text"* ]] || fatal "$name proxy configuration file does not contain correct value: $text"
+        [[ $(<"$root$file") == *"${text#*=}"* ]] || refuse "$whose configuration file does not contain correct ${text%%=*}"
     done
+}
+# internal/network/utils.go: --node-ip, or else the address of the default route, here the first one.
+validate_node_ip() {
+    local address
+    address=$(sed -n 's/^ *- --node-ip=//p' "$root/etc/nodeadm/nodeConfig.yaml")
+    [[ ${address:=$(head -n 1 "$FAKE/addresses")} == 10.80.* ]] ||
+        refuse "node IP $address is not in any of the remote network CIDR blocks: [10.80.0.0/16]. See https://docs.aws.amazon.com/eks/latest/userguide/hybrid-nodes-troubleshooting.html or use --skip node-ip-validation"
+}
+# internal/kubernetes/connection.go: the machine's own name server is asked, behind a proxy too.
+validate_endpoint() {
+    local host=0123.gr7.ap-northeast-1.eks.amazonaws.com
+    [[ ! -e $FAKE/no-names ]] || refuse "failed to resolve hostname $host: lookup $host on 127.0.0.53:53: no such host"
+}
+# internal/system: what it does to the machine, after all validations.
+set_up() {
+    local line
+    # `sysctl --system` leaves out a name that is not there, and ends at a value that is refused.
+    ! grep -qs 'congestion_control *= *nosuch' "$root"/etc/sysctl.d/*.conf ||
+        fatal 'running sysctl reload command: * Applying /etc/sysctl.d/90-own.conf ...\nsysctl: setting key \"net.ipv4.tcp_congestion_control\": No such file or directory\n, error: exit status 1'
+    if grep -qs ' partition' "$root/proc/swaps"; then
+        fatal 'failed to disable swap: partition type swap found on the host'
+    fi
+    [[ -e $root/etc/fstab ]] || fatal 'open /etc/fstab: no such file or directory'
+    line=$(awk 'NF && $1 !~ /^#/ && NF < 3 { print NR ": too few fields (" NF ")"; exit }' "$root/etc/fstab")
+    [[ -z $line ]] || fatal "/etc/fstab syntax error at line $line, at least 4 are expected"
+    sed -i '/^[^#].*[[:space:]]swap[[:space:]]/d' "$root/etc/fstab"
+    [[ $(ufw status 2>/dev/null) != *'Status: active'* ]] || ufw allow 10250/tcp
 }
 # cmd/nodeadm/init/init.go and internal/firewall: a rule counts only if it is from anywhere.
 validate_firewall() {
@@ -113,10 +151,8 @@ case $1 in
             fatal 'configuring aws credentials with SSM: reading ssm registration file: unexpected end of JSON input'
         mkdir -p "$root/root/.aws" "$root/var/lib/kubelet"
         echo '[default]' >"$root/root/.aws/credentials"
-        validate_proxy
-        if grep -qs ' partition ' "$root/proc/swaps"; then
-            fatal 'failed to disable swap: partition type swap found on the host'
-        fi
+        validate
+        set_up
         mkdir -p "$root/etc/eks/kubelet"
         printf 'NODEADM_KUBELET_ARGS="%s"\n' "$(sed -n 's/^ *- --/--/p' "$root/etc/nodeadm/nodeConfig.yaml" | xargs)" >"$root/etc/eks/kubelet/environment"
         [[ -e $FAKE/hollow ]] && exit 0
