@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ops.clients.aws import AwsClient
 from tests.engine.standin import refusals
 from tests.engine.standin.world import CLUSTER, Thing, World
 
@@ -65,7 +66,7 @@ _ELB = {
 _OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 
 
-class Account:
+class Account(AwsClient):
     """What the stand-ins' journal says that there is in AWS. A question that it does not know fails.
 
     `pulumi` runs a command of the Pulumi CLI, given as words.
@@ -129,9 +130,9 @@ class Account:
         }
         return answers[operation]
 
-    def ask(self, _service: str, operation: str, **arguments: Any) -> Any:
+    def ask(self, service: str, operation: str, **arguments: Any) -> Any:
         """Answer a question for one thing."""
-        if operation == "describe_addresses":
+        if (service, operation) == ("ec2", "describe_addresses"):
             return {"Addresses": self._ec2(operation, "Addresses", arguments["Filters"])}
         if operation == "describe_tags":
             things = [self._thing(arn) for arn in arguments["ResourceArns"]]
@@ -154,7 +155,7 @@ class Account:
         }
         key, name = keys[operation]
         thing = self._thing(f"{arguments['clusterName']}:{arguments[name]}")
-        return {key: {"tags": thing.inputs.get("tags", {})}}
+        return {key: {name: arguments[name], "tags": thing.inputs.get("tags", {})}}
 
     def _thing(self, identity: str) -> Thing:
         return next(thing for thing in self.world if thing.id == identity)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from infra.names import POD_IDENTITY_RESOURCE
 from ops.clients import unrecorded
 from ops.clients.errors import AskError
 from tests.engine import moments
@@ -35,7 +36,8 @@ def settle(rig: Any) -> None:
 
 
 def in_aws(resources: list[dict[str, Any]]) -> set[str]:
-    return {each["id"] for each in resources if each["type"].startswith("aws:") and "id" in each}
+    types = ("aws:", POD_IDENTITY_RESOURCE)
+    return {each["id"] for each in resources if each["type"].startswith(types) and "id" in each}
 
 
 @pytest.fixture(scope="module")
