@@ -74,7 +74,7 @@ test-cluster: $(VENV)/.dev ## Run what Kubernetes runs on a real control plane w
 	  provider=$$(.ci/install-pulumi-kubernetes) && \
 	  PATH="$$kubernetes:$$pulumi:$$provider:$$PATH" $(BIN)/python -m pytest -m cluster tests/cluster $(ARGS)
 
-bench: $(VENV)/.runtime ## Measure what evaluating the program costs for 1 to 200 hybrid nodes
+bench: $(VENV)/.runtime ## Measure what evaluating the program costs for 1 to 200 hybrid nodes, and beside loading the SDK
 	@$(BIN)/python -m bench.speed $(ARGS)
 
 lint: $(VENV)/.dev ## Check format, lint and types
