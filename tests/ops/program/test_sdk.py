@@ -1,6 +1,7 @@
 """The canary: ops/program/sdk.py stands on names that the Pulumi SDK does not promise. It says which one has gone."""
 
 import contextvars
+import gc
 import importlib
 import inspect
 from importlib.metadata import version
@@ -71,3 +72,28 @@ def test_a_small_program_is_recorded_with_its_secrets_and_its_log():
     first, second = monitor.recorded.values()
     assert (second.parent, second.inputs, second.secrets) == (first.urn, {"code": "x"}, {"code"})
     assert messages == (("warning", "careful"),)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_run_looks_for_no_garbage_and_leaves_the_collector_as_it_was(collecting):
+    during = []
+
+    def program():
+        during.append(gc.isenabled())
+        raise ValueError("stop")
+
+    was = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        with pytest.raises(ValueError, match="stop"):
+            contextvars.copy_context().run(
+                sdk.run,
+                RecordingMonitor(FakeCloud(), "p", "s"),
+                program,
+                project="p",
+                stack_name="s",
+                config={},
+            )
+        assert (during, gc.isenabled()) == ([False], collecting)
+    finally:
+        (gc.enable if was else gc.disable)()
