@@ -100,11 +100,15 @@ _OWN_SITE_POD_MTU_BEFORE_0_2: Final = "1390"
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
-    """What EKS has: the Kubernetes minor version, STANDARD or EXTENDED, and the id of its VPC, empty if nobody said."""
+    """What EKS has: the Kubernetes minor version, STANDARD or EXTENDED.
+
+    Empty where nobody said: the id of its VPC, and the ranges of its hybrid nodes.
+    """
 
     version: str
     support_type: str
     vpc_id: str = ""
+    node_cidrs: tuple[str, ...] = ()
 
     @classmethod
     def described(cls, cluster: Mapping[str, Any]) -> Self:
@@ -112,11 +116,14 @@ class ControlPlane:
 
         https://docs.aws.amazon.com/eks/latest/userguide/view-upgrade-policy.html
         """
-        policy = cluster.get("upgradePolicy") or {}
+        policy, remote = (cluster.get(key) or {} for key in ("upgradePolicy", "remoteNetworkConfig"))
         return cls(
             version=cluster["version"],
             support_type=policy.get("supportType", "EXTENDED"),
             vpc_id=(cluster.get("resourcesVpcConfig") or {}).get("vpcId", ""),
+            node_cidrs=tuple(
+                cidr for network in remote.get("remoteNodeNetworks", ()) for cidr in network["cidrs"]
+            ),
         )
 
 
@@ -176,9 +183,8 @@ def refusals(
     present = control_plane()
     if present is None:
         return
-    if not old and present.vpc_id and _place(new)[0] not in ("", present.vpc_id):
-        # What remembers nothing is of a release that knew no VPC but its own.
-        yield _fixed("network", None, new["network"])
+    if not old:
+        yield from _without_memory(present, new)
     for key in changed:
         if FIXED[key].since == "cluster":
             yield _fixed(key, old.get(key), new.get(key))
@@ -189,6 +195,14 @@ def refusals(
     for key in ("calicoVersion", "nodeadmVersion", "podMtu"):
         if key in unset and has[key] != new[key]:
             yield _left_to_the_release(key, has[key], new[key])
+
+
+def _without_memory(present: ControlPlane, new: Mapping[str, Any]) -> Iterator[Refusal]:
+    """What remembers nothing is of a release that knew no VPC but its own, and no data centre of one's own."""
+    if present.vpc_id and _place(new)[0] not in ("", present.vpc_id):
+        yield _fixed("network", None, new["network"])
+    if present.node_cidrs and _is_own(new) and not {*present.node_cidrs} & {*new["site"]["nodeCidrs"]}:
+        yield _fixed("site", None, new["site"])
 
 
 def control_plane_refusals(

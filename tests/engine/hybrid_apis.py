@@ -221,6 +221,10 @@ class HybridApis:
             "version": made.inputs["version"],
             # What was never said is EXTENDED.
             "upgradePolicy": made.inputs.get("upgradePolicy") or {"supportType": "EXTENDED"},
+            # The AWS provider has one list where EKS has a list of lists.
+            "remoteNetworkConfig": {
+                key: [cidrs] for key, cidrs in made.inputs["remoteNetworkConfig"].items()
+            },
             "resourcesVpcConfig": {"vpcId": subnet.inputs["vpcId"] if subnet else ""},
             "tags": made.inputs["tags"],
             "arn": f"arn:aws:eks:eu-central-1:123456789012:cluster/{name}",

@@ -118,6 +118,18 @@ def test_a_stack_of_a_release_that_knew_no_vpc_but_its_own_never_leaves_it(upgra
     assert step.changes == []
 
 
+def test_one_of_a_release_that_knew_no_other_data_centre_keeps_the_vpc_that_plays_it(upgrade_of):
+    rig = upgrade_of("0.1.0").rig
+    machines = [{"name": "rack-1", "address": "10.80.0.11"}]
+    site = {"nodeCidrs": ["10.80.0.0/16"], "routes": "none"}
+    with rig.stack.configured(site=site, hybridNodes=machines):
+        step = rig.stack.step(lambda: rig.stack.up(succeeds=False))
+    assert (
+        "site cannot change from the VPC of this stack that plays one to a site of your own" in step.run.text
+    )
+    assert step.changes == []
+
+
 def test_the_first_up_leaves_nothing_to_do(upgrade_of, state, upgraded):
     stack = upgrade_of(state).rig.stack
     stack.pulumi("preview", "--expect-no-changes")

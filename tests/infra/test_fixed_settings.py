@@ -133,6 +133,20 @@ def test_a_stack_made_before_there_was_a_memory_stays_in_the_vpc_that_its_contro
         assert {each.setting for each in refusals({}, new, lambda has=present: has, today=DAY)} == settings
 
 
+def test_a_stack_made_before_there_was_a_memory_keeps_the_vpc_that_plays_its_data_centre():
+    new = {**OLD, "site": {"nodeCidrs": ["10.80.0.0/16"]}}
+    for cidrs, settings in ((("10.90.0.0/16",), {"site"}), (("10.80.0.0/16",), set())):
+        present = ControlPlane(version="1.34", support_type="STANDARD", node_cidrs=cidrs)
+        assert {each.setting for each in refusals({}, new, lambda has=present: has, today=DAY)} == settings
+
+
+def test_the_ranges_of_the_hybrid_nodes_are_read_from_what_eks_says():
+    networks = [{"cidrs": ["10.80.0.0/24", "10.81.0.0/24"]}]
+    said = {"version": "1.34", "remoteNetworkConfig": {"remoteNodeNetworks": networks}}
+    assert ControlPlane.described(said).node_cidrs == ("10.80.0.0/24", "10.81.0.0/24")
+    assert ControlPlane.described({"version": "1.34"}).node_cidrs == ()
+
+
 def test_what_an_earlier_release_did_not_remember_is_not_judged():
     old = {
         key: value for key, value in OLD.items() if key not in ("calicoVersion", "nodeadmVersion", "release")
