@@ -18,7 +18,7 @@ def test_without_one_the_stack_makes_its_own_and_remembers_nothing_new(parse):
 def test_its_ranges_are_not_known_here(parse):
     # The default vpcCidr means nothing then.
     found = parse(network=NETWORK, podCidr="10.10.0.0/16")
-    assert found.networks.existing == found.existing_vpc
+    assert found.ranges.existing == found.existing_vpc
     assert found.existing_vpc.public_subnet_ids == tuple(NETWORK["publicSubnetIds"])
 
 
