@@ -36,7 +36,7 @@ def pulumi(context: Context, findings: Findings) -> str:
     found = re.match(r"v?(\d+)\.(\d+)", text)
     if found and (int(found[1]), int(found[2])) < _OLDEST_PULUMI:
         findings.warn(
-            f"pulumi {text} is old", why="this program is tried with 3.276", fix=f"a newer one: {_PULUMI}"
+            f"pulumi {text} is old", why="this program is tried with 3.259", fix=f"a newer one: {_PULUMI}"
         )
     return f"pulumi {text}"
 
