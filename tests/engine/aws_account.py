@@ -8,7 +8,7 @@ from typing import Any
 
 from ops.clients.aws import AwsClient
 from tests.engine.standin import refusals
-from tests.engine.standin.world import CLUSTER, Thing, World
+from tests.engine.standin.world import ACTIVATION, CLUSTER, Thing, World
 
 Object = dict[str, Any]
 
@@ -124,8 +124,7 @@ class Account(AwsClient):
                 for each in self.world.of("aws:cloudwatch/logGroup:LogGroup")
             ],
             "describe_activations": [
-                {"ActivationId": each.id, "Tags": _tags(each)}
-                for each in self.world.of("aws:ssm/activation:Activation")
+                {"ActivationId": each.id, "Tags": _tags(each)} for each in self.world.of(ACTIVATION)
             ],
         }
         return answers[operation]

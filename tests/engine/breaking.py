@@ -15,10 +15,9 @@ from tests.engine.aws_account import Account
 from tests.engine.conftest import Rig
 from tests.engine.harness import PROJECT, Run, name_of
 from tests.engine.standin import refusals
-from tests.engine.standin.world import TARGET
+from tests.engine.standin.world import ACTIVATION, TARGET
 from tests.engine.stopping import CallCount, descendants, send, settle
 
-ACTIVATION = "aws:ssm/activation:Activation"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ROUTE = "aws:ec2/route:Route"
 EDITED = "edited by a colleague"

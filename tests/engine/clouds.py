@@ -13,9 +13,8 @@ from typing import Any
 from infra.names import POD_IDENTITY_AGENT
 from tests.engine.hybrid_apis import add_on_of
 from tests.engine.standin import cloud
-from tests.engine.standin.world import AUTO_SCALING, MADE_BY_EKS, NODE_GROUP, TARGET, Thing, World
+from tests.engine.standin.world import ACTIVATION, AUTO_SCALING, MADE_BY_EKS, NODE_GROUP, TARGET, Thing, World
 
-ACTIVATION = "aws:ssm/activation:Activation"
 # A generation or a time; and of an activation what the program keeps on purpose (infra/activation.py).
 _LEFT_OUT = {
     "aws:ec2/instance:Instance": ("ami", "userData", "userDataBase64"),

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.clouds import to_the_last_byte
 from tests.engine.harness import PROFILE, Stack, Step
 from tests.engine.hybrid_apis import HybridApis
 from tests.engine.standin.cloud import CALLER
-from tests.engine.standin.networks import EXISTING, PRIVATE, PUBLIC, somebody_elses
+from tests.engine.standin.networks import EXISTING, PRIVATE, PUBLIC
 from tests.engine.standin.refusals import POLICY
 from tests.manifest import small_manifest
 
@@ -152,6 +153,12 @@ def new_rig(
         rig.apis.close()
 
 
+@pytest.fixture(scope="module")
+def before(rig: Rig) -> dict[tuple[str, str], str]:
+    """What there was, before anybody had run anything: for modules with a stack of their own."""
+    return to_the_last_byte(rig.stack.world())
+
+
 @pytest.fixture(scope="session")
 def rig(new_rig: Callable[[], Rig]) -> Rig:
     """The stack whose life the fixtures below are."""
@@ -209,8 +216,7 @@ def refused(rig: Rig, recalico: Step) -> Step:
     """`pulumi preview` with a change of everything that is fixed, and a Kubernetes version back."""
     assert recalico.run.code == 0
     rig.stack.order(account="210987654321")
-    for token, identity, inputs in somebody_elses("eu-west-1"):
-        rig.stack.there_is(token, identity, **inputs)
+    rig.stack.there_is_a_vpc_of_others("eu-west-1")
     changes = {
         "aws_region": "eu-west-1",
         "availabilityZones": 3,

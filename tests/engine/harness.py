@@ -22,6 +22,7 @@ import yaml
 
 from tests.engine.aws_cli import write_aws_cli
 from tests.engine.standin import warm
+from tests.engine.standin.networks import somebody_elses
 from tests.engine.standin.world import World
 
 REPOSITORY = Path(__file__).parents[2]
@@ -279,6 +280,11 @@ class Stack:
         made = {"call": "Exists", "type": token, "name": identity, "id": identity, "inputs": inputs}
         with (self.standin / "journal.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({**made, "started": now, "ended": now}) + "\n")
+
+    def there_is_a_vpc_of_others(self, region: str) -> None:
+        """Let the VPC of standin/networks.py exist, as somebody else has made it."""
+        for token, identity, inputs in somebody_elses(region):
+            self.there_is(token, identity, **inputs)
 
     def upgraded_by_eks(self, version: str) -> None:
         """Let EKS upgrade the control plane by itself: the nodes and the state know nothing of it."""

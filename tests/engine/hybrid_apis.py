@@ -9,7 +9,8 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,13 +19,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from infra.names import ACTIVATION_LABEL, NAME_LABEL
 from tests.engine.standin.networks import SUBNET
-from tests.engine.standin.world import ACCESS_ENTRY, ADD_ON, CLUSTER, NODE_GROUP, Thing, World
+from tests.engine.standin.world import ACCESS_ENTRY, ACTIVATION, ADD_ON, CLUSTER, NODE_GROUP, Thing, World
 
 _OPENSSL = (
     "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=kubernetes -addext subjectAltName=IP:127.0.0.1"
 )
-
-_ACTIVATION = "aws:ssm/activation:Activation"
 
 _IDENTITY = """<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/tester</Arn><UserId>AIDATESTER</UserId>
@@ -91,9 +90,8 @@ class HybridApis:
             RegistrationError: in the words of its agent.
 
         """
-        with self._reading:
-            self._world.refresh()
-            activation = self._world.get(_ACTIVATION, activation_id)
+        with self._read_world() as world:
+            activation = world.get(ACTIVATION, activation_id)
         if activation is None or activation.outputs["activationCode"] != code:
             raise RegistrationError("invalid activation")
         if datetime.fromisoformat(activation.outputs["expirationDate"]) <= datetime.now(UTC):
@@ -101,6 +99,13 @@ class HybridApis:
         if activation_id in self.machines.values():
             raise RegistrationError("registration limit exceeded")
         return self.join(activation_id, node_name)
+
+    @contextmanager
+    def _read_world(self) -> Generator[World]:
+        """Give what exists now to one thread at a time."""
+        with self._reading:
+            self._world.refresh()
+            yield self._world
 
     def _aws(self, method: str, path: str, headers: Any, body: bytes) -> Answer:
         operation = (headers.get("X-Amz-Target") or "").removeprefix("AmazonSSM.")
@@ -129,18 +134,16 @@ class HybridApis:
     def _eks(self, cluster: str, kind: str = "", name: str = "") -> Answer:
         if not kind:
             return self._describe_cluster(cluster)
-        with self._reading:
-            self._world.refresh()
-            groups = {each.inputs["nodeGroupName"]: each for each in self._world.of(NODE_GROUP)}
+        with self._read_world() as world:
+            groups = {each.inputs["nodeGroupName"]: each for each in world.of(NODE_GROUP)}
         return self._describe_node_group(groups.get(name)) if name else (200, {"nodegroups": list(groups)})
 
     def _add_on(self, method: str, parts: list[str], asked: dict[str, Any]) -> Answer:
         cluster, _, *names = parts
-        with self._reading:
-            self._world.refresh()
-            made = self._world.get(CLUSTER, cluster)
+        with self._read_world() as world:
+            made = world.get(CLUSTER, cluster)
             name = names[0] if names else asked["addonName"]
-            add_on = self._world.get(ADD_ON, f"{cluster}:{name}")
+            add_on = world.get(ADD_ON, f"{cluster}:{name}")
         if made is None:
             return _refusal(404, "ResourceNotFoundException", f"No cluster found for name: {cluster}.")
         if method == "POST" and not names and add_on:
@@ -163,9 +166,8 @@ class HybridApis:
         """Add the tags of a body, or take those away that the query names."""
         url = urlsplit(path)
         cluster, name, _ = unquote(url.path).split(":addon/")[1].split("/")
-        with self._reading:
-            self._world.refresh()
-            add_on = self._world.get(ADD_ON, f"{cluster}:{name}")
+        with self._read_world() as world:
+            add_on = world.get(ADD_ON, f"{cluster}:{name}")
         if add_on is None:
             return _refusal(404, "NotFoundException", f"No resource with the ARN of {name} was found")
         tags = add_on.inputs["tags"] | json.loads(body or b'{"tags": {}}')["tags"]
@@ -197,25 +199,23 @@ class HybridApis:
         }
 
     def _describe_access_entry(self, arn: str) -> Answer:
-        with self._reading:
-            self._world.refresh()
-            entries = self._world.of(ACCESS_ENTRY)
+        with self._read_world() as world:
+            entries = world.of(ACCESS_ENTRY)
         tags = {entry.inputs["principalArn"]: entry.inputs["tags"] for entry in entries}
         if arn not in tags:
             return 404, {"__type": "ResourceNotFoundException", "message": f"No access entry for {arn}."}
         return 200, {"accessEntry": {"principalArn": arn, "tags": tags[arn]}}
 
     def _describe_cluster(self, name: str) -> Answer:
-        with self._reading:
-            self._world.refresh()
-            made = self._world.get(CLUSTER, name)
+        with self._read_world() as world:
+            made = world.get(CLUSTER, name)
+            subnet = made and world.get(SUBNET, made.inputs["vpcConfig"]["subnetIds"][0])
         if made is None:
             return 404, {
                 "__type": "ResourceNotFoundException",
                 "message": f"No cluster found for name: {name}.",
             }
         authority = base64.b64encode(self._authority.read_bytes()).decode()
-        subnet = self._world.get(SUBNET, made.inputs["vpcConfig"]["subnetIds"][0])
         cluster = {
             "name": name,
             "version": made.inputs["version"],

@@ -22,9 +22,9 @@ from tests.engine.standin.networks import (
     PRIVATE,
     PUBLIC,
     in_answers_of_aws,
-    somebody_elses,
 )
 from tests.engine.standin.refusals import POLICY
+from tests.engine.standin.world import ACCESS_ENTRY, ACTIVATION, CLUSTER, NODE_GROUP
 from tests.manifest import small_manifest
 
 pytestmark = pytest.mark.engine
@@ -50,10 +50,6 @@ SETTINGS = {
     "moreManagedNodes": [BATCH],
 }
 ROLE = "aws:iam/role:Role"
-CLUSTER = "aws:eks/cluster:Cluster"
-GROUP = "aws:eks/nodeGroup:NodeGroup"
-ADMIN = "aws:eks/accessEntry:AccessEntry"
-ACTIVATION = "aws:ssm/activation:Activation"
 
 
 @pytest.fixture(scope="module")
@@ -84,30 +80,27 @@ def rig(new_rig):
     for boundary in (BOUNDARY, OTHER_BOUNDARY):
         rig.stack.there_is(POLICY, boundary)
     rig.stack.there_is(TRANSIT_GATEWAY, TGW, ownerId="999999999999", state="available", accepts=True)
-    for token, identity, inputs in somebody_elses(REGION):
-        rig.stack.there_is(token, identity, **inputs)
+    rig.stack.there_is_a_vpc_of_others(REGION)
     rig.stack.configure(**SETTINGS)
     return rig
 
 
-@pytest.fixture(scope="module")
-def before(rig):
-    """What there was, before anybody had run anything."""
-    return to_the_last_byte(rig.stack.world())
-
-
-@pytest.fixture(scope="module")
-def built(rig, before):
-    """`pulumi up`, the machine joined, what there is then, and the next preview."""
-    assert before
+def up(rig):
+    """`pulumi up`, the machines joined, what there is then, and the next preview."""
     step = rig.stack.step(rig.stack.up)
     join(rig)
     return step, rig.stack.world(), rig.stack.step(rig.stack.preview)
 
 
 @pytest.fixture(scope="module")
+def built(rig, before):
+    assert before
+    return up(rig)
+
+
+@pytest.fixture(scope="module")
 def changed(rig, built):
-    """The next `pulumi up`: a label, a machine more, another registry, another boundary; and the preview after it."""
+    """A label, a machine more, another registry, another boundary."""
     assert built[0].run.code == 0
     rig.stack.configure(
         managedNodes={"labels": {"pool": "first"}},
@@ -115,9 +108,7 @@ def changed(rig, built):
         imageRegistry=OTHER_REGISTRY,
         permissionsBoundaryArn=OTHER_BOUNDARY,
     )
-    step = rig.stack.step(rig.stack.up)
-    join(rig)
-    return step, rig.stack.world(), rig.stack.step(rig.stack.preview)
+    return up(rig)
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +170,8 @@ def test_every_image_that_kubernetes_is_told_is_of_the_registry(built, changed):
 
 def test_administrators_labels_and_groups_are_those_of_the_settings(built):
     step, *_ = built
-    assert COLLEAGUE in {call.details["inputs"]["principalArn"] for call in step.of("Create", ADMIN)}
-    groups = {call.name: call.details["inputs"] for call in step.of("Create", GROUP)}
+    assert COLLEAGUE in {call.details["inputs"]["principalArn"] for call in step.of("Create", ACCESS_ENTRY)}
+    groups = {call.name: call.details["inputs"] for call in step.of("Create", NODE_GROUP)}
     assert groups.keys() == {"managed", "managed-batch"}
     assert groups["managed"]["labels"] == {"pool": "system"}
     assert {group["taints"][0]["key"] for group in groups.values()} == {"system", "batch"}
@@ -216,7 +207,7 @@ def test_each_change_is_made_where_it_stands(changed):
         (ACTIVATION, "rack-2")
     }
     assert step.of("Delete") == []
-    (group,) = step.of("Update", GROUP)
+    (group,) = step.of("Update", NODE_GROUP)
     assert group.details["inputs"]["labels"] == {"pool": "first"}
 
 

@@ -6,6 +6,7 @@ Nothing of the VPC changes but by what the stack adds, and all of that goes agai
 import pytest
 
 from tests.engine.clouds import to_the_last_byte
+from tests.engine.conftest import BOUNDARY
 from tests.engine.harness import type_of
 from tests.engine.standin.gateways import TRANSIT_ATTACHMENT, TRANSIT_GATEWAY
 from tests.engine.standin.networks import (
@@ -16,7 +17,6 @@ from tests.engine.standin.networks import (
     PRIVATE_TABLE,
     PUBLIC,
     VPC,
-    somebody_elses,
 )
 from tests.engine.standin.refusals import POLICY
 
@@ -26,7 +26,6 @@ REGION = "eu-central-1"
 TGW = "tgw-0123456789abcdef0"
 RANGE = "10.80.0.0/16"
 OFFICE = "198.51.100.0/24"
-BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 NETWORK = {"vpcId": EXISTING, "privateSubnetIds": list(PRIVATE), "publicSubnetIds": list(PUBLIC)}
 
 
@@ -35,8 +34,7 @@ def rig(new_rig):
     rig = new_rig(small=True)
     rig.stack.there_is(POLICY, BOUNDARY)
     rig.stack.there_is(TRANSIT_GATEWAY, TGW, ownerId="999999999999", state="available", accepts=True)
-    for token, identity, inputs in somebody_elses(REGION):
-        rig.stack.there_is(token, identity, **inputs)
+    rig.stack.there_is_a_vpc_of_others(REGION)
     rig.stack.configure(
         network=NETWORK,
         site={"nodeCidrs": [RANGE], "transitGatewayId": TGW},
@@ -48,20 +46,13 @@ def rig(new_rig):
 
 
 @pytest.fixture(scope="module")
-def before(rig):
-    """What there was, before anybody had run anything."""
-    return to_the_last_byte(rig.stack.world())
-
-
-@pytest.fixture(scope="module")
 def refused(rig, before):
     """`pulumi up` while the VPC has no DNS host names, and with pods in one of its ranges."""
     assert before
     rig.stack.there_is(VPC, EXISTING, cidrBlock="10.30.0.0/16", enableDnsHostnames=False)
     with rig.stack.configured(podCidr="10.30.0.0/16"):
         step = rig.stack.step(lambda: rig.stack.up(succeeds=False))
-    for token, identity, inputs in somebody_elses(REGION):
-        rig.stack.there_is(token, identity, **inputs)
+    rig.stack.there_is_a_vpc_of_others(REGION)
     return step
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.engine.conftest import Rig
 from tests.engine.harness import REPOSITORY, Step, type_of
 from tests.engine.saved_states import STATES, keep, restore
-from tests.engine.standin.networks import EXISTING, PRIVATE, PUBLIC, somebody_elses
+from tests.engine.standin.networks import EXISTING, PRIVATE, PUBLIC
 from tests.engine.standin.world import CLUSTER
 
 pytestmark = pytest.mark.engine
@@ -109,8 +109,7 @@ def test_what_the_changelog_names_is_replaced_in_some_stack(upgrade_of):
 
 def test_a_stack_of_a_release_that_knew_no_vpc_but_its_own_never_leaves_it(upgrade_of, state):
     stack = upgrade_of(state).rig.stack
-    for token, identity, inputs in somebody_elses("eu-central-1"):
-        stack.there_is(token, identity, **inputs)
+    stack.there_is_a_vpc_of_others("eu-central-1")
     network = {"vpcId": EXISTING, "privateSubnetIds": [*PRIVATE], "publicSubnetIds": [*PUBLIC]}
     with stack.configured(network=network):
         step = stack.step(lambda: stack.up(succeeds=False))

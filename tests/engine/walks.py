@@ -37,9 +37,8 @@ from tests.engine.moments import Moment
 from tests.engine.saved_states import keep, restore, settings_of
 from tests.engine.standin import wire
 from tests.engine.standin.gateways import TRANSIT_GATEWAY, VPN_GATEWAY
-from tests.engine.standin.networks import somebody_elses
 from tests.engine.standin.refusals import POLICY
-from tests.engine.standin.world import ADD_ON, World
+from tests.engine.standin.world import ACTIVATION, ADD_ON, World
 
 # What a walk begins with, by what the stack has: its settings, and the release whose state it is.
 GROUNDS: dict[str, tuple[Values, str]] = {
@@ -90,8 +89,7 @@ class Ground:
             stack.there_is(VPN_GATEWAY, gateway, state="available")
         for boundary in draws.BOUNDARIES:
             stack.there_is(POLICY, boundary)
-        for token, identity, inputs in somebody_elses(base["aws_region"]):
-            stack.there_is(token, identity, **inputs)
+        stack.there_is_a_vpc_of_others(base["aws_region"])
         self.foreign = clouds.to_the_last_byte(stack.world())
         self._empty = self._copied()
         if release:
@@ -226,7 +224,7 @@ class Walk:
         there = [clouds.known(thing.token, thing.id, thing.inputs) for thing in clouds.things(stack.world())]
         wrong = [*_only("asked for", asked, there), *_only("there", there, asked)]
         nodes = set(self.rig.apis.nodes.values())
-        activations = {identity for token, identity, _ in there if token == clouds.ACTIVATION}
+        activations = {identity for token, identity, _ in there if token == ACTIVATION}
         if nodes != activations:
             wrong.append(f"Node objects of {nodes}, activations {activations}")
         wrong += self._changed_for_others()

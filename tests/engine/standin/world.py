@@ -14,6 +14,7 @@ from tests.engine.standin.cloud import CALLER
 
 CLUSTER = "aws:eks/cluster:Cluster"
 ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
+ACTIVATION = "aws:ssm/activation:Activation"
 ADD_ON = "aws:eks/addon:Addon"
 FAILED = "CREATE_FAILED"
 UPDATING = "UPDATING"
